@@ -193,6 +193,21 @@ def _restore_mark(words: Sequence[str]) -> int:
     return 0
 
 
+def _nodes(words: Sequence[str]) -> int:
+    parser = _database_parser("nodes")
+    parser.add_argument("--json", action="store_true", help="print a JSON array")
+    options = parser.parse_args(words)
+    database = _database(options)
+    if isinstance(database, Path):
+        raise CommandError("only a PostgreSQL database can have several servers: give its --store")
+    with _store_errors():
+        from gtchat.server.node_table import format_nodes
+        from gtchat.store.sql.node_list import list_nodes
+
+        sys.stdout.write(format_nodes(list_nodes(database), as_json=options.json))
+    return 0
+
+
 def _migrate_store(words: Sequence[str]) -> int:
     from gtchat.server.storage import POSTGRES, lock_directory, postgres_database, sqlite_file
 
@@ -320,6 +335,7 @@ SUBCOMMANDS: dict[str, Subcommand] = {
         "sqlite:PATH postgresql://...",
         "copy a chat from SQLite into an empty PostgreSQL database, while the server is stopped",
     ),
+    "nodes": Subcommand(_nodes, "[--json]", "list the servers that use one PostgreSQL database"),
     "restore-mark": Subcommand(
         _restore_mark,
         "[--config FILE]",

@@ -97,6 +97,11 @@ class ServerSettings:
         "NOTIFY), or off, which delays what others wrote by up to a second",
         choices=("postgres", "off"),
     )
+    drain_seconds: float = _setting(
+        5.0,
+        "seconds between SIGTERM and the stop of a server that uses PostgreSQL, in which /healthz "
+        "answers 503, so that a proxy sends users to the other servers; a second SIGTERM ends them",
+    )
     sessions: str = _setting(
         "devices",
         "what a second login of the same account does: with devices, clients that name their "
@@ -340,7 +345,8 @@ def _converted(key: str, value: Any, source: str, text: bool) -> Any:
     except (ValueError, TypeError, OverflowError):
         raise SettingsError(f"{source}: {key} must be {_EXPECTED[kind]}, not {value!r}") from None
     if isinstance(converted, int | float) and not 0 <= converted < math.inf:
-        raise SettingsError(f"{source}: {key} cannot be {value}; 0 is no limit")
+        hint = "; 0 is no limit" if FIELDS[key][0] == "limits" else ""
+        raise SettingsError(f"{source}: {key} cannot be {value}{hint}")
     choices = field.metadata.get("choices")
     if choices and converted not in choices:
         raise SettingsError(f"{source}: {key} must be one of {', '.join(choices)}, not {value!r}")

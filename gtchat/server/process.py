@@ -80,7 +80,11 @@ def tune_garbage_collector() -> None:
 
 
 def handle_signals(
-    reactor: Any, stop: Callable[[], None], reload: Callable[[], None], log: LogTarget | None
+    reactor: Any,
+    drain: Callable[[], None],
+    stop: Callable[[], None],
+    reload: Callable[[], None],
+    log: LogTarget | None,
 ) -> None:
     """Act on SIGTERM, SIGINT and SIGHUP, and with a log file on SIGUSR1.
 
@@ -88,11 +92,13 @@ def handle_signals(
 
     Args:
         reactor: runs the actions, through `callFromThread`.
-        stop: stops the server.
+        drain: stops the server once a proxy had time to notice; SIGTERM does, which is what service
+            managers send.
+        stop: stops the server at once.
         reload: reads what may have been renewed on disk.
         log: where the log goes; None where twistd decides.
     """
-    actions: dict[int, Callable[[], object]] = {signal.SIGTERM: stop, signal.SIGINT: stop}
+    actions: dict[int, Callable[[], object]] = {signal.SIGTERM: drain, signal.SIGINT: stop}
     if log is not None and log.file is not None:
         actions[signal.SIGHUP] = partial(_reopen_and_reload, log.file, reload)
         actions[signal.SIGUSR1] = log.file.rotate

@@ -1,8 +1,8 @@
 """The life of the server: settings in, a running server out, and an orderly end.
 
-Start: data directory and store, chat, protocols, then listening. Stop: no new connections, store
-what is queued, close the WebSocket connections with 1012, close the store. How each part is made
-is in `storage`, `factories` and `endpoints`.
+Start: data directory and store, chat, protocols, then listening. Stop: where other servers go on,
+wait until proxies know; no new connections, store what is queued, close the WebSocket connections
+with 1012, close the store. How each part is made is in `storage`, `factories` and `endpoints`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 from twisted.application.service import IServiceCollection, Service
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError, ReactorNotRunning
-from twisted.internet.interfaces import IListeningPort
+from twisted.internet.interfaces import IDelayedCall, IListeningPort
 from twisted.internet.stdio import StandardIO
 from twisted.logger import ILogObserver, Logger
 
@@ -53,6 +53,8 @@ TOKEN_BYTES = 32
 SAFE_KEY_CHARS = 16
 #: Seconds that clients get to answer a close frame when the server stops.
 CLOSE_TIMEOUT_S = 2.0
+#: Seconds over which connections are closed where clients go to other servers.
+SPREAD_S = 2.0
 
 _log = Logger()
 
@@ -92,6 +94,8 @@ class ChatService(Service):
         self._log = log
         self._twistd = twistd or {}
         self._urls: list[str] = []
+        #: Stops the server; there since the first SIGTERM: other servers take over.
+        self._draining: IDelayedCall | None = None
 
     def setServiceParent(self, parent: IServiceCollection) -> None:
         """Become part of twistd's application, which asks its components for a log."""
@@ -127,7 +131,7 @@ class ChatService(Service):
         self._reactor.callWhenRunning(self._handle_signals)
 
     def _handle_signals(self) -> None:
-        handle_signals(self._reactor, self._stop_reactor, self._reload, self._log)
+        handle_signals(self._reactor, self._drain, self._stop_reactor, self._reload, self._log)
 
     def check(self) -> None:
         """Check the endpoints and the files that they name, without starting anything.
@@ -201,11 +205,12 @@ class ChatService(Service):
         log = self._log.file if self._log is not None else None
         return [self._storage.directory, *([Path(log.path).parent] if log is not None else [])]
 
-    def _is_healthy(self) -> bool:
-        """Return whether users can store something."""
-        return (
-            self.chat.available and self._storage.store.healthy() and not self.chat.quota.disk_full
-        )
+    def _health(self) -> str:
+        """Return "ok" if users can store something, and the server is not about to stop."""
+        if self._draining is not None:
+            return "stopping"
+        stores = self.chat.available and self._storage.store.healthy()
+        return "ok" if stores and not self.chat.quota.disk_full else "not_stored"
 
     def _build_protocols(self) -> None:
         self._websocket = build_websocket(self.chat, self._reactor, self.settings, self._proxies)
@@ -243,7 +248,7 @@ class ChatService(Service):
         site = build_site(
             static_directory(),
             self._websocket,
-            self._is_healthy,
+            self._health,
             self._reactor,
             self._websocket.hosts.known,
             ConnectionLimiter(self.settings.limits.connections_per_address, self._proxies),
@@ -289,6 +294,15 @@ class ChatService(Service):
         """Read again what may have been renewed on disk."""
         self._listeners.reload_certificates()
 
+    def _drain(self) -> None:
+        """Stop once proxies had time to notice; at once on a second call, or without others."""
+        seconds = self.settings.server.drain_seconds if self._storage.has_nodes else 0
+        if self._draining is not None or not seconds:
+            self._stop_reactor()
+            return
+        _log.info("stops in {seconds} s; a second SIGTERM stops at once", seconds=seconds)
+        self._draining = self._reactor.callLater(seconds, self._stop_reactor)
+
     def _stop_reactor(self) -> None:
         # On a second signal the reactor may be stopping already.
         with contextlib.suppress(ReactorNotRunning):
@@ -300,17 +314,24 @@ class ChatService(Service):
         return Deferred.fromCoroutine(self.stop())
 
     async def stop(self) -> None:
-        """Stop listening, store what is queued, close connections with 1012, close the store."""
+        """Stop listening, store what is queued, close connections with 1012, close the store.
+
+        Where other servers go on, connections are closed little by little before: all clients at
+        once would come to them at the same moment.
+        """
+        if self._draining is not None and self._draining.active():
+            self._draining.cancel()
         await self._listeners.close()
+        reason = CloseReason.RESTART("the server restarts")
+        if self._storage.has_nodes:
+            await self._websocket.close_gradually(*reason, SPREAD_S)
         for factory in self._factories.values():
             stopped = factory.stop()
             if stopped is not None:
                 await stopped
         self._free_space.stop()
         await self.chat.stop()
-        await self._websocket.close_all(
-            *CloseReason.RESTART("the server restarts"), CLOSE_TIMEOUT_S
-        )
+        await self._websocket.close_all(*reason, CLOSE_TIMEOUT_S)
         self._websocket.stop()
         self.chat.users.stop()
         self._passwords.stop()

@@ -42,12 +42,14 @@ class Storage:
         store: the store.
         directory: the data directory; None for a store in memory.
         relay: tells other nodes of the store what is not stored.
+        has_nodes: whether other servers may use the store.
     """
 
     store: IStore
     directory: Path | None = None
     _lock: IO[str] | None = None
     relay: IRelay = attrs.field(factory=NoRelay)
+    has_nodes: bool = False
 
     async def close(self) -> None:
         """Finish what is queued, close the store, then let another server use the directory."""
@@ -222,11 +224,11 @@ def _several_nodes(
 ) -> Storage:
     """Return a store that other nodes may use, too, and what wakes them."""
     if server.notify == "off":
-        return Storage(SQLStore(database, reactor), directory, lock)
+        return Storage(SQLStore(database, reactor), directory, lock, has_nodes=True)
     from gtchat.store.sql.bus import PgBus
 
     bus = PgBus(reactor, database)
-    return Storage(SQLStore(database, reactor, notifier=bus), directory, lock, bus.relay)
+    return Storage(SQLStore(database, reactor, notifier=bus), directory, lock, bus.relay, True)
 
 
 def cannot_start(error: StoreError) -> StartError:

@@ -40,22 +40,21 @@ class Health(Resource):
     """The health check.
 
     Args:
-        healthy: returns whether messages can be stored.
+        health: returns "ok", or in a word why users should go to another server.
     """
 
     isLeaf = True
 
-    def __init__(self, healthy: Callable[[], bool]) -> None:
+    def __init__(self, health: Callable[[], str]) -> None:
         super().__init__()
-        self._healthy = healthy
+        self._health = health
 
     def render_GET(self, request: Any) -> Any:
         """Send the state as JSON, with status 200 or 503."""
-        healthy = self._healthy()
+        status = self._health()
         request.setHeader(b"Content-Type", b"application/json")
-        if not healthy:
+        if status != "ok":
             request.setResponseCode(503)
-        status = "ok" if healthy else "not_stored"
         return send(request, msgspec.json.encode({"status": status, "version": __version__}))
 
 
@@ -111,7 +110,7 @@ def static_directory() -> Path:
 def build_site(
     directory: Path,
     websocket: WebSocketServerFactory,
-    healthy: Callable[[], bool],
+    health: Callable[[], str],
     reactor: IReactorTime,
     known_host: Callable[[str], bool] = lambda host: True,
     limiter: ConnectionLimiter | None = None,
@@ -122,7 +121,7 @@ def build_site(
     Args:
         directory: the static files.
         websocket: makes the WebSocket connections of `/ws`.
-        healthy: returns whether messages can be stored.
+        health: see `Health`.
         reactor: schedules timeouts.
         known_host: returns whether a Host header names this server; by default any does.
         limiter: counts connections by address; by default there is no limit.
@@ -130,7 +129,7 @@ def build_site(
     """
     root = Root(directory)
     root.putChild(WEBSOCKET.lstrip(b"/"), WebSocketEndpoint(websocket))
-    root.putChild(b"healthz", Health(healthy))
+    root.putChild(b"healthz", Health(health))
     site = QuietSite(root, requestFactory=SiteRequest, timeout=REQUEST_SECONDS, reactor=reactor)
     site.displayTracebacks = False
     site.known_host = known_host

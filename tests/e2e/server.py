@@ -66,6 +66,8 @@ class Server:
             create_empty(self.folder / "gtchat.sqlite")
         if data is None and ON_POSTGRES and "--store" not in options:
             options = ("--store", postgres.create_empty(), *options)
+        if any(option.startswith("postgresql:") for option in options):
+            options = ("--drain-seconds", "0", *options)
         self.options = options
         self.ws_port = self.web_port = 0
         self.process: subprocess.Popen[str] | ForkedProcess | None = None

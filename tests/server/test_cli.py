@@ -21,6 +21,9 @@ from gtchat.server.storage import lock_directory
 from tests import postgres
 from tests.databases import create_empty
 
+if postgres.MISSING is None:
+    import psycopg
+
 
 class Terminal(StringIO):
     """An output that is a terminal."""
@@ -336,3 +339,64 @@ class Console(CliCase):
         status, _, err = self.relay(sys.stdin, socket)
         self.assertEqual(status, 2)
         self.assertRegex(err, "^gtchat: no server answers at .+/console.sock: Connection refused")
+
+
+class Nodes(CliCase):
+    """gtchat nodes."""
+
+    def test_a_store_without_several_servers(self) -> None:
+        self.assertError("only a PostgreSQL database", "nodes", "--data", str(self.directory))
+        self.assertError("a store in memory", "nodes", "--store", "memory")
+
+    def test_a_database_that_does_not_answer(self) -> None:
+        if postgres.MISSING:
+            self.skipTest(postgres.MISSING)
+        url = "postgresql://ann:secret@127.0.0.1:1/chat"
+        self.assertError("127.0.0.1", "nodes", "--store", url)
+
+    def test_servers_with_their_users(self) -> None:
+        if postgres.MISSING:
+            self.skipTest(postgres.MISSING)
+        url = postgres.empty()
+        self.assertEqual(self.run_command("nodes", "--json", "--store", url), (0, "[]\n", ""))
+        for sql in (
+            "INSERT INTO accounts (name, key, registered, created_at, lobby_read_seq)"
+            " VALUES ('Ann', 'ann', true, 1, 0)",
+            "INSERT INTO nodes (id, name, url, host, began, loaded, expires) VALUES"
+            " (7, 'two', '', 'b', '2026-01-02 03:04:05Z', false, now() + interval '1 h'),"
+            " (9, 'one', '', 'a', '2026-01-01 03:04:05+01', true, now() + interval '2 h'),"
+            " (8, 'three', '', 'c', '2026-01-03 03:04:05Z', true, now() - interval '1 s')",
+            "INSERT INTO online SELECT 9, id FROM accounts",
+            "INSERT INTO sessions (token_hash, account_id, began_at, expires_from, node_id)"
+            " SELECT decode('00', 'hex'), id, 1, NULL::bigint, 9 FROM accounts UNION ALL"
+            " SELECT decode('01', 'hex'), id, 1, 2, 9 FROM accounts",
+        ):
+            with psycopg.connect(url, autocommit=True) as db:
+                db.execute(sql)
+        status, out, err = self.run_command("nodes", "--store", url)
+        self.assertEqual((status, err), (0, ""))
+        head, *lines = [line.split() for line in out.splitlines()]
+        self.assertEqual(head[:5], ["NAME", "HOST", "SINCE", "SESSIONS", "USERS"])
+        self.assertEqual(
+            [(*line[:6], line[-1]) for line in lines],
+            [
+                ("one", "a", "2026-01-01", "02:04:05Z", "1", "1", "running"),
+                ("two", "b", "2026-01-02", "03:04:05Z", "0", "0", "starting"),
+                ("three", "c", "2026-01-03", "03:04:05Z", "0", "0", "expired"),
+            ],
+        )
+        status, out, err = self.run_command("nodes", "--json", "--store", url)
+        first = msgspec.json.decode(out)[0]
+        self.assertTrue(0 < first.pop("expires_in") <= 7200)
+        self.assertEqual(
+            first,
+            {
+                "id": 9,
+                "name": "one",
+                "host": "a",
+                "since": "2026-01-01T02:04:05Z",
+                "state": "running",
+                "sessions": 1,
+                "online": 1,
+            },
+        )

@@ -91,6 +91,7 @@ class Signals(SynchronousTestCase):
         self.actions.clear()
         handle_signals(
             FakeReactor(),
+            lambda: self.actions.append("drain"),
             lambda: self.actions.append("stop"),
             lambda: self.actions.append("reload"),
             log,
@@ -99,8 +100,8 @@ class Signals(SynchronousTestCase):
             self.handlers[number](number, None)
         return self.actions
 
-    def test_sigterm_and_sigint_stop(self) -> None:
-        self.assertEqual(self.on(signal.SIGTERM), ["stop"])
+    def test_sigterm_drains_and_sigint_stops(self) -> None:
+        self.assertEqual(self.on(signal.SIGTERM), ["drain"])
         self.assertEqual(self.on(signal.SIGINT), ["stop"])
 
     def test_sighup_stops_a_server_on_a_terminal_only(self) -> None:

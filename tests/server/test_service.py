@@ -9,6 +9,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import attrs
 from twisted.application.service import Application
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
@@ -19,6 +20,7 @@ from twisted.python.logfile import LogFile
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat import audit
+from gtchat.protocols.websocket import context
 from gtchat.protocols.websocket.context import CLOSING_TIMEOUT_S
 from gtchat.server import daemon, endpoints, process, service, storage
 from gtchat.server.admin_console import SOCKET, ConsoleServer
@@ -372,6 +374,62 @@ class Stopping(ServiceCase):
         self.reactor.advance(0)
         self.successResultOf(stopped)
         self.assertFalse(made._passwords.running)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def health(self) -> tuple[int, bytes]:
+        """Return the status and the body of the health check."""
+        protocol, transport = self.connect(8080)
+        protocol.dataReceived(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        self.reactor.advance(0)
+        head, _, body = transport.value().partition(b"\r\n\r\n")
+        return int(head.split()[1]), body
+
+    def test_sigterm_gives_proxies_time_where_other_servers_go_on(self) -> None:
+        stops: list[float] = []
+        self.patch(self.reactor, "stop", lambda: stops.append(self.reactor.seconds()))
+        for has_nodes, seconds, again, stopped in (
+            (True, "5", None, 5),
+            (True, "5", 2, 2),
+            (True, "0", None, 0),
+            (False, "5", None, 0),
+        ):
+            made = self.started(drain_seconds=seconds)
+            made._storage = attrs.evolve(made._storage, has_nodes=has_nodes)
+            stops.clear()
+            began = self.reactor.seconds()
+            self.assertEqual(self.health()[0], 200)
+            made._drain()
+            if stopped:
+                self.assertEqual(stops, [])
+                code, body = self.health()
+                self.assertEqual(code, 503)
+                self.assertIn(b'"stopping"', body)
+                self.assertEqual(self.status(9000), 101)
+            if again is not None:
+                self.reactor.advance(again)
+                made._drain()
+            else:
+                self.reactor.advance(stopped)
+            self.assertEqual([at - began for at in stops], [stopped])
+            self.reactor.tcpServers.clear()
+
+    def test_clients_go_to_other_servers_little_by_little(self) -> None:
+        self.patch(context, "SLICE", 1)
+        made = self.started()
+        made._storage = attrs.evolve(made._storage, has_nodes=True)
+        clients = [self.handshake(9000) for _ in range(3)]
+        made._drain()
+        stopped = made.stopService()
+        closed = []
+        for _ in clients:
+            closed.append(sum(b"restart: " in transport.value() for _, transport in clients))
+            self.assertTrue(made.chat.available)
+            self.reactor.advance(context.SLICE_S)
+        self.assertEqual(closed, [1, 2, 3])
+        for protocol, _ in clients:
+            protocol.connectionLost(None)
+        self.reactor.advance(0)
+        self.successResultOf(stopped)
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
     def test_the_store_is_open_until_what_was_not_delivered_is_stored(self) -> None:

@@ -66,7 +66,9 @@ class SiteCase(SynchronousTestCase):
         self.make_files()
         self.clock = Clock()
         self.healthy = True
-        self.site = build_site(self.folder, None, lambda: self.healthy, self.clock)
+        self.site = build_site(
+            self.folder, None, lambda: "ok" if self.healthy else "not_stored", self.clock
+        )
 
     def make_files(self) -> None:
         """Write the files of the site."""

@@ -128,7 +128,7 @@ class SiteTest(SiteCase):
         self.assertFalse(self.connect()[1].disconnecting)
 
     def test_paths_that_only_resemble_that_of_the_websocket_are_not_found(self) -> None:
-        self.site = build_site(self.folder, self.fail, lambda: True, self.clock)
+        self.site = build_site(self.folder, self.fail, lambda: "ok", self.clock)
         for path in ("/ws/", "/ws/x", "/%77s", "/%77s?x", "/w%73/"):
             protocol, transport = self.connect()
             protocol.dataReceived(f"GET {path} HTTP/1.1\r\n".encode() + HOST + b"\r\n")

@@ -6,6 +6,7 @@ The states of a connection, its timeouts, the interface of an API, and
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from enum import IntEnum
 from typing import Protocol
@@ -14,6 +15,7 @@ import attrs
 from autobahn.websocket.protocol import WebSocketProtocol
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
 
 from gtchat.chat.limits import Limits
 from gtchat.protocols.base.connection_limit import ConnectionLimiter
@@ -32,6 +34,8 @@ CLOSING_TIMEOUT_S = 5.0
 MESSAGE_TIMEOUT_S = 30.0
 #: Seconds that a refused client has to read the HTTP response before TCP is closed.
 REFUSAL_LINGER_S = 0.5
+#: Connections that `close_gradually` closes at once at least, and the seconds between two lots.
+SLICE, SLICE_S = 50, 0.1
 
 
 class ConnectionState(IntEnum):
@@ -174,6 +178,22 @@ class ServerContext:
         abort = self.clock.callLater(within, self._abort_all)
         self.disconnect(code, reason)
         return all_closed.addBoth(lambda _: abort.cancel() if abort.active() else None)
+
+    async def close_gradually(self, code: int, reason: str, within: float) -> None:
+        """Close the connections that there are, spread over some time; few are closed at once.
+
+        Args:
+            code, reason: as of `close_all`.
+            within: seconds after which the last one is closed.
+        """
+        waiting = list(self.connections)
+        size = max(SLICE, math.ceil(len(waiting) * SLICE_S / within))
+        for start in range(0, len(waiting), size):
+            if start:
+                await deferLater(self.clock, SLICE_S)
+            for connection in waiting[start : start + size]:
+                if connection in self.connections:
+                    connection.close(code, reason)
 
     def disconnect(self, code: int, reason: str) -> None:
         """Close the connections that there are, as `close_all`; later ones are accepted."""

@@ -79,6 +79,10 @@ class ChatFactory(WebSocketServerFactory):
         """
         return self.context.close_all(code, reason, within)
 
+    async def close_gradually(self, code: int, reason: str, within: float) -> None:
+        """Close the connections that there are, spread over `within` seconds, as `close_all`."""
+        await self.context.close_gradually(code, reason, within)
+
     def disconnect(self, code: int, reason: str) -> None:
         """Close the connections that there are, with a code and a reason as of `close_all`."""
         self.context.disconnect(code, reason)

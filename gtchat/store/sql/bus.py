@@ -225,17 +225,15 @@ class _Sender(_Worker):
             self._changed.notify()
 
     def work(self, db: PostgresConnection, channel: str) -> None:
-        """Send until `stop` is called."""
+        """Send until `stop` is called, and what waits then: that this node leaves, for instance."""
         db.execute("SET synchronous_commit = off")
-        while not self._is_stopped.is_set():
-            payloads = self._take()
-            try:
-                if payloads:
-                    db.execute(_NOTIFY, (channel, [f"{self._bus} {one}" for one in payloads]))
-            except self._database.errors:
-                with self._changed:
-                    self._heads = None  # what was to be sent is not known any more
-                raise
+        try:
+            while payloads := self._take():
+                db.execute(_NOTIFY, (channel, [f"{self._bus} {one}" for one in payloads]))
+        except self._database.errors:
+            with self._changed:
+                self._heads = None  # what was to be sent is not known any more
+            raise
 
     def _take(self) -> list[str]:
         """Wait for something to send; return its payloads, none after `stop`."""

@@ -7,7 +7,7 @@ with the same methods.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IReactorTime
@@ -173,8 +173,12 @@ class Database(ABC):
         """Return an error in one line, with what to do where that is known."""
 
     @abstractmethod
-    def leave(self, db: Connection) -> None:
-        """Take note that the server stops, with the connection on which it has written last."""
+    def leave(self, db: Connection) -> Mapping[int, int]:
+        """Take note that the server stops, with the connection on which it has written last.
+
+        Returns:
+            Room id -> seq that other servers have to read.
+        """
 
     def life(self, reactor: Any, store: LivingStore) -> Life | None:
         """Return what keeps this server alive among those that use the database.

@@ -188,10 +188,15 @@ class Node:
         self._commits = int(row[0])
         return self._commits
 
-    def leave(self, db: Connection) -> None:
-        """Delete the server's row: it commits nothing any more. Others take over its guests."""
-        if self.id is not None:
-            expiry.expire(db, self.id, None, self._now(), forced=True)
+    def leave(self, db: Connection) -> int | None:
+        """Delete the server's row: it commits nothing any more. Others take over its guests.
+
+        Returns:
+            The seq of the entry of the system log that tells it, None if there is none.
+        """
+        if self.id is None:
+            return None
+        return expiry.expire(db, self.id, None, self._now(), forced=True)
 
     @property
     def next_number(self) -> int:

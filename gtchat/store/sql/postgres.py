@@ -10,7 +10,7 @@ answer was lost, and whether other nodes have given it up since.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import datetime
 from typing import Any, cast
@@ -21,6 +21,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.numeric import Int8Dumper
 from twisted.internet.interfaces import IReactorTime
 
+from gtchat.chat.node_records import SYSTEM_ID
 from gtchat.store.sql import nodes, postgres_schema
 from gtchat.store.sql.database import (
     Connection,
@@ -171,9 +172,10 @@ class PostgresDatabase(Database):
         self._watchdog.add(db)
         db.keep_socket()
 
-    def leave(self, db: Connection) -> None:
+    def leave(self, db: Connection) -> Mapping[int, int]:
         """See `Database.leave`."""
-        self._node.leave(db)
+        told = self._node.leave(db)
+        return {} if told is None else {SYSTEM_ID: told}
 
     def life(self, reactor: Any, store: LivingStore) -> Life | None:
         """See `Database.life`."""

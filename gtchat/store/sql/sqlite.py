@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import cast
 
@@ -168,8 +168,9 @@ class SQLiteDatabase(Database):
         """See `Database.is_conflict`: a lock is waited for when a transaction begins."""
         return False
 
-    def leave(self, db: Connection) -> None:
+    def leave(self, db: Connection) -> Mapping[int, int]:
         """See `Database.leave`: the file does not know which program uses it."""
+        return {}
 
     def start_watching(self, clock: IReactorTime) -> None:
         """See `Database.start_watching`: a database within the program always answers."""

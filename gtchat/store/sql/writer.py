@@ -260,8 +260,8 @@ class Writer(BatchWriter):
             self._reactor.callFromThread(self._deliver, [], Outcome(rejected=error))
 
     def _leave(self) -> None:
-        """Take leave of the database, unless there is no connection to it."""
+        """Take leave of the database, unless there is no connection to it, and tell other nodes."""
         if self._db is not None:
             with suppress(*self._database.errors):
-                self._database.leave(self._db)
+                self._notify(self._database.leave(self._db))
         self._disconnect()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from twisted.internet.defer import Deferred
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.limits import Limits
 from gtchat.protocols.base.http_access import Hosts, Origins, Proxies
+from gtchat.protocols.websocket import context
 from gtchat.protocols.websocket.context import OPENING_TIMEOUT_S
 from gtchat.protocols.websocket.frames import text_frame
 from gtchat.protocols.websocket.opening import HANDSHAKE_BYTES
@@ -422,6 +424,36 @@ class Closing(SynchronousTestCase):
         gone.addCallback(lambda _: ended.append(socket.api.clean))
         socket.lose()
         self.assertEqual(ended, [False])
+
+    def test_many_connections_are_closed_little_by_little(self) -> None:
+        self.patch(context, "SLICE", 2)
+        for count, closed in (
+            (0, [0]),
+            (2, [2]),
+            (5, [2, 4, 5]),
+            (70, [*range(4, 70, 4), 70]),  # within 2 s
+        ):
+            factory = TestFactory()
+            sockets = [factory.open() for _ in range(count)]
+            closing = factory.factory.close_gradually(1012, "server restarting", 2.0)
+            done, found = Deferred.fromCoroutine(closing), []
+            while len(found) < len(closed):
+                found.append(sum(socket.close_code() == 1012 for socket in sockets))
+                self.assertEqual(done.called, len(found) == len(closed))
+                factory.clock.advance(context.SLICE_S)
+            self.assertEqual(found, closed)
+
+    def test_a_connection_that_is_gone_before_its_turn_is_left_alone(self) -> None:
+        self.patch(context, "SLICE", 1)
+        factory = TestFactory()
+        sockets = [factory.open() for _ in range(3)]
+        done = Deferred.fromCoroutine(factory.factory.close_gradually(1012, "restarting", 2.0))
+        gone = next(socket for socket in sockets if socket.close_code() is None)
+        gone.lose()
+        factory.clock.advance(context.SLICE_S)
+        factory.clock.advance(context.SLICE_S)
+        self.successResultOf(done)
+        self.assertEqual([socket.close_code() for socket in sockets].count(1012), 2)
 
     def test_close_all_closes_each_connection_and_aborts_those_left(self) -> None:
         factory = TestFactory()

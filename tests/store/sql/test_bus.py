@@ -245,6 +245,12 @@ class BusTests(BusCase):
         a.notify({1: 1})
         self.assertEqual(sender._take(), ["*"])
 
+    async def test_what_waits_at_the_end_is_sent(self) -> None:
+        a, b = await self.both()
+        a.notify({7: 3})
+        a.stop()
+        await self.until(lambda: ("b", {7: 3}) in self.heard)
+
     async def test_it_stops_at_once(self) -> None:
         self.patch(bus, "WAIT_S", 1000)
         a, b = await self.both()

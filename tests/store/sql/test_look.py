@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from gtchat.chat.errors import NotStored
-from gtchat.chat.node_records import SYSTEM_ID, Foreign, Online
+from gtchat.chat.node_records import SYSTEM_ID, Foreign, NodeGone, Online
 from gtchat.store import SQLStore
 from gtchat.store.jobs import CatchUp, Job, StoreCall
 from gtchat.store.notifying import INotifier
@@ -233,6 +233,18 @@ class StoresTests(TestCase):
         self.say("two")
         await self.until(lambda: self.texts() == ["one", "two"])
         self.assertEqual(deaf[0].sent, [{self.lobby: 1}, {self.lobby: 2}])
+
+    async def test_a_node_that_leaves_wakes_the_others(self) -> None:
+        a, b = self.wired()
+        self.begin(3600, a, b)
+        await self.a.close()
+        self.assertEqual([list(heads) for heads in a.sent if heads], [[SYSTEM_ID]])
+
+        def gone() -> list[NodeGone]:
+            found = (entry for foreign in self.heard for _, entry in foreign.system)
+            return [entry for entry in found if isinstance(entry, NodeGone)]
+
+        await self.until(lambda: len(gone()) == 1)
 
     async def test_a_call_that_catches_up_is_answered_behind_what_it_brings(self) -> None:
         self.begin(3600)

@@ -364,7 +364,7 @@ class Site(Target):
         (folder / "js" / "app.js").write_text("code()")
         self.reactor = MemoryReactorClock()
         sockets = TestFactory()
-        self.site = build_site(folder, sockets.factory, lambda: True, self.reactor)
+        self.site = build_site(folder, sockets.factory, lambda: "ok", self.reactor)
 
     def feed(self, chunks: list[bytes]) -> None:
         transport = Transport()
