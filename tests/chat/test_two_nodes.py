@@ -6,6 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from gtchat.chat.node_records import Online
 from tests.fakes import FakeClient, nodes
 
 
@@ -31,6 +32,14 @@ class TwoNodes(SynchronousTestCase):
     def events(self, client: FakeClient, *kinds: str) -> list[tuple[str, str]]:
         """Take the pushes to a client: kind and user."""
         return [(push.get("type", push["cmd"]), push["usr"]) for push in client.pushes(*kinds)]
+
+    def test_a_protocol_hears_what_other_nodes_tell(self) -> None:
+        heard: list[tuple[int, Online]] = []
+        self.second.chat.hear({Online: lambda *told: heard.append(told)})
+        gus = self.first.guest("gus").api.session
+        self.second.guest("hal")
+        assert gus is not None
+        self.assertEqual(heard, [(1, Online(came={gus.user.id: "gus"}))])
 
     def test_a_room_lives_at_both(self) -> None:
         self.call(self.ann, "create_room", room_name="r")

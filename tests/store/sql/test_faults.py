@@ -61,7 +61,8 @@ class GroupCommitTests(DiskCase, GuestsTogether, TestCase):
         ]
         for login in logins:
             await login
-        self.assertEqual(self.disk.executed.count("INSERT"), 3)
+        transactions = " ".join(self.disk.executed).split("COMMIT")
+        self.assertEqual(max(each.count("INSERT") for each in transactions), 3)
 
     async def test_guests_are_told_that_the_disk_failed(self) -> None:
         self.disk.fail("INSERT INTO sessions", "disk I/O error")
