@@ -147,10 +147,10 @@ class Folders(SpaceCase):
     def test_data_and_log_are_looked_at_until_the_server_stops(self) -> None:
         server = self.start(DATA)
         self.assertEqual(self.looks, [DATA, self.folder])
-        self.assertTrue(server._is_healthy())
+        self.assertEqual(server._health(), "ok")
         self.free[self.folder] = 5
         self.reactor.advance(SPACE_INTERVAL_S)
-        self.assertFalse(server._is_healthy())
+        self.assertEqual(server._health(), "not_stored")
         server._free_space.stop()
         self.looks.clear()
         self.reactor.advance(2 * SPACE_INTERVAL_S)
