@@ -7,13 +7,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from unittest.mock import patch
 
+import attrs
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.interfaces import EndedSession, Foreign
 from gtchat.store.following import Known
-from gtchat.store.jobs import Job, deliver_results
+from gtchat.store.jobs import Job, Locks, deliver_results, locks_of
+from gtchat.store.memory import follower
 from gtchat.store.memory.follower import MemoryFollower
 from gtchat.store.memory.node_calls import MemoryNodeCalls
 from gtchat.store.memory.sessions import SessionTable
@@ -118,6 +120,17 @@ def own_results_first(self: Any, foreign: Foreign, jobs: Sequence[Job]) -> None:
         self.foreign(foreign)
 
 
+def prepare_without_system(self: Any, batch: Sequence[Job]) -> Any:
+    """Prepare a batch; logins and resumes do not lock the system log."""
+
+    def locks(job: Job) -> Locks:
+        found = locks_of(job)
+        return attrs.evolve(found, system=found.system and not found.begins)
+
+    with patch.object(follower, "locks_of", locks):
+        return PREPARE(self, batch)
+
+
 def lost_anyway(self: Any, session: EndedSession, at: int) -> None:
     """Take any session for one of this node."""
     row = self._sessions.get(session.token_hash)
@@ -134,6 +147,15 @@ MUTANTS: dict[str, tuple[Any, tuple[Step, ...]]] = {
     "foreign entries last": (
         lambda: patch.object(MemoryNodeCalls, "_deliver", own_results_first),
         (lambda one: one.resume(4, 1, False), lambda one: one.whisper("eve", "bob")),
+    ),
+    "no system lock": (
+        lambda: patch.object(MemoryFollower, "prepare", prepare_without_system),
+        (
+            lambda one: one.whisper("eve", "bob"),
+            lambda one: one.do_batch(0, 9, False),
+            lambda one: one.resume(4, 1, False),
+            lambda one: one.do_batch(1, 9, False),
+        ),
     ),
     "session lost anyway": (
         lambda: patch.object(SessionTable, "session_lost", lost_anyway),
