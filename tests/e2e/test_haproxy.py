@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import socket
-import subprocess
-import tempfile
 import time
-from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests import postgres
+from tests.e2e import haproxy
 from tests.e2e.dialback import MessageCenterClient
 from tests.e2e.old_protocols import OldProtocols, port_of
 from tests.e2e.server import SECONDS, TOP, Server
 
-HAPROXY = shutil.which("haproxy", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 #: Where the nodes listen: as in docs/scaling.md, on free ports.
 ENDPOINT = "haproxy:tcp:0:interface=127.0.0.1"
 #: Addresses of clients, of which there is one for each node.
 ADDRESSES = [f"127.0.0.{number}" for number in range(2, 30)]
 #: The port of each protocol in the configuration.
 PORTS = {"message_center": 6001, "pa1": 7001, "livechat": 3001, "websocket": 8765}
-
-
-def free_port() -> int:
-    """Return a port that is free."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
 
 
 class ProxiedServer(Server):
@@ -43,7 +32,7 @@ class ProxiedServer(Server):
 
 
 class BehindHAProxy(SynchronousTestCase):
-    skip = postgres.MISSING or (None if HAPROXY else "haproxy is not installed")
+    skip = postgres.MISSING or haproxy.MISSING or None
 
     def setUp(self) -> None:
         url = postgres.create_empty()
@@ -56,14 +45,8 @@ class BehindHAProxy(SynchronousTestCase):
         for server in self.servers:
             self.addCleanup(server.kill)
             server.start()
-        self.ports = {protocol: free_port() for protocol in PORTS}
-        folder = Path(tempfile.mkdtemp(prefix="gtchat-haproxy-"))
-        self.addCleanup(shutil.rmtree, folder)
-        (folder / "haproxy.cfg").write_text(self.configuration())
-        assert HAPROXY is not None
-        self.proxy = subprocess.Popen([HAPROXY, "-db", "-f", str(folder / "haproxy.cfg")])
-        self.addCleanup(self.proxy.wait)
-        self.addCleanup(self.proxy.terminate)
+        self.ports = {protocol: haproxy.free_port() for protocol in PORTS}
+        self.proxy = haproxy.start(self, self.configuration())
         self.wait_for(self.ports["message_center"])
 
     def configuration(self) -> str:

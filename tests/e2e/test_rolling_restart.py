@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import socket
-import subprocess
-import tempfile
 import time
 from http.client import HTTPConnection
 from pathlib import Path
@@ -15,9 +11,9 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests import postgres
+from tests.e2e import haproxy
 from tests.e2e.server import SECONDS, Client, Closed, Server
 
-HAPROXY = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
 CONFIGURATION = Path(__file__).parents[2] / "docs" / "haproxy.cfg"
 PASSWORD = "correct horse battery"
 USERS = 6
@@ -90,7 +86,7 @@ class Talker(Thread):
 
 
 class RollingRestart(SynchronousTestCase):
-    skip = postgres.MISSING or (None if HAPROXY else "needs haproxy")
+    skip = postgres.MISSING or haproxy.MISSING or None
 
     def setUp(self) -> None:
         url = postgres.create_empty()
@@ -105,9 +101,7 @@ class RollingRestart(SynchronousTestCase):
 
     def start_proxy(self) -> int:
         """Start HAProxy with the configuration of the documentation; return its port."""
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = int(free.getsockname()[1])
+        port = haproxy.free_port()
         text = CONFIGURATION.read_text(encoding="utf-8")
         one, two = (f"127.0.0.1:{server.web_port}" for server in self.servers)
         for old, new in (
@@ -117,16 +111,7 @@ class RollingRestart(SynchronousTestCase):
         ):
             self.assertIn(old, text)
             text = text.replace(old, new)
-        folder = Path(tempfile.mkdtemp(prefix="gtchat-"))
-        self.addCleanup(shutil.rmtree, folder)
-        (folder / "haproxy.cfg").write_text(text, encoding="utf-8")
-        proxy = subprocess.Popen(
-            [str(HAPROXY), "-db", "-f", str(folder / "haproxy.cfg")],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        self.addCleanup(proxy.wait)
-        self.addCleanup(proxy.kill)
+        haproxy.start(self, text)
         self.until(lambda: self.status(port) == 200)
         return port
 
