@@ -275,6 +275,28 @@ def deliver_results(
             log.failure("The chat failed on stored entries.")
 
 
+def split(queued: Iterable[Queued]) -> tuple[list[Job], list[CatchUp]]:
+    """Return the jobs in a queue, and what waits in it to catch up."""
+    jobs: list[Job] = []
+    waiting: list[CatchUp] = []
+    for each in queued:
+        if isinstance(each, CatchUp):
+            waiting.append(each)
+        else:
+            jobs.append(each)
+    return jobs, waiting
+
+
+def finish(waiting: Iterable[CatchUp], failed: bool) -> None:
+    """Fire what waits to catch up. Called in the reactor thread."""
+    for each in waiting:
+        if each.deferred is not None:
+            if failed:
+                each.deferred.errback(NotStored())
+            else:
+                each.deferred.callback(None)
+
+
 def refuse(jobs: Iterable[Job]) -> None:
     """Let jobs fail with NotStored, whatever their result was; those that only wait are done."""
     for job in jobs:

@@ -13,10 +13,9 @@ from typing import Any, Protocol
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from gtchat.chat.errors import NotStored
 from gtchat.chat.interfaces import StoredState
 from gtchat.chat.node_records import SYSTEM_ID
-from gtchat.store.jobs import CatchUp, Job, Queued, deliver_results, refuse
+from gtchat.store.jobs import Queued, deliver_results, finish, refuse, split
 from gtchat.store.sql.database import StoreError
 from gtchat.store.sql.heartbeat import Heartbeat, HeartbeatDatabase
 from gtchat.store.sql.living import LivingStore
@@ -109,13 +108,8 @@ class NodeLife:
 
     def _ended(self, jobs: list[Queued]) -> None:
         """Let what has no result fail: the connections are closed. Then come back."""
-        writes: list[Job] = []
-        for job in jobs:
-            if isinstance(job, CatchUp):
-                if job.deferred is not None:
-                    job.deferred.errback(NotStored())
-                continue
-            writes.append(job)
+        writes, waiting = split(jobs)
+        finish(waiting, True)
         refuse(writes)  # one may be stored: its commit came when this node was given up
         deliver_results(writes, self._store.committed, self._log, self._store.failed)
         if not self._closing.is_set():

@@ -25,8 +25,7 @@ from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 
-from gtchat.chat.errors import NotStored
-from gtchat.store.jobs import CatchUp, Job, Queued, StoreCall
+from gtchat.store.jobs import CatchUp, Job, Queued, StoreCall, finish, refuse, split
 from gtchat.store.sql.batch_writer import BatchWriter, GivenUp, Outcome
 from gtchat.store.sql.database import Connection, Database, UncertainCommit
 from gtchat.store.sql.follower import Follower
@@ -45,16 +44,6 @@ def merged(waiting: Sequence[CatchUp]) -> dict[int, int]:
         for room_id, seq in each.heads.items():
             heads[room_id] = max(seq, heads.get(room_id, 0))
     return heads if all(each.heads for each in waiting) else {}
-
-
-def finish(waiting: Sequence[CatchUp], failed: bool) -> None:
-    """Fire what waits to catch up. Called in the reactor thread."""
-    for each in waiting:
-        if each.deferred is not None:
-            if failed:
-                each.deferred.errback(NotStored())
-            else:
-                each.deferred.callback(None)
 
 
 class Writer(BatchWriter):
@@ -188,9 +177,8 @@ class Writer(BatchWriter):
         """Catch up if that is asked for; return the jobs of the batch."""
         if self._follower is None:
             return cast(list[Job], taken)
-        jobs = [each for each in taken if not isinstance(each, CatchUp)]
-        if len(jobs) < len(taken):
-            waiting = [each for each in taken if isinstance(each, CatchUp)]
+        jobs, waiting = split(taken)
+        if waiting:
             error = None
             if not self._given_up:
                 error = self._catch_up(merged(waiting))
@@ -225,11 +213,9 @@ class Writer(BatchWriter):
 
     def _refuse(self, kept: Sequence[Queued]) -> None:
         """Fail jobs. Called in the reactor thread."""
-        finish([each for each in kept if isinstance(each, CatchUp)], True)
-        batch = [each for each in kept if not isinstance(each, CatchUp)]
-        for job in batch:
-            if job is not self._last:
-                job.error = NotStored()
+        batch, waiting = split(kept)
+        finish(waiting, True)
+        refuse(batch)
         self._deliver(batch, Outcome(error=GivenUp("other nodes have given this one up")))
 
     def _index(self) -> None:
