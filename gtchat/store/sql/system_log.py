@@ -114,7 +114,8 @@ def read(
 ) -> list[tuple[int, SystemEntry]]:
     """Return what a node has not heard, with the node that wrote each entry, oldest first.
 
-    What it wrote itself is left out, but for nodes that have ended.
+    What it wrote itself is left out, but for nodes that have ended, and so are kinds that only
+    newer programs know.
 
     Args:
         db: a connection.
@@ -131,7 +132,7 @@ def read(
     return [
         (writer, _as_heard(decode(kind, body), writer == node_id))
         for _, writer, kind, body in rows
-        if writer != node_id or SYSTEM_TYPES[kind] is NodeGone
+        if kind in SYSTEM_TYPES and (writer != node_id or SYSTEM_TYPES[kind] is NodeGone)
     ]
 
 

@@ -147,6 +147,13 @@ class LogTests(SynchronousTestCase):
         )
         self.assertEqual(system_log.read(self.db, 1, 1, 2), [(2, AccountEnded(2))])
 
+    def test_kinds_that_only_newer_programs_know_are_left_out(self) -> None:
+        system_log.append_system(self.db, 1, [AccountEnded(each) for each in range(3)], 5)
+        self.db.execute("UPDATE system_log SET kind = 'newer' WHERE seq = 2")
+        self.assertEqual(
+            system_log.read(self.db, 2, 0, 3), [(1, AccountEnded(0)), (1, AccountEnded(2))]
+        )
+
     def test_entries_that_are_not_kept_are_missed(self) -> None:
         system_log.append_system(self.db, 1, [AccountEnded(each) for each in range(3)], 5)
         self.db.execute("DELETE FROM system_log WHERE seq = 1")
