@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import math
 import random
 import sys
 import time
@@ -100,7 +101,17 @@ def nodes(options: argparse.Namespace) -> int:
         print(f"At most {MOST_NODES} nodes.")
         return 2
     print(f"seed {options.seed}")
-    run = Nodes(options.nodes, options.kills, options.seed, mutant=options.mutant)
+    run = Nodes(
+        options.nodes,
+        options.kills,
+        options.seed,
+        only=options.only,
+        mutant=options.mutant,
+        seconds=options.seconds,
+    )
+    if unknown := set(options.only).difference(run.fault_names):
+        print(f"No such fault: {', '.join(unknown)}. There are: {', '.join(run.fault_names)}.")
+        return 2
     return _report(asyncio.run(run.run(_progress(options.kills))))
 
 
@@ -186,6 +197,10 @@ def _parser() -> argparse.ArgumentParser:
     added = command(nodes)
     added.add_argument("--nodes", type=int, default=2, help="number of nodes (2)")
     added.add_argument("--kills", type=int, default=60, help="number of faults (60)")
+    added.add_argument("--only", nargs="+", default=[], help="faults to do, by name (all)")
+    added.add_argument(
+        "--seconds", type=float, default=math.inf, help="end after these, if not before"
+    )
     mutant(added, *NODE_MUTANTS)
     command(network)
     added = command(pythons)

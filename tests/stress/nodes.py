@@ -9,9 +9,10 @@ the others. At the end the table is the truth, and `judge` compares all that use
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
@@ -93,6 +94,7 @@ class Nodes:
         seed: of everything random.
         only: names of the faults to do, all by default.
         mutant: a deliberate bug of the servers, see `mutants`.
+        seconds: no fault begins later than this after the first.
     """
 
     def __init__(
@@ -100,10 +102,12 @@ class Nodes:
         nodes: int,
         kills: int,
         seed: int,
-        only: tuple[str, ...] = (),
+        only: Sequence[str] = (),
         mutant: str | None = None,
+        seconds: float = math.inf,
     ) -> None:
         self.only = only
+        self.seconds = seconds
         self.kills = kills
         self.random = random.Random(seed)
         self.result = Result(nodes)
@@ -121,6 +125,11 @@ class Nodes:
         self._faults = NodeFaults(
             self.postgres, self.nodes, self.random, self._direct, self.oracle.violations
         )
+
+    @property
+    def fault_names(self) -> list[str]:
+        """The names of all faults."""
+        return list(self._faults.by_name)
 
     async def run(self, progress: Callable[[int], None] = lambda _: None) -> Result:
         """Do all faults and check the result.
@@ -175,11 +184,11 @@ class Nodes:
         await self._until_answered()
         for number in range(self.kills):
             if not names:
-                names = list(self.only or self._faults.by_name)
+                names = list(self.only or self.fault_names)
                 self.random.shuffle(names)
             await self._do_fault(names.pop())
             progress(number + 1)
-            if self.oracle.violations:
+            if self.oracle.violations or time.monotonic() > began + self.seconds:
                 break
             await asyncio.sleep(self.random.uniform(*REST))
             self.random.choice(self.clients).disconnect()
