@@ -155,4 +155,4 @@ class MemoryFollower:
             self.wrote |= bool(job.entry.seq)
         elif job.error is None:
             for token_hash in job.plan.begun:
-                self._tables.accounts.sessions[token_hash].node_id = self._node_id
+                self._tables.move(token_hash, self._node_id)

@@ -177,6 +177,15 @@ class MemoryTables:
                 self.failures[key] = count
         return result, after[0]
 
+    def move(self, token_hash: bytes, node_id: int) -> None:
+        """Take note that a session is at a node; a temporary account is online at no other one."""
+        session = self.accounts.sessions[token_hash]
+        session.node_id = node_id
+        if not self.accounts.accounts[session.account_id].registered:
+            for other, accounts in self.online.items():
+                if other != node_id:
+                    accounts.pop(session.account_id, None)
+
     def begin_ending(self, account_id: int, me: int | None) -> tuple[int, ...] | None:
         """End the sessions of a temporary account; see `INodeStore.begin_ending`.
 

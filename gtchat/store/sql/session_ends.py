@@ -13,7 +13,7 @@ from gtchat.chat.devices import CONNECTED_ELSEWHERE
 from gtchat.chat.errors import AlreadyLoggedIn, BadCredentials, NoSuchUser
 from gtchat.chat.interfaces import Account, EndedSession, NewSession, Replaces
 from gtchat.store.sql import accounts, devices, read_state, schema
-from gtchat.store.sql.database import Connection, Cursor
+from gtchat.store.sql.database import Connection, Cursor, PostgresSQL
 from gtchat.store.sql.statements import Statement
 
 _sessions = schema.sessions
@@ -57,6 +57,7 @@ _CONNECTED = Statement(
 )
 #: The node of a session, which only PostgreSQL knows: NULL for none.
 _NODE = "SELECT node_id FROM sessions WHERE token_hash = %(token)s"
+_LEFT_OTHERS = "DELETE FROM online WHERE account_id = %s AND node_id <> %s"
 
 
 def own(
@@ -87,6 +88,22 @@ def is_elsewhere(db: Connection, token_hash: bytes, node_id: int | None) -> bool
         return False
     row = db.execute(_NODE, {"token": token_hash}).fetchone()
     return row is not None and row[0] not in (None, node_id)
+
+
+def left_others(db: Connection, account_id: int, node_id: int | None) -> None:
+    """Take note that a temporary account is online at no other node, since it goes on at this one.
+
+    It has one session. What the other node had to say of it may come after its end here, which
+    would be refused for that, and the account would stay.
+
+    Args:
+        db: the writer's connection, within a transaction that has locked the system log.
+        account_id: the account.
+        node_id: as of `is_elsewhere`.
+    """
+    if node_id is not None:
+        assert isinstance(db, PostgresSQL)
+        db.send(_LEFT_OTHERS, (account_id, node_id))
 
 
 def end_for_login(db: Connection, account_id: int, session: NewSession) -> frozenset[bytes]:

@@ -316,4 +316,5 @@ def resume(
     state = account_state(db, log_writer, account_id)
     if not state.account.registered:
         _set_network(db, account_id, network, at)
+        session_ends.left_others(db, account_id, node_id)
     return ResumeResult(state, missed, epoch, tuple(directs), moved)
