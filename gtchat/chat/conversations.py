@@ -20,6 +20,7 @@ from gtchat.chat.events import Entry, MessageChange, MessageSent
 from gtchat.chat.interfaces import Direct, DirectPage, IConnection
 from gtchat.chat.message_records import Pair
 from gtchat.chat.message_rules import whisper_of
+from gtchat.chat.repetition import REFUSALS, catch_up_with_room
 from gtchat.chat.rooms import Member, Room
 from gtchat.chat.state import State
 from gtchat.chat.users import Session, User, UserRegistry
@@ -176,9 +177,14 @@ class Conversations:
         Raises:
             NoSuchRoom, NotInRoom, NoSuchUser, NotStored.
         """
-        if isinstance(target, str):
+        if not isinstance(target, str):
+            return await self.find(target, user)
+        try:
             return self._rooms.require_member(target, user)
-        return await self.find(target, user)
+        except REFUSALS:
+            if not await catch_up_with_room(self._store, self._rooms, target):
+                raise
+        return self._rooms.require_member(target, user)
 
     async def require_open(self, target: Target, user: User) -> Room | Conversation:
         """Return the room or the conversation that a user can write in, and change messages of.

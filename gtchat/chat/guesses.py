@@ -109,7 +109,7 @@ class Guesses:
         Raises:
             NotStored.
         """
-        if not self._store.shares_failures:
+        if not self._store.is_shared:
             return rule(self.own)
         now = self._now() / 1000
         keys = (f"pair {name}", network), (f"name {name}", ""), ("network", network)

@@ -232,7 +232,10 @@ class IStore(IMailStore, ISessionStore, IMentionStore, INodeStore):
 
         Args:
             account_id: the account; None for the account of a session.
-            token_hash: names that session; without such a session nothing is counted.
+            token_hash: names that session.
+
+        Raises:
+            BadSession: there is no such session. Of one that has expired it is counted.
         """
 
     def end_guest(account_id: int) -> Deferred[None]:

@@ -44,10 +44,15 @@ class INodeStore(Interface):
         "as a new node."
     )
 
-    def catch_up() -> Deferred[None]:
-        """Fire when all that was committed before the call, by whatever node, is delivered.
+    def catch_up(rooms: Collection[int] = ()) -> Deferred[None]:
+        """Fire when what nodes have committed before the call is delivered, as far as is asked for.
 
-        A store that no other node can use fires at once, without a place in the queue.
+        That is which rooms there are, all else that the system log tells, and the logs of `rooms`;
+        other rooms may be behind. A look at all rooms would take a statement for 2,000 of them. A
+        store that no other node can use fires at once, without a place in the queue.
+
+        Args:
+            rooms: room ids; those of unknown rooms are left out.
         """
 
     def announce(came: Mapping[int, str], went: Collection[int]) -> None:
@@ -58,9 +63,9 @@ class INodeStore(Interface):
             went: account ids.
         """
 
-    shares_failures: bool = Attribute(
-        "Whether this store counts wrong guesses for several nodes; else `count_failures` is not "
-        "called."
+    is_shared: bool = Attribute(
+        "Whether other nodes can use the database of this store. If not, nothing is ever behind, "
+        "and `count_failures` is not called."
     )
 
     def count_failures(

@@ -114,7 +114,7 @@ class ReadState:
         room = await self._conversations.require(target, user)
         if seq > room.last_seq and isinstance(room, Room):
             # History has what other nodes have stored before it is delivered here.
-            await self._store.catch_up()
+            await self._store.catch_up((room.id,))
             room = await self._conversations.require(target, user)
         if not first <= seq <= room.last_seq:
             raise BadRequest(f"seq: must be {first} to {room.last_seq}, the last entry.")
@@ -319,6 +319,7 @@ async def count_unread(
         account_id, token_hash: as in `IStore.unread`.
 
     Raises:
+        BadSession: there is no session with this token.
         NotStored: they could not be read.
     """
     await state.sender_marks.store()

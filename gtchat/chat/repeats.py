@@ -15,6 +15,7 @@ import attrs
 from gtchat.chat.background import InProgress
 from gtchat.chat.interfaces import Ack, RepeatableRequest
 from gtchat.chat.messages import check_txn
+from gtchat.chat.repetition import REFUSALS, catch_up_with_room
 from gtchat.chat.rooms import Room
 from gtchat.chat.state import State
 from gtchat.chat.users import Session, User
@@ -53,6 +54,7 @@ class Repeats:
         session: Session,
         txn: str | None,
         content: str,
+        raw: str,
         do: Callable[[RepeatableRequest | None], Awaitable[RoomAck]],
     ) -> RoomAck:
         """Do what a request asks for, unless the account has done it before.
@@ -61,6 +63,7 @@ class Repeats:
             session: a session of the user who asks.
             txn: the idempotency key, 1 to 64 characters; None if the request has none.
             content: the command with its fields: the same for each repetition.
+            raw: the name of its room as it was typed.
             do: does it; it has the request stored with what it stores.
 
         Returns:
@@ -72,7 +75,7 @@ class Repeats:
             NotStored: it can't be found out whether it was used. And what `do` raises.
         """
         if txn is None:
-            return await do(None)
+            return await self._do(raw, do, None)
         check_txn(txn)
         user = session.user
         key = (user.id, txn)
@@ -84,9 +87,23 @@ class Repeats:
             if ack is not None:
                 await self._store.catch_up()  # another node may have created the room
                 return RoomAck(self._find(ack, user), ack)
-            return await do(request)
+            return await self._do(raw, do, request)
         finally:
             self._running.end(key)
+
+    async def _do(
+        self,
+        raw: str,
+        do: Callable[[RepeatableRequest | None], Awaitable[RoomAck]],
+        request: RepeatableRequest | None,
+    ) -> RoomAck:
+        """Do what a request asks for, once more if what other nodes have stored may allow it."""
+        try:
+            return await do(request)
+        except REFUSALS:
+            if not await catch_up_with_room(self._store, self._rooms, raw):
+                raise
+        return await do(request)
 
     def _find(self, ack: Ack, user: User) -> Room | None:
         """Return the room of an ack, None if the user does not see it any more."""

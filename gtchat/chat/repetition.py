@@ -1,4 +1,8 @@
-"""How rules run again when another node has changed what they saw."""
+"""How rules run again when another node has changed what they saw.
+
+What they store is refused then (`repeated`). If they refuse the request themselves, it may be for
+something that has not been delivered here yet (`catch_up_with_room`).
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,24 @@ from contextlib import suppress
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from gtchat.chat.errors import NotStored, Stale
+from gtchat.chat.errors import (
+    AlreadyInRoom,
+    NoSuchRoom,
+    NotInRoom,
+    NotOwner,
+    NotStored,
+    PrivateRoom,
+    RoomExists,
+    RoomFull,
+    Stale,
+)
+from gtchat.chat.interfaces import IStore
+from gtchat.chat.rooms import RoomRegistry
 
 #: How often rules run on a state that another node has changed meanwhile.
 TRIES = 6
+#: Refusals for the state of a room, which another node may have changed a moment ago.
+REFUSALS = (AlreadyInRoom, NoSuchRoom, NotInRoom, NotOwner, PrivateRoom, RoomExists, RoomFull)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -37,3 +55,29 @@ def repeated(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Corouti
         raise NotStored()
 
     return run
+
+
+async def catch_up_with_room(store: IStore, rooms: RoomRegistry, raw: str) -> bool:
+    """Have delivered what other nodes have stored of a room, after rules have refused a request.
+
+    Without this a user who has left a room at one node, and joins it at another one before that has
+    heard of it, would be told to be in the room.
+
+    Args:
+        store: where it is stored.
+        rooms: all rooms.
+        raw: the name of the room as it was typed.
+
+    Returns:
+        Whether the rules may see something else now. A store that is not shared is not asked.
+
+    Raises:
+        NotStored.
+    """
+    if not store.is_shared:
+        return False
+    found = None
+    with suppress(NoSuchRoom):
+        found = rooms.find(raw)
+    await store.catch_up(() if found is None else (found.id,))
+    return True

@@ -124,6 +124,9 @@ class Sessions:
             BadSession: there is no such session, or it has ended.
             NotStored.
         """
+        hashed = token_hash(token)
+        # Before anything that costs more: many have no valid token.
+        unread = await count_unread(self._state, None, hashed)
         rooms = find_rooms(self._rooms, seen)
         if None in rooms.values():
             # The client may have been told of a room at another node before this one was.
@@ -135,9 +138,8 @@ class Sessions:
         if is_epoch:
             seen_by_id = {room.id: seen[name] for name, room in rooms.items() if room is not None}
             seen_by_id |= directs
-        hashed, now, limits = token_hash(token), self._users.now(), self._state.limits
+        now, limits = self._users.now(), self._state.limits
         liveness_ms = int((limits.ping_interval + limits.ping_timeout) * 1000)
-        unread = await count_unread(self._state, None, hashed)
         self._resuming[hashed] += 1
         try:
             resumed = await self._store.resume(

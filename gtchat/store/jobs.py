@@ -139,7 +139,7 @@ class CatchUp:
     """Waits in the queue like a job: read what other nodes wrote, and deliver it here.
 
     Attributes:
-        heads: room id -> seq that its log has at least; empty: look at all rooms.
+        heads: room id -> seq that its log may have; empty: look at all rooms.
         deferred: fires when it is done, None if no call waits for it.
     """
 

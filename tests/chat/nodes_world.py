@@ -413,6 +413,7 @@ class NodesWorld:
                         session,
                         txn,
                         f"{what} {args}",
+                        args[0],
                         lambda request: call(session, *args, request=request),
                     )
                 else:

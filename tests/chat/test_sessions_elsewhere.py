@@ -181,6 +181,27 @@ class Resume(TwoNodes):
         _, reply = self.resume(self.b, self.login_of_ann, lobby=0)
         self.assertEqual(reply["status"], "ok")
 
+    def test_who_has_no_session_lets_no_node_look(self) -> None:
+        self.patch(self.b.store, "catch_up", lambda *_: self.fail("it has looked"))
+        login = {**self.login_of_ann, "session_id": "x" * 22}
+        _, reply = self.resume(self.b, login, nowhere=1)
+        self.assertEqual(reply["code"], "bad_session")
+
+    def test_an_epoch_that_begins_before_the_resume_counts(self) -> None:
+        for method in ("catch_up", "unread"):
+            do = getattr(self.b.store, method)
+
+            def begin(*args: Any, do: Any = do) -> Any:
+                self.b.store.foreign(Foreign(system=((9, EpochBegun("new")),)))
+                return do(*args)
+
+            self.patch(self.b.store, method, begin)
+            self.b.chat.sessions.epoch = self.login_of_ann["epoch"]
+            _, reply = self.resume(self.b, self.login_of_ann, lobby=0, nowhere=1)
+            reasons = {room["room_name"]: room.get("reason") for room in reply["resumed"]}
+            self.assertEqual((reply["epoch"], reasons["lobby"]), ("new", "epoch"), method)
+            self.patch(self.b.store, method, do)
+
     def test_what_was_missed_at_another_node_is_resumed_once(self) -> None:
         self.tables.wakes = False
         self.ann.drop()
@@ -415,6 +436,19 @@ class WaitingGuests(TwoNodes):
         again.drop()
         self.wait(GUEST_GRACE_S)
         self.check_ended()
+
+    def test_a_guest_who_ends_where_the_session_moved_to_leaves_no_account(self) -> None:
+        self.tables.wakes = False
+        for closes in (False, True):
+            gus, login = self.guest(self.a, "hal")
+            again, _ = self.resume(self.b, login)
+            again.drop(clean=True) if closes else again.call("logout")
+            self.run_pending()
+            self.assertIsNone(gus.closed)  # its node has not heard of it yet
+            names = [row.name for row in self.tables.accounts.accounts.values()]
+            self.assertEqual(names, ["ann", "gus"])
+            self.look(self.a)
+            self.assertIsNone(self.a.chat.users.get("hal"))
 
     def user(self) -> User:
         """Return gus, as known at node `a`."""

@@ -7,10 +7,10 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.node_records import Online
-from tests.fakes import FakeClient, nodes
+from tests.fakes import FakeClient, TestServer, nodes
 
 
-class TwoNodes(SynchronousTestCase):
+class TwoNodesCase(SynchronousTestCase):
     """Ann is at the first node, bob and eve are at the second."""
 
     def setUp(self) -> None:
@@ -33,6 +33,8 @@ class TwoNodes(SynchronousTestCase):
         """Take the pushes to a client: kind and user."""
         return [(push.get("type", push["cmd"]), push["usr"]) for push in client.pushes(*kinds)]
 
+
+class TwoNodes(TwoNodesCase):
     def test_a_protocol_hears_what_other_nodes_tell(self) -> None:
         heard: list[tuple[int, Online]] = []
         self.second.chat.hear({Online: lambda *told: heard.append(told)})
@@ -116,3 +118,58 @@ class TwoNodes(SynchronousTestCase):
             self.events(self.ann, "login", "logout"), [("logout", "bob"), ("logout", "eve")]
         )
         self.assertEqual(self.ann.call("get_user_list")["users"], ["ann"])
+
+
+class Refused(TwoNodesCase):
+    """The nodes do not wake each other: what is refused may have become right elsewhere."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.call(self.ann, "create_room", room_name="r")
+        self.there = self.first.connect()
+        self.there.login("bob", pwd="password", device="second")
+        self.first.store._tables.wakes = False
+        self.looked: list[Any] = []
+        catch_up = self.second.store.catch_up
+
+        def count(rooms: Any = ()) -> Any:
+            self.looked.append(tuple(rooms))
+            return catch_up(rooms)
+
+        self.patch(self.second.store, "catch_up", count)
+
+    def test_a_user_who_has_left_elsewhere_joins_again(self) -> None:
+        self.call(self.bob, "join_room", room_name="r")
+        self.call(self.there, "leave_room", room_name="r")
+        self.call(self.bob, "join_room", room_name="R", txn="1")
+        self.assertEqual(self.looked, [(self.second.chat.rooms.find("r").id,)])
+
+    def test_a_room_that_is_new_elsewhere_is_joined(self) -> None:
+        self.call(self.ann, "create_room", room_name="new")
+        self.call(self.bob, "join_room", room_name="new")
+        self.assertEqual(self.looked, [()])
+
+    def test_who_has_become_a_member_elsewhere_reads_the_room(self) -> None:
+        self.call(self.there, "join_room", room_name="r")
+        self.call(self.bob, "history", room_name="r", limit=1)
+        self.assertEqual(len(self.looked), 1)
+
+    def test_what_is_refused_again_is_refused_after_one_look(self) -> None:
+        for cmd, room, code in (
+            ("join_room", "nowhere", "no_such_room"),
+            ("leave_room", "r", "not_in_room"),
+            ("history", "r", "not_in_room"),
+            ("create_room", "r", "room_exists"),
+            ("kick", "r", "not_owner"),
+        ):
+            self.looked.clear()
+            fields = {"user": "ann"} if cmd == "kick" else {}
+            self.assertEqual(self.bob.call(cmd, room_name=room, **fields)["code"], code)
+            self.assertEqual(len(self.looked), 1, cmd)
+
+    def test_a_server_that_is_alone_does_not_look(self) -> None:
+        alone = TestServer()
+        self.patch(alone.store, "catch_up", lambda *_: self.fail("it has looked"))
+        eve = alone.member("eve")
+        for cmd in ("join_room", "history"):
+            self.assertEqual(eve.call(cmd, room_name="r")["code"], "no_such_room")

@@ -164,14 +164,16 @@ class Side:
         pending = await self.stored(0, room_created(name), owner, room_key=name.lower())
         return pending.room_id
 
-    async def heard(self) -> list[Foreign]:
-        """Return what was foreign so far, after catching up."""
-        await self.store.catch_up()
+    async def heard(self, *rooms: int) -> list[Foreign]:
+        """Return what was foreign so far, after catching up with rooms."""
+        await self.store.catch_up(rooms)
         return [one for one in self.delivered if isinstance(one, Foreign)]
 
     async def heard_of(self, room_id: int) -> list[Entry]:
         """Return the foreign entries of a room so far, after catching up."""
-        return [entry for one in await self.heard() for entry in one.entries.get(room_id, ())]
+        return [
+            entry for one in await self.heard(room_id) for entry in one.entries.get(room_id, ())
+        ]
 
     async def told(self, *kinds: type[Any]) -> list[Any]:
         """Return the system entries of some kinds so far, after catching up."""
@@ -205,7 +207,7 @@ class SeveralNodesContract(NodesCase):
             self.first.append(self.lobby, message(str(number)), ann)
             await self.first.store.flush()
             if number % 2:
-                await self.second.store.catch_up()
+                await self.second.store.catch_up((self.lobby,))
         heard = await self.second.heard_of(self.lobby)
         self.assertEqual([(one.seq, one.msg) for one in heard], [(n + 1, str(n)) for n in range(5)])
         self.assertEqual([one.subject_id for one in heard], [ann] * 5)
@@ -447,6 +449,15 @@ class MovingContract(NodesCase):
         self.assertEqual((await self.second.store.find_guest("gus")).account.id, gus)
         self.assertEqual(await self.second.store.begin_ending(gus), ())
         self.assertEqual(await self.first.store.begin_ending(gus), ())
+
+    async def test_a_guest_who_has_moved_is_ended_before_the_other_node_has_heard_of_it(
+        self,
+    ) -> None:
+        gus = await self.first.store.login_guest("Gus", "gus", new_session(TOKEN))
+        self.first.store.announce({gus: "Gus"}, [])
+        await self.first.store.flush()
+        await self.second.store.resume(TOKEN, 2, 0, {}, 0, 1, NETWORK)
+        self.assertEqual(await self.second.store.begin_ending(gus), ())
 
 
 class EndedNodeContract(NodesCase):

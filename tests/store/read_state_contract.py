@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gtchat.chat.errors import NotInRoom
+from gtchat.chat.errors import BadSession, NotInRoom
 from gtchat.chat.interfaces import EndedSession, MembershipRecord, UnreadRecord
 from tests.store.contract import NETWORK, StoreCase, joined, left, message, new_session
 
@@ -185,5 +185,5 @@ class UnreadContract(StoreCase):
         ann, room = await self.ann_and_room("b")
         await self.store.login(ann, "hash", new_session(TOKEN, 1))
         self.assertEqual(await self.store.unread(None, TOKEN), {room: UnreadRecord(1, 1)})
-        self.assertEqual(await self.store.unread(None, OTHER), {})
+        await self.assertFailure(self.store.unread(None, OTHER), BadSession)
         self.assertEqual(await self.store.unread(999, None), {})

@@ -212,6 +212,21 @@ class Kick(TxnRequest, tag="kick"):
     user: str
 
 
+#: What may be done once, and has to do with a room.
+RoomRequest = (
+    CreateRoom
+    | SetRoom
+    | DeleteRoom
+    | Invite
+    | InviteReply
+    | AddMember
+    | RemoveMember
+    | JoinRoom
+    | LeaveRoom
+    | Kick
+)
+
+
 class Speak(Request, tag="speak"):
     """Send a message to a room or a user; with a broadcast key and neither, to all users.
 

@@ -176,12 +176,13 @@ def _wanted(request: requests.CreateRoom | requests.SetRoom) -> RoomSettings:
 
 async def _once(
     context: Context,
-    request: requests.TxnRequest,
+    request: requests.RoomRequest,
     do: Callable[[RepeatableRequest | None], Awaitable[RoomAck]],
 ) -> RoomAck:
     """Do what a request asks for, unless it is a repeated one."""
     content = request_content(request) if request.txn is not None else ""
-    return await context.chat.repeats.once(context.require_session, request.txn, content, do)
+    session, once = context.require_session, context.chat.repeats.once
+    return await once(session, request.txn, content, request.room_name, do)
 
 
 def _done_reply(done: RoomAck) -> responses.DoneReply:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 import attrs
 
 from gtchat.chat.direct_records import LISTED_DIRECTS
-from gtchat.chat.errors import NotInRoom
+from gtchat.chat.errors import BadSession, NotInRoom
 from gtchat.chat.events import Entry, MessageSent
 from gtchat.chat.interfaces import UnreadRecord
 from gtchat.chat.mentions import MentionLimits, MentionsPage, find_mentions, may_mention_room
@@ -134,6 +134,8 @@ class MentionTable:
         """Count unread messages and mentions; see `IStore.unread`."""
         row = self._accounts.row_of(account_id, token_hash)
         if row is None:
+            if account_id is None:
+                raise BadSession()
             return {}
         directs = self._directs.newest(row.id, LISTED_DIRECTS)
         ids = [self._rooms.lobby.id, *row.rooms, *(one.id for one in directs)]

@@ -126,8 +126,8 @@ class MemoryNodeCalls(MemoryCalls):
 
     # Calls.
 
-    def catch_up(self) -> Deferred[None]:
-        """See `INodeStore.catch_up`."""
+    def catch_up(self, rooms: Collection[int] = ()) -> Deferred[None]:
+        """See `INodeStore.catch_up`; here all rooms are looked at."""
         if not self._is_node:
             return succeed(None)
         if self._closed:
@@ -155,8 +155,8 @@ class MemoryNodeCalls(MemoryCalls):
         self._tables.set_online(self.node_id, came, went)
 
     @property
-    def shares_failures(self) -> bool:
-        """See `INodeStore.shares_failures`."""
+    def is_shared(self) -> bool:
+        """See `INodeStore.is_shared`."""
         return self._is_node
 
     def count_failures(

@@ -6,7 +6,7 @@ who asks it to, and when. All of it runs in the reactor thread.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import attrs
 from twisted.internet.defer import Deferred, succeed
@@ -16,8 +16,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from gtchat.chat.errors import NotStored
+from gtchat.chat.node_records import SYSTEM_ID
 from gtchat.store.jobs import CatchUp
 from gtchat.store.notifying import INotifier
+from gtchat.store.paging import MAX_SEQ
 
 #: Seconds between two looks at the heads of logs: the longest delay without a bus.
 LOOK_S = 1.0
@@ -81,10 +83,10 @@ class CatchUps:
         if not self._is_under_way:
             self._catch_up()
 
-    def catch_up(self) -> Deferred[None]:
-        """Catch up in all rooms; see `INodeStore.catch_up`."""
+    def catch_up(self, rooms: Collection[int]) -> Deferred[None]:
+        """Catch up with the system log and in some rooms; see `INodeStore.catch_up`."""
         done: Deferred[None] = Deferred()
-        self._put(CatchUp({}, done))
+        self._put(CatchUp({SYSTEM_ID: MAX_SEQ} | dict.fromkeys(rooms, MAX_SEQ), done))
         return done
 
     def _catch_up(self) -> None:

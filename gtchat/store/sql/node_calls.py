@@ -131,9 +131,9 @@ class NodeCalls(ABC):
         self._database.commit(db)
         return state
 
-    def catch_up(self) -> Deferred[None]:
+    def catch_up(self, rooms: Collection[int] = ()) -> Deferred[None]:
         """See `INodeStore.catch_up`."""
-        return succeed(None) if self._catch_ups is None else self._catch_ups.catch_up()
+        return succeed(None) if self._catch_ups is None else self._catch_ups.catch_up(rooms)
 
     def _put_catch_up(self, job: CatchUp) -> None:
         if self._closed or self.is_lost:
@@ -173,8 +173,8 @@ class NodeCalls(ABC):
         return self._write(_do_nothing, plan=room_tells.announce(came, went))
 
     @property
-    def shares_failures(self) -> bool:
-        """See `INodeStore.shares_failures`."""
+    def is_shared(self) -> bool:
+        """See `INodeStore.is_shared`."""
         return self._follower is not None
 
     def count_failures(

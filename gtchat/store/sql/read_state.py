@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 
 from gtchat.chat.direct_records import LISTED_DIRECTS
-from gtchat.chat.errors import NotInRoom
+from gtchat.chat.errors import BadSession, NotInRoom
 from gtchat.chat.events import MessageSent
 from gtchat.chat.interfaces import MembershipRecord, UnreadRecord
 from gtchat.chat.rooms import LOBBY
@@ -322,6 +322,8 @@ def unread(
     """Count the unread messages of an account; see `IStore.unread`."""
     if account_id is None:
         account_id = _SESSION_ACCOUNT.scalar(db, token=token_hash)
+        if account_id is None:
+            raise BadSession()
     bound = {"account": account_id, "before": MAX_SEQ, "limit": LISTED_DIRECTS}
     return _records(_UNREAD(db, **bound), _MENTIONS(db, **bound))
 

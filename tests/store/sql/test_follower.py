@@ -170,6 +170,18 @@ class OrderTests(NodesCase):
         self.assertEqual([entry.msg for entry in foreign.entries[self.lobby]], ["one"])
         self.assertEqual(own.entry.seq, 2)
 
+    async def test_a_call_that_names_a_room_hears_of_it_and_of_new_rooms(self) -> None:
+        old, other = await self.shared_room(), await self.a.room(None, "Other")
+        await self.b.catch_up()
+        self.b.heard.clear()
+        for room in (old, other):
+            await self.a.stored(room, message("hi"))
+        new = await self.a.room(None, "New")
+        self.patch(foreign_reader, "_news", lambda *_: self.fail("it has looked at all rooms"))
+        await self.b.store.catch_up((old, 999))
+        logs = {room: self.b.log(room) for room in (old, other, new)}
+        self.assertEqual(logs, {old: [2], other: [], new: [1]})
+
     async def test_a_node_that_catches_up_hears_all_rooms_once(self) -> None:
         ann = await self.a.account("Ann")
         room = await self.a.room(ann)

@@ -15,6 +15,7 @@ from gtchat.chat.node_records import SYSTEM_ID, Foreign, NodeGone, Online
 from gtchat.store import SQLStore
 from gtchat.store.jobs import CatchUp, Job, StoreCall
 from gtchat.store.notifying import INotifier
+from gtchat.store.paging import MAX_SEQ
 from gtchat.store.sql import catch_ups
 from gtchat.store.sql.batch_writer import Outcome
 from gtchat.store.sql.catch_ups import LOOK_S, CatchUps
@@ -125,12 +126,12 @@ class CatchUpsTests(SynchronousTestCase):
 
     def test_a_call_waits_for_a_catch_up_of_its_own(self) -> None:
         self.notifier.received({1: 2})
-        called = self.node.catch_up()
+        called = self.node.catch_up((7,))
         self.assertEqual(self.done(), {1: 2})
         self.assertNoResult(called)
-        self.assertEqual(self.done(), {})
+        self.assertEqual(self.done(), {SYSTEM_ID: MAX_SEQ, 7: MAX_SEQ})
         self.successResultOf(called)
-        failed = self.node.catch_up()
+        failed = self.node.catch_up(())
         self.done(NotStored())
         self.failureResultOf(failed, NotStored)
 
@@ -250,7 +251,7 @@ class StoresTests(TestCase):
         self.begin(3600)
         self.say("one")
         await self.a.flush()
-        await self.b.catch_up()
+        await self.b.catch_up((self.lobby,))
         self.assertEqual(self.texts(), ["one"])
 
     async def test_what_another_thread_has_told_is_read_here_and_elsewhere(self) -> None:
