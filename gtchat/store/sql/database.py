@@ -168,9 +168,16 @@ class Database(ABC):
     def wait_for_disk(self, db: Connection, on: bool) -> None:
         """Let the commits that follow wait for the disk, or not: what is lost is made again."""
 
+    def reason(self, error: Exception) -> str:
+        """Return the text of an error in one line, without secrets: for logs, replies and exits.
+
+        It has no password of the database, and nothing of what a statement was to store.
+        """
+        return " ".join(str(error).split()) or type(error).__name__
+
     @abstractmethod
     def describe(self, error: Exception) -> str:
-        """Return an error in one line, with what to do where that is known."""
+        """Return an error as `reason`, with the database and what to do where that is known."""
 
     @abstractmethod
     def leave(self, db: Connection) -> Mapping[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import attrs
 from twisted.internet.interfaces import IReactorTime
@@ -19,6 +20,7 @@ class StoreHealth:
     Args:
         clock: tells monotonic seconds.
         log: gets failures, at most one a second, and their end.
+        reason: see `Database.reason`.
 
     Attributes:
         healthy: whether the last write succeeded.
@@ -26,6 +28,7 @@ class StoreHealth:
 
     _clock: IReactorTime
     _log: Logger
+    _reason: Callable[[Exception], str]
     healthy: bool = attrs.field(init=False, default=True)
     _reported: float = attrs.field(init=False, default=-math.inf)
 
@@ -45,4 +48,4 @@ class StoreHealth:
         now = self._clock.seconds()
         if now - self._reported >= 1.0:
             self._reported = now
-            self._log.error(text, reason=str(reason))
+            self._log.error(text, reason=self._reason(reason))

@@ -41,6 +41,9 @@ class HeartbeatDatabase(Protocol):
     def open_expiry(self) -> Connection:
         """Return a new connection that waits for locks as one that writes."""
 
+    def reason(self, error: Exception) -> str:
+        """See `Database.reason`."""
+
 
 class Heartbeat:
     """Keeps the row of a node that has loaded the chat.
@@ -97,7 +100,8 @@ class Heartbeat:
                 alive = self.beat()
             except psycopg.Error as error:
                 self._disconnect()
-                self._log.warn("The row of this node was not prolonged: {error}", error=str(error))
+                reason = self._database.reason(error)
+                self._log.warn("The row of this node was not prolonged: {reason}", reason=reason)
                 alive = True
             if not alive and not self._stopped.is_set():
                 self._lost()
@@ -144,7 +148,8 @@ class Heartbeat:
             with closing(self._database.open_expiry()) as db:
                 told = function(db, int(self._wall() * 1000))
         except psycopg.Error as error:
-            self._log.warn("Another node could not be ended: {error}", error=str(error))
+            reason = self._database.reason(error)
+            self._log.warn("Another node could not be ended: {reason}", reason=reason)
             return
         if told is not None:
             self._told(told)

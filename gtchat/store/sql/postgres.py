@@ -77,6 +77,10 @@ _FATAL = ("FATAL", "PANIC")
 #: Milliseconds to wait for the end of the connection that was lost.
 _END_MS = 5_000
 _OWN_BACKEND = "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()"
+_NO_ADDRESS = (
+    "The store is no address of PostgreSQL:"
+    " use postgresql://USER@HOST/DATABASE, with % and two digits for other characters."
+)
 
 
 class PostgresDatabase(Database):
@@ -101,11 +105,9 @@ class PostgresDatabase(Database):
         try:
             given = conninfo_to_dict(url)
         except psycopg.Error:
-            # The driver's text may have the password in it.
-            raise StoreError(
-                "The store is no address of PostgreSQL:"
-                " use postgresql://USER@HOST/DATABASE, with % and two digits for other characters."
-            ) from None
+            raise StoreError(_NO_ADDRESS) from None  # the driver's text may have the password in it
+        if _is_ambiguous(url):
+            raise StoreError(_NO_ADDRESS)
         self._options = str(given.pop("options", None) or "")
         parameters: dict[str, Any] = {**_PARAMETERS, **given}
         self._conninfo = make_conninfo(**parameters)
@@ -349,10 +351,27 @@ class PostgresDatabase(Database):
         db.execute(f"SET synchronous_commit = {'on' if on else 'off'}")
         self._waits_for_disk = on
 
+    def reason(self, error: Exception) -> str:
+        """See `Database.reason`.
+
+        Of an error of a statement it has the primary message: the details have whole rows.
+        Source: PostgreSQL's documentation, "Error and Notice Message Fields".
+        """
+        primary = error.diag.message_primary if isinstance(error, psycopg.Error) else None
+        text = super().reason(error if primary is None else Exception(primary))
+        password = conninfo_to_dict(self._conninfo).get("password")
+        return text.replace(str(password), "…") if password else text
+
     def describe(self, error: Exception) -> str:
         """See `Database.describe`."""
-        text = " ".join(str(error).split()) or type(error).__name__
-        password = conninfo_to_dict(self._conninfo).get("password")
-        if password:
-            text = text.replace(str(password), "…")
-        return f"The {self.name} can't be used: {text.rstrip('.')}."
+        return f"The {self.name} can't be used: {self.reason(error).rstrip('.')}."
+
+
+def _is_ambiguous(url: str) -> bool:
+    """Return whether an address has an `@` too many before its parameters.
+
+    A password with an `@` or a `/` that is not encoded ends there: the rest would be taken for the
+    host or the database, and stand in errors.
+    """
+    host, _, path = url.partition("://")[2].partition("?")[0].partition("/")
+    return host.count("@") > 1 or "@" in path

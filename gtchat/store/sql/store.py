@@ -102,7 +102,7 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls):
         self._reactor = reactor
         self._wall = wall
         self._database = database
-        self._health = StoreHealth(reactor, self._log)
+        self._health = StoreHealth(reactor, self._log, database.reason)
         self._closed = False
         self._log_writer = LogWriter()
         self._follower = Follower(database, self._log_writer, wall) if database.has_nodes else None
