@@ -13,12 +13,16 @@ from gtchat.store.sql.database import Connection
 
 #: The lock of a node that loads the chat.
 START_LOCK = f"{0x4754436A}, hashtext(current_schema())"
+#: Seconds that a node has from its entry to its load, and from there to its first heartbeat. During
+#: the load its row is locked, and so no other node ends it, however long that takes.
+START_S = 60
 #: A guest of another node that is younger may be about to be announced, in milliseconds.
 _YOUNG_MS = 120_000
 
 _OTHERS = (
     "SELECT EXISTS (SELECT FROM nodes WHERE id <> %s AND loaded AND expires > clock_timestamp())"
 )
+_PROLONG = f"UPDATE nodes SET expires = clock_timestamp() + interval '{START_S} s' WHERE id = %s"
 _HAS_LOADED = "UPDATE nodes SET loaded = true WHERE id = %s"
 _LEFT = "expires_from IS NULL AND (node_id IS NULL OR node_id = %(me)s)"
 _DEVICES_SEEN = f"""
@@ -47,6 +51,16 @@ WHERE resumable OR %(alone)s OR created_at < %(before)s ORDER BY id
 _TAKE_OVER = "UPDATE sessions SET node_id = %s WHERE account_id = ANY(%s)"
 
 
+def prolong(db: Connection, me: int) -> None:
+    """Let the row of a node live on, which may have expired while the node loaded or waited for it.
+
+    Args:
+        db: a connection to write with.
+        me: the node.
+    """
+    db.execute(_PROLONG, (me,))
+
+
 def join(db: Connection, me: int, at: int) -> bool:
     """Take over the sessions that no other node has, and become one of those that are told.
 
@@ -59,9 +73,9 @@ def join(db: Connection, me: int, at: int) -> bool:
         Whether no other node is there: only then the chat has been stopped.
     """
     values = {"me": me, "at": at}
+    db.execute(_HAS_LOADED, (me,))  # first: it locks the row
     db.execute(_DEVICES_SEEN, values)
     db.execute(_MARK_LOST, values)
-    db.execute(_HAS_LOADED, (me,))
     return not db.execute(_OTHERS, (me,)).fetchone()[0]
 
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from gtchat.store.sql import expiry
 from gtchat.store.sql.database import Connection
+from gtchat.store.sql.joining import START_S
 
 #: A row to lock: for the log that all nodes follow, and for the index of messages.
 FIRST_ROWS = (
@@ -67,8 +68,6 @@ WRITER_LOCK = f"{0x47544369}, hashtext(current_schema())"
 #: Bits of an id. It is a random one: a database that was restored, or a standby that lacks what was
 #: committed last, would give a number from a sequence again.
 _ID_BITS = 62
-#: Seconds that a node has between its entry and its first heartbeat: it loads the chat meanwhile.
-START_S = 60
 #: How long a start waits for the end of a server of the same name on another machine, and how often
 #: it looks, in seconds.
 NAMESAKE_S, LOOK_S = 8.0, 0.2

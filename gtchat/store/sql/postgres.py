@@ -22,7 +22,7 @@ from psycopg.types.numeric import Int8Dumper
 from twisted.internet.interfaces import IReactorTime
 
 from gtchat.chat.node_records import SYSTEM_ID
-from gtchat.store.sql import nodes, postgres_schema
+from gtchat.store.sql import joining, nodes, postgres_schema
 from gtchat.store.sql.database import (
     Connection,
     Database,
@@ -30,7 +30,6 @@ from gtchat.store.sql.database import (
     StoreUnavailable,
     UncertainCommit,
 )
-from gtchat.store.sql.joining import START_LOCK
 from gtchat.store.sql.living import Life, LivingStore
 from gtchat.store.sql.node_life import NodeLife
 from gtchat.store.sql.nodes import Node, NodeExpired, WrittenByAnother
@@ -271,12 +270,14 @@ class PostgresDatabase(Database):
         handed over to the transaction, with which it ends. A node that stops meanwhile does not
         keep others from loading for longer than it may take itself.
         """
-        db.execute(f"SELECT pg_advisory_lock({START_LOCK})")
+        if self._node.id is not None:
+            joining.prolong(db, self._node.id)
+        db.execute(f"SELECT pg_advisory_lock({joining.START_LOCK})")
         begin = (
             "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL statement_timeout = 0;"
-            f" SET LOCAL idle_in_transaction_session_timeout = '{nodes.START_S}s';"
-            f" SELECT pg_advisory_xact_lock({START_LOCK});"
-            f" SELECT pg_advisory_unlock({START_LOCK})"
+            f" SET LOCAL idle_in_transaction_session_timeout = '{joining.START_S}s';"
+            f" SELECT pg_advisory_xact_lock({joining.START_LOCK});"
+            f" SELECT pg_advisory_unlock({joining.START_LOCK})"
         )
         self._begin(db, begin, is_long=True)
 

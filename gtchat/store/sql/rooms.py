@@ -187,12 +187,11 @@ def load(db: Connection, new_epoch: str, at: int, node: int | None = None) -> St
         guests = joining.guests(db, node, at, alone)
     if alone:
         _BEGIN_START(db, now=at)
-    return StoredState(
-        epoch=epoch,
-        rooms=tuple(records(db)),
-        guests=guests,
-        online=() if node is None else joining.online(db, node),
-    )
+    found = tuple(records(db))
+    if node is None:
+        return StoredState(epoch=epoch, rooms=found, guests=guests)
+    joining.prolong(db, node)
+    return StoredState(epoch=epoch, rooms=found, guests=guests, online=joining.online(db, node))
 
 
 def records(db: Connection) -> Iterator[RoomRecord]:

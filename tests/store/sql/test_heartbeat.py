@@ -221,8 +221,8 @@ class StartTests(ExpiryCase):
         self.check_told(1)
 
     def test_a_node_that_loads_at_this_moment_is_waited_for(self) -> None:
-        self.change(EXPIRE, "three")
         self.nodes[2].begin_load(self.writers[2])
+        self.change(EXPIRE, "three")
         error = psycopg.errors.LockNotAvailable
         self.patch(expiry, "_BEGIN", "BEGIN; SET LOCAL lock_timeout = '1ms'")
         self.assertRaises(error, self.expire, forced=True)

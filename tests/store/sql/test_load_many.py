@@ -10,7 +10,7 @@ from tests.store.sql.test_heartbeat import EXPIRE, ExpiryCase
 if postgres.MISSING is None:
     import psycopg
 
-    from gtchat.store.sql import failures, rooms
+    from gtchat.store.sql import expiry, failures, rooms
 
 
 class LoadCase(ExpiryCase):
@@ -54,6 +54,27 @@ class LoadTests(LoadCase):
         self.nodes[0].commit(self.writers[0])
         self.load(1, 2000)
         self.assertEqual(self.starts(), [1000])
+
+    def test_a_node_whose_load_takes_long_lives_on(self) -> None:
+        ended: list[int | None] = []
+
+        def slow(db: Any) -> Any:
+            # As late as the transaction may be, and later: by PostgreSQL's clock it has expired.
+            db.execute(EXPIRE, ("one",))
+            with self.nodes[1].open_expiry() as other:
+                ended.append(expiry.expire(other, self.ids[0], self.ids[1], 500, forced=True))
+            return records(db)
+
+        records = rooms.records
+        self.patch(rooms, "records", slow)
+        self.load()
+        self.assertEqual((ended, self.names()), ([None], ["one", "two"]))
+        self.assertTrue(self.heart(0).beat())
+
+    def test_a_node_that_has_waited_long_to_load_lives_on(self) -> None:
+        self.change(EXPIRE, "one")
+        self.load()
+        self.assertTrue(self.heart(0).beat())
 
     def test_sessions_of_live_nodes_stay_connected(self) -> None:
         ann = self.account("Ann", registered=True)

@@ -11,7 +11,7 @@ from tests import postgres
 if postgres.MISSING is None:
     import psycopg
 
-    from gtchat.store.sql import nodes
+    from gtchat.store.sql import joining, nodes
     from gtchat.store.sql.nodes import NodeExpired, WrittenByAnother
     from gtchat.store.sql.postgres import PostgresDatabase
 
@@ -86,7 +86,7 @@ class CommitTests(NodeCase):
         for begin, limits in (
             (self.database.begin, ("10s", "1s")),
             (self.database.begin_long, ("0", "0")),
-            (self.database.begin_load, ("0", f"{nodes.START_S // 60}min")),
+            (self.database.begin_load, ("0", f"{joining.START_S // 60}min")),
         ):
             begin(self.first)
             for name, limit in zip(
