@@ -8,6 +8,7 @@ Source: PostgreSQL's documentation of NOTIFY.
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from itertools import count
@@ -17,6 +18,7 @@ from typing import Any, cast
 import msgspec
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from gtchat.chat.relay import IRelay, Relayed, ignore_relayed
@@ -27,8 +29,8 @@ from gtchat.store.sql.watchdog import PostgresConnection
 
 #: Rooms and events that wait to be sent; then all rooms are looked at, and events are dropped.
 MAX_ROOMS, MAX_EVENTS = 2_000, 1_000
-#: Seconds between two tries to connect.
-RETRY_S = 0.2
+#: Seconds between two tries to connect; after a bug, twice as many each time, up to the second.
+RETRY_S, MAX_RETRY_S = 0.2, 30.0
 #: Seconds after which a listener looks whether it has to stop.
 WAIT_S = 1.0
 #: Of NOTIFY; one for each schema, as several chats may be in one database.
@@ -150,6 +152,8 @@ class _Worker:
         self._reactor = reactor
         self._is_stopped = Event()
         self._is_cut = False
+        #: Seconds to wait after the next bug.
+        self._pause = RETRY_S
 
     def run(self) -> None:
         """Work until `stop` is called."""
@@ -157,7 +161,8 @@ class _Worker:
             self._try()
 
     def _try(self) -> None:
-        """Connect and work until the connection is lost."""
+        """Connect and work until the connection is lost, or until a bug."""
+        began = time.monotonic()
         try:
             with closing(cast(PostgresConnection, self._database.open_reader())) as db:
                 channel = cast(Any, db.execute(_CHANNEL).fetchone())[0]
@@ -170,6 +175,14 @@ class _Worker:
                 self._is_cut = True
                 self._report("Nodes don't wake each other: {reason}", error)
             self._is_stopped.wait(RETRY_S)
+        except Exception:
+            # Without its thread the node would be woken, or wake others, no more.
+            text = "The bus failed; it begins again in {pause} s."
+            if time.monotonic() - began > MAX_RETRY_S:
+                self._pause = RETRY_S
+            self._reactor.callFromThread(self._log.failure, text, Failure(), pause=self._pause)
+            self._is_stopped.wait(self._pause)
+            self._pause = min(2 * self._pause, MAX_RETRY_S)
 
     def _report(self, text: str, error: Exception | None = None) -> None:
         reason = "" if error is None else self._database.describe(error)
@@ -230,7 +243,7 @@ class _Sender(_Worker):
         try:
             while payloads := self._take():
                 db.execute(_NOTIFY, (channel, [f"{self._bus} {one}" for one in payloads]))
-        except self._database.errors:
+        except Exception:
             with self._changed:
                 self._heads = None  # what was to be sent is not known any more
             raise

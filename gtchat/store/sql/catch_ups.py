@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 
 import attrs
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -106,7 +106,7 @@ class CatchUps:
             self._catch_up()
 
     def _look_once(self) -> Deferred[None]:
-        return self._look().addCallback(self._found).addErrback(self._failed)
+        return maybeDeferred(self._look).addCallback(self._found).addErrback(self._failed)
 
     def _found(self, heads: dict[int, int]) -> None:
         if heads:

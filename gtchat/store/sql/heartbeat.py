@@ -103,6 +103,10 @@ class Heartbeat:
                 reason = self._database.reason(error)
                 self._log.warn("The row of this node was not prolonged: {reason}", reason=reason)
                 alive = True
+            except Exception:  # a bug: the row expires, and the node is lost, if it stays
+                self._disconnect()
+                self._log.failure("The row of this node was not prolonged.")
+                alive = True
             if not alive and not self._stopped.is_set():
                 self._lost()
             if not alive or self._stopped.wait(BEAT_S):
@@ -150,6 +154,9 @@ class Heartbeat:
         except psycopg.Error as error:
             reason = self._database.reason(error)
             self._log.warn("Another node could not be ended: {reason}", reason=reason)
+            return
+        except Exception:
+            self._log.failure("Another node could not be ended.")
             return
         if told is not None:
             self._told(told)

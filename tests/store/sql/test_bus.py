@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from threading import Event
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface.verify import verifyObject
 
@@ -110,6 +112,19 @@ class PayloadTests(SynchronousTestCase):
             heads.update({2**63 - len(heads) - n: 2**63 - 1 for n in range(1, 101)})
         self.assertEqual(count, MAX_PAYLOADS)
         self.assertGreater(len(heads), 600)
+
+
+class Waited(Event):
+    """An event that notes how long it is waited for, and does not wait."""
+
+    def __init__(self, pauses: list[float]) -> None:
+        super().__init__()
+        self._pauses = pauses
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        self._pauses.append(timeout)
+        return False
 
 
 class BusCase(TestCase):
@@ -216,6 +231,49 @@ class BusTests(BusCase):
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
+
+    async def test_it_goes_on_after_a_bug(self) -> None:
+        self.patch(bus, "RETRY_S", 0.001)
+        a, b = await self.both()
+        bugs = [ZeroDivisionError] * 3
+        fail = self.patch(bus, "rooms_payloads", lambda heads: 1 / 0)
+        a.notify({7: 3})
+        # What was to be sent is not known any more: all rooms are looked at.
+        await self.until(lambda: ("b", None) in self.heard)
+        fail.restore()
+        real = bus._Listener.work
+
+        def work(listener: Any, *args: Any) -> None:
+            if bugs:
+                raise bugs.pop()
+            real(listener, *args)
+
+        self.patch(bus._Listener, "work", work)
+        self.heard.clear()
+        self.cut()
+        await self.until(lambda: {("a", None), ("b", None)} <= set(self.heard))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 4)
+        self.heard.clear()
+        a.notify({7: 4})
+        await self.until(lambda: self.heard)
+
+    async def test_the_pause_after_bugs_grows_to_a_bound(self) -> None:
+        a = PgBus(reactor, PostgresDatabase(self.url))
+        sender = a._sender
+        pauses: list[float] = []
+        self.patch(sender, "work", lambda *_: 1 / 0)
+        self.patch(sender, "_is_stopped", Waited(pauses))
+        for _ in range(12):
+            sender._try()
+        self.assertEqual(pauses[:3], [bus.RETRY_S, 2 * bus.RETRY_S, 4 * bus.RETRY_S])
+        self.assertEqual(max(pauses), bus.MAX_RETRY_S)
+        # After it has worked for long it is a new failure.
+        now = iter((0.0, 2 * bus.MAX_RETRY_S))
+        self.patch(bus.time, "monotonic", lambda: next(now))  # type: ignore[attr-defined]
+        sender._try()
+        self.assertEqual(pauses[-1], bus.RETRY_S)
+        await deferLater(reactor, 0)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 13)
 
     async def test_chats_in_two_schemas_do_not_hear_each_other(self) -> None:
         with psycopg.connect(self.url, autocommit=True) as db:

@@ -302,6 +302,24 @@ class BeatTests(ExpiryCase):
         heart._run()
         self.assertEqual(self.lost, [0])
 
+    def test_a_bug_does_not_end_the_thread(self) -> None:
+        self.patch(heartbeat, "BEAT_S", 0)
+        heart = self.heart(0)
+        bugs = [ZeroDivisionError, ZeroDivisionError]
+        beat = heart.beat
+
+        def fail() -> bool:
+            if bugs:
+                raise bugs.pop()
+            self.change(EXPIRE, "one")
+            return bool(beat())
+
+        self.patch(heart, "beat", fail)
+        heart._run()
+        self.assertEqual(self.lost, [0])
+        heart._end(lambda db, at: 1 // 0)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 3)
+
     def test_orphans_are_looked_for_now_and_then(self) -> None:
         self.session(self.account("Bob"), None, lost=1)
         self.patch(heartbeat, "ORPHANS", 2)

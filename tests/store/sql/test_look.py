@@ -100,6 +100,10 @@ class CatchUpsTests(SynchronousTestCase):
             self.clock.advance(LOOK_S)
             self.looks[number].errback(error)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        look, self.node._look = self.node._look, lambda: 1 / 0  # type: ignore[assignment,return-value]
+        self.clock.advance(LOOK_S)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.node._look = look
         self.clock.advance(LOOK_S)
         self.assertEqual(len(self.looks), 3)
 
