@@ -47,6 +47,10 @@ P = ParamSpec("P")
 _log = Logger()
 
 
+class NotDelivered(Exception):
+    """Not all that other nodes have stored could be made here, or sent: see the log."""
+
+
 @attrs.frozen
 class ForeignDirect:
     """An entry of a direct conversation that another node has stored: a `DirectEntry` with it.
@@ -80,6 +84,7 @@ class ForeignDelivery:
         self._rooms = state.rooms
         self._delivery = delivery
         self._ownership = ownership
+        self._failures = 0
         self.handlers: list[ForeignHandlers] = [
             {
                 RoomGone: self._delete,
@@ -96,19 +101,33 @@ class ForeignDelivery:
         A room whose name another one has by now is deleted before: users know rooms by their names.
         A failure with one room or one system entry is logged, and the others are delivered: each
         is told once.
+
+        Raises:
+            NotDelivered: there were such failures, at the end.
         """
+        self._failures = 0
         names = {added.key for added in foreign.added}
         for node_id, entry in foreign.system if names else ():
             if isinstance(entry, RoomGone) and self._has_name(entry.room_id, names):
                 last = foreign.entries.get(entry.room_id, ())
-                _attempt(self._deliver_entries, entry.room_id, last)
-                _attempt(self._delete, node_id, entry)
+                self._attempt(self._deliver_entries, entry.room_id, last)
+                self._attempt(self._delete, node_id, entry)
         for added in foreign.added:
             self._add(added)
         for room_id, entries in foreign.entries.items():
-            _attempt(self._deliver_entries, room_id, entries)
+            self._attempt(self._deliver_entries, room_id, entries)
         for node_id, entry in foreign.system:
-            _attempt(self._handle, node_id, entry, foreign)
+            self._attempt(self._handle, node_id, entry, foreign)
+        if self._failures:
+            raise NotDelivered(f"{self._failures} failures")
+
+    def _attempt(self, deliver: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Deliver something; log and count the failure."""
+        try:
+            deliver(*args, **kwargs)
+        except Exception:
+            self._failures += 1
+            _log.failure("The chat failed on what another node has stored.")
 
     # Rooms.
 
@@ -126,6 +145,8 @@ class ForeignDelivery:
     def _deliver_entries(self, room_id: int, entries: Iterable[Entry]) -> None:
         """Make the entries of a room, and send them to its sessions here.
 
+        Where an entry is made, and only its sending fails, those after it are delivered.
+
         Args:
             room_id: the room; nothing is done if it is not here.
             entries: the entries in order.
@@ -140,13 +161,13 @@ class ForeignDelivery:
             if isinstance(entry, MessageSent):
                 messages.append(entry)
                 continue
-            self._send_messages(room, messages)
+            self._attempt(self._send_messages, room, messages)
             messages = []
             if isinstance(entry, MessageChange):
-                self._change_message(room, entry)
+                self._attempt(self._change_message, room, entry)
             else:
-                self._change_room(room, entry)
-        self._send_messages(room, messages)
+                self._attempt(self._change_room, room, entry)
+        self._attempt(self._send_messages, room, messages)
 
     def _send_messages(self, room: Room, messages: Sequence[MessageSent]) -> None:
         """Send messages that follow each other, without those of authors that a receiver blocks."""
@@ -182,9 +203,11 @@ class ForeignDelivery:
             subject.add_room(room, entry.seq)
         elif subject is not None and ends_membership:
             subject.remove_room(room)
-        self._delivery.publish_change(room, entry, None)
-        if subject is not None and ends_membership:
-            subject.unsubscribe(room)
+        try:
+            self._delivery.publish_change(room, entry, None)
+        finally:
+            if subject is not None and ends_membership:
+                subject.unsubscribe(room)
 
     def _delete(self, node_id: int, deleted: RoomGone) -> None:
         """Forget a room that another node has deleted, and tell its members."""
@@ -222,14 +245,6 @@ class ForeignDelivery:
     def _end_node(self, node_id: int, entry: NodeGone) -> None:
         """Take note that nothing is online at a node. It may be another than has noticed that."""
         self._users.presence.node_gone(entry.node_id)
-
-
-def _attempt(deliver: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
-    """Deliver something; log the failure."""
-    try:
-        deliver(*args, **kwargs)
-    except Exception:
-        _log.failure("The chat failed on what another node has stored.")
 
 
 def _send_others(

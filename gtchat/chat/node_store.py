@@ -31,7 +31,9 @@ class INodeStore(Interface):
 
     foreign: Callable[[Foreign], None] = Attribute(
         "Set by the chat: called with what other nodes have stored, before all results that come "
-        "after it in the queue. Entries of a room come in the order of `seq`, without gaps."
+        "after it in the queue. Entries of a room come in the order of `seq`, without gaps. If it "
+        "raises, what the chat has in memory may be wrong: the store has it load anew, as after "
+        "`lost`, at once or some minutes after the last time."
     )
     lost: Callable[[], None] = Attribute(
         "Set by the chat: called when this node can't go on: other nodes have given it up, or it "

@@ -23,7 +23,7 @@ from gtchat.chat.events import (
     RoomCreated,
     Unpinned,
 )
-from gtchat.chat.foreign import ForeignDirect
+from gtchat.chat.foreign import ForeignDirect, NotDelivered
 from gtchat.chat.interfaces import Inviter
 from gtchat.chat.limits import Limits
 from gtchat.chat.node_records import (
@@ -282,10 +282,30 @@ class Messages(ForeignTestCase):
         other, seq = self.find("lobby"), self.room.last_seq
         gap, message = self.message("dan", "late"), self.message("dan", "fine")
         gap.seq, message.seq = seq + 2, other.last_seq + 1
-        self.store.foreign(Foreign(entries={self.room.id: (gap,), other.id: (message,)}))
+        foreign = Foreign(entries={self.room.id: (gap,), other.id: (message,)})
+        self.assertRaises(NotDelivered, self.store.foreign, foreign)
         self.assertEqual(len(self.flushLoggedErrors(AssertionError)), 1)
         self.assertEqual(self.messages(self.ann), ["fine"])
         self.assertEqual(self.room.last_seq, seq)
+
+    def test_an_entry_that_cannot_be_sent_does_not_stop_its_room(self) -> None:
+        bad = self.patch(type(self.room.subscribers), "publish", lambda *_: 1 / 0)
+        with self.assertRaises(NotDelivered):
+            self.deliver(self.message("dan", "1"), Kicked(**self.fields("bob"), by="ann"))
+        bad.restore()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
+        self.deliver(self.message("dan", "2"))
+        self.assertEqual(self.messages(self.ann), ["2"])
+        self.assertEqual(self.messages(self.bob), [])
+
+    def test_a_change_that_cannot_be_made_stops_its_room_until_all_is_loaded(self) -> None:
+        bad = self.patch(self.server.chat.rooms, "fold_stored", lambda *_: 1 / 0)
+        with self.assertRaises(NotDelivered):
+            self.deliver(Joined(**self.fields("dan")), self.message("dan", "1"))
+        bad.restore()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual(len(self.flushLoggedErrors(AssertionError)), 1)
+        self.assertEqual(self.messages(self.ann), [])
 
     def test_entries_of_a_room_that_is_gone_are_ignored(self) -> None:
         gone = attrs.evolve(self.message("dan", "x"), seq=1)
@@ -461,6 +481,7 @@ class System(ForeignTestCase):
             raise ValueError
 
         self.server.chat._foreign.handlers.append({NodeGone: fail})
-        self.system(NodeGone(B), Online({self.ids["dan"]: "dan"}))
+        with self.assertRaises(NotDelivered):
+            self.system(NodeGone(B), Online({self.ids["dan"]: "dan"}))
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
         self.assertEqual(self.presence(), [("login", "dan")])

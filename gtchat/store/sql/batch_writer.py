@@ -37,11 +37,13 @@ class Outcome:
         error: why the whole batch failed, None if it is committed.
         rejected: why one of its jobs could not be stored, None if all were.
         foreign: what other nodes have stored, to be delivered before the batch; None for nothing.
+        is_unreadable: whether reading that failed for a reason that stays.
     """
 
     error: Exception | None = None
     rejected: Exception | None = None
     foreign: Foreign | None = None
+    is_unreadable: bool = False
 
 
 class GivenUp(Exception):
@@ -262,7 +264,9 @@ class BatchWriter:
             self._roll_back(error)
             self._give_up_if_expired(error)
             if not self._given_up:
-                self._reactor.callFromThread(self._deliver, [], Outcome(rejected=error))
+                outcome = Outcome(rejected=error)
+                outcome.is_unreadable = not isinstance(error, self._database.errors)
+                self._reactor.callFromThread(self._deliver, [], outcome)
             return error
         return None
 

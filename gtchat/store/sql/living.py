@@ -39,6 +39,9 @@ class Life(Protocol):
     def lose(self) -> None:
         """Give up the node: no client gets a result any more. Then enter as a new one."""
 
+    def failed(self) -> None:
+        """Load the chat anew soon: it could not make here what other nodes have stored."""
+
     def close(self) -> None:
         """Take note that the store is closing: if the node is lost now, it does not come back."""
 

@@ -163,6 +163,11 @@ class NodeCalls(ABC):
         if self._life is not None:
             self._life.lose()
 
+    def _failed(self) -> None:
+        """Have the chat loaded anew: what other nodes have stored is not all delivered."""
+        if self._life is not None:
+            self._life.failed()
+
     def announce(self, came: Mapping[int, str], went: Collection[int]) -> None:
         """See `INodeStore.announce`."""
         if self._follower is not None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from threading import Event, Thread
 from typing import Any, Protocol
 
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
@@ -22,6 +23,8 @@ from gtchat.store.sql.living import LivingStore
 
 #: Seconds between two looks whether the node can still be alive, and between two tries to enter.
 LOOK_S, RETRY_S = 0.5, 0.5
+#: Seconds between two loads for failures of the chat: the next one may fail on the same.
+RELOAD_S = 600.0
 
 
 class LivingDatabase(HeartbeatDatabase, Protocol):
@@ -57,6 +60,9 @@ class NodeLife:
         self._looking = LoopingCall(self._look)
         self._looking.clock = reactor
         self._closing = Event()
+        #: When the chat was loaded last for a failure, and the next such load, None for none.
+        self._reloaded = -RELOAD_S
+        self._reloading: IDelayedCall | None = None
 
     def start(self) -> None:
         """Keep the node alive from now on: it has loaded the chat."""
@@ -83,6 +89,24 @@ class NodeLife:
             self._heartbeat = None
         if self._looking.running:
             self._looking.stop()
+        if self._reloading is not None and self._reloading.active():
+            self._reloading.cancel()
+        self._reloading = None
+
+    def failed(self) -> None:
+        """See `Life.failed`: a room would stand still else, until the next start."""
+        if self._heartbeat is None or self._reloading is not None:
+            return
+        wait = max(0.0, self._reloaded + RELOAD_S - self._reactor.seconds())
+        self._log.error(
+            "What other nodes have stored is not all here: the chat is loaded anew in {s} s.",
+            s=round(wait),
+        )
+        self._reloading = self._reactor.callLater(wait, self._reload)
+
+    def _reload(self) -> None:
+        self._reloaded = self._reactor.seconds()
+        self.lose()
 
     def _look(self) -> None:
         if self._heartbeat is not None and self._heartbeat.is_overdue():

@@ -357,6 +357,8 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls):
     def _deliver(self, batch: list[Job], outcome: Outcome) -> None:
         """Log the outcome of a batch, then deliver its results to the chat."""
         self._health.note(batch, outcome)
+        if outcome.is_unreadable:
+            self._failed()
         if self.is_lost:
             # The chat has forgotten all rooms and users since the writer was done with this.
             refuse(batch)
@@ -365,4 +367,5 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls):
                 self.foreign(outcome.foreign)
             except Exception:
                 self._log.failure("The chat failed on entries of other nodes.")
+                self._failed()
         deliver_results(batch, self.committed, self._log, self.failed)

@@ -22,9 +22,9 @@ from tests.store.sql.test_uncertain_commits import LossCase, terminate
 if postgres.MISSING is None:
     import psycopg
 
-    from gtchat.store.sql import heartbeat, node_life
+    from gtchat.store.sql import catch_ups, heartbeat, node_life, system_log
     from gtchat.store.sql.database import UncertainCommit
-    from gtchat.store.sql.node_life import LOOK_S, NodeLife
+    from gtchat.store.sql.node_life import LOOK_S, RELOAD_S, NodeLife
     from gtchat.store.sql.postgres import PostgresDatabase
 
     class ForgottenDatabase(PostgresDatabase):
@@ -222,6 +222,34 @@ class LifeTests(SynchronousTestCase):
         FakeHeartbeat.newest.lost()
         self.assertEqual(self.events(), LOSS)
 
+    def test_what_the_chat_failed_on_is_loaded_anew_now_and_then(self) -> None:
+        self.events()
+        for wait in (0, RELOAD_S, RELOAD_S):
+            self.life.failed()  # on the same entry, perhaps
+            self.life.failed()
+            self.assertEqual(self.events(), [])  # the results of the batch come first
+            self.reactor.advance(wait / 2)
+            self.assertEqual(self.events(), [] if wait else LOSS)
+            self.reactor.advance(wait / 2)
+            self.events()
+            self.node.ended.callback([])
+            self.assertEqual(self.events(), RETURN)
+            self.node.ended = Deferred()
+        self.reactor.advance(RELOAD_S)
+        self.assertEqual(self.events(), [])
+        self.life.failed()
+        self.reactor.advance(0)
+        self.assertEqual(self.events(), LOSS)
+
+    def test_a_load_for_a_failure_is_not_needed_after_another(self) -> None:
+        for end in (self.life.lose, self.life.stop):
+            self.life._reloaded = self.reactor.seconds()
+            self.life.failed()
+            end()
+            self.life.failed()
+            self.assertEqual(self.reactor.getDelayedCalls(), [])
+            self.life.start()
+
     def test_the_end_of_another_node_is_read_at_once(self) -> None:
         self.events()
         FakeHeartbeat.newest.told(7)
@@ -284,6 +312,31 @@ class RejoinTests(LossCase, TestCase):
         with psycopg.connect(self.url) as db:
             found = db.execute("SELECT id, loaded FROM nodes").fetchall()
         self.assertEqual(found, [(self.database.node_id, True)])
+
+    async def test_a_node_loads_anew_what_the_chat_has_failed_on(self) -> None:
+        ann = await self.account("Ann")
+        other = SQLStore(PostgresDatabase(self.url, "two"), reactor)
+        self.addCleanup(other.close)
+        other.load()
+        self.store.foreign = lambda foreign: self.events.append(1 / 0)
+        entry = PendingEntry(self.lobby, message("bad"))
+        entry.entry.subject_id = ann
+        other.append(entry)
+        state = await self.restored
+        self.assertEqual([room.last_seq for room in state.rooms], [1])
+        self.assertEqual(self.events, ["lost"])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    async def test_a_node_loads_anew_past_what_it_cannot_read(self) -> None:
+        await self.account("Ann")
+        other = SQLStore(PostgresDatabase(self.url, "two"), reactor)
+        self.addCleanup(other.close)
+        other.load()
+        self.patch(system_log, "decode", lambda *_: {}["unknown"])
+        other.announce({1: "Ann"}, ())
+        self.patch(catch_ups, "LOOK_S", 0.05)
+        await self.restored
+        self.assertIn("lost", self.events)
 
     async def test_a_commit_of_a_node_that_is_given_up_has_no_answer(self) -> None:
         ann = await self.account("Ann")
