@@ -70,6 +70,9 @@ class INodeStore(Interface):
         "and `count_failures` is not called."
     )
 
+    def has_others() -> Deferred[bool]:
+        """Return whether other nodes live that users could go to, also such as load (read)."""
+
     def count_failures(
         keys: Sequence[tuple[str, str]], at: int, change: CountFailures[T]
     ) -> Deferred[tuple[T, FailureCount]]:

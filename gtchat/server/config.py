@@ -100,7 +100,8 @@ class ServerSettings:
     drain_seconds: float = _setting(
         5.0,
         "seconds between SIGTERM and the stop of a server that uses PostgreSQL, in which /healthz "
-        "answers 503, so that a proxy sends users to the other servers; a second SIGTERM ends them",
+        "answers 503, so that a proxy sends users to the other servers; a second SIGTERM ends "
+        "them, and a server without others does not wait",
     )
     sessions: str = _setting(
         "devices",

@@ -23,6 +23,7 @@ from twisted.internet.stdio import StandardIO
 from twisted.logger import ILogObserver, Logger
 
 from gtchat.chat.audit import audit
+from gtchat.chat.background import run_in_background
 from gtchat.chat.chat import Chat
 from gtchat.protocols.base.callback_rules import CallbackRules, parse_networks
 from gtchat.protocols.base.closing import CloseReason
@@ -302,6 +303,16 @@ class ChatService(Service):
             return
         _log.info("stops in {seconds} s; a second SIGTERM stops at once", seconds=seconds)
         self._draining = self._reactor.callLater(seconds, self._stop_reactor)
+        run_in_background(
+            Deferred.fromCoroutine(self._stop_if_alone()), "looking for other servers"
+        )
+
+    async def _stop_if_alone(self) -> None:
+        """Stop at once if there is no other server that a proxy could send users to."""
+        others = await self._storage.store.has_others()
+        if not others and self._draining is not None and self._draining.active():
+            _log.info("stops now: no other server uses the database")
+            self._stop_reactor()
 
     def _stop_reactor(self) -> None:
         # On a second signal the reactor may be stopping already.

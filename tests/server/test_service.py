@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 from twisted.application.service import Application
 from twisted.internet.address import IPv4Address
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import ReactorNotRunning
 from twisted.internet.testing import StringTransport
 from twisted.logger import FileLogObserver, ILogObserver
@@ -20,6 +20,7 @@ from twisted.python.logfile import LogFile
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat import audit
+from gtchat.chat.errors import NotStored
 from gtchat.protocols.websocket import context
 from gtchat.protocols.websocket.context import CLOSING_TIMEOUT_S
 from gtchat.server import daemon, endpoints, process, service, storage
@@ -387,14 +388,18 @@ class Stopping(ServiceCase):
     def test_sigterm_gives_proxies_time_where_other_servers_go_on(self) -> None:
         stops: list[float] = []
         self.patch(self.reactor, "stop", lambda: stops.append(self.reactor.seconds()))
-        for has_nodes, seconds, again, stopped in (
-            (True, "5", None, 5),
-            (True, "5", 2, 2),
-            (True, "0", None, 0),
-            (False, "5", None, 0),
+        for has_nodes, others, seconds, again, stopped in (
+            (True, succeed(True), "5", None, 5),
+            (True, succeed(True), "5", 2, 2),
+            (True, succeed(False), "5", None, 0),
+            (True, fail(NotStored()), "5", None, 5),
+            (True, Deferred(), "5", None, 5),
+            (True, succeed(True), "0", None, 0),
+            (False, succeed(False), "5", None, 0),
         ):
             made = self.started(drain_seconds=seconds)
             made._storage = attrs.evolve(made._storage, has_nodes=has_nodes)
+            self.patch(made._storage.store, "has_others", lambda others=others: others)
             stops.clear()
             began = self.reactor.seconds()
             self.assertEqual(self.health()[0], 200)
@@ -411,12 +416,15 @@ class Stopping(ServiceCase):
             else:
                 self.reactor.advance(stopped)
             self.assertEqual([at - began for at in stops], [stopped])
+            if made._draining is not None and made._draining.active():
+                made._draining.cancel()
             self.reactor.tcpServers.clear()
 
     def test_clients_go_to_other_servers_little_by_little(self) -> None:
         self.patch(context, "SLICE", 1)
         made = self.started()
         made._storage = attrs.evolve(made._storage, has_nodes=True)
+        self.patch(made._storage.store, "has_others", lambda: succeed(True))
         clients = [self.handshake(9000) for _ in range(3)]
         made._drain()
         stopped = made.stopService()

@@ -72,6 +72,9 @@ class NodesContract(StoreCase):
         self.assertIsNone(self.successResultOf(self.store.catch_up()))
         self.assertEqual(self.calls, [])
 
+    async def test_one_node_has_no_others(self) -> None:
+        self.assertFalse(await self.store.has_others())
+
     def test_what_one_node_tells_waits_for_nothing(self) -> None:
         self.append(self.lobby, message())
         told = self.store.tell(AddressAsked(1, "Ann", TOKEN, 2, 3))
@@ -462,6 +465,12 @@ class MovingContract(NodesCase):
 
 class EndedNodeContract(NodesCase):
     """A node that others have given up."""
+
+    async def test_the_others_are_those_that_live(self) -> None:
+        self.assertTrue(await self.second.store.has_others())
+        self.first.store.restored = lambda state: None
+        await self.first.store.close()
+        self.assertFalse(await self.second.store.has_others())
 
     async def test_it_is_lost_and_its_sessions_can_be_resumed(self) -> None:
         ann = await self.first.account("Ann")

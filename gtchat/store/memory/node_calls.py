@@ -159,6 +159,10 @@ class MemoryNodeCalls(MemoryCalls):
         """See `INodeStore.is_shared`."""
         return self._is_node
 
+    def has_others(self) -> Deferred[bool]:
+        """See `INodeStore.has_others`."""
+        return self._read(lambda: len(self._tables.nodes) > 1)
+
     def count_failures(
         self, keys: Sequence[tuple[str, str]], at: int, change: CountFailures[T]
     ) -> Deferred[tuple[T, FailureCount]]:

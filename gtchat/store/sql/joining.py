@@ -22,6 +22,7 @@ _YOUNG_MS = 120_000
 _OTHERS = (
     "SELECT EXISTS (SELECT FROM nodes WHERE id <> %s AND loaded AND expires > clock_timestamp())"
 )
+_LIVING = "SELECT EXISTS (SELECT FROM nodes WHERE id <> %s AND expires > clock_timestamp())"
 _PROLONG = f"UPDATE nodes SET expires = clock_timestamp() + interval '{START_S} s' WHERE id = %s"
 _HAS_LOADED = "UPDATE nodes SET loaded = true WHERE id = %s"
 _LEFT = "expires_from IS NULL AND (node_id IS NULL OR node_id = %(me)s)"
@@ -59,6 +60,11 @@ def prolong(db: Connection, me: int) -> None:
         me: the node.
     """
     db.execute(_PROLONG, (me,))
+
+
+def has_others(db: Connection, me: int) -> bool:
+    """Return whether another node lives; see `INodeStore.has_others`."""
+    return bool(db.execute(_LIVING, (me,)).fetchone()[0])
 
 
 def join(db: Connection, me: int, at: int) -> bool:

@@ -25,7 +25,7 @@ from gtchat.store.jobs import (
     ignore_lost,
     ignore_restored,
 )
-from gtchat.store.sql import failures, guest_ends, rooms, system_log
+from gtchat.store.sql import failures, guest_ends, joining, rooms, system_log
 from gtchat.store.sql.announcements import Announcements
 from gtchat.store.sql.catch_ups import CatchUps
 from gtchat.store.sql.database import Connection, Database
@@ -181,6 +181,13 @@ class NodeCalls(ABC):
     def is_shared(self) -> bool:
         """See `INodeStore.is_shared`."""
         return self._follower is not None
+
+    def has_others(self) -> Deferred[bool]:
+        """See `INodeStore.has_others`."""
+        node_id = self._database.node_id
+        if node_id is None:
+            return succeed(False)
+        return self._reads.run(lambda db: joining.has_others(db, node_id))
 
     def count_failures(
         self, keys: Sequence[tuple[str, str]], at: int, change: CountFailures[T]
