@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from gtchat.chat.limits import Limits
 from gtchat.chat.lockout import Lockout
-from gtchat.chat.node_records import FailureCount
+from gtchat.chat.node_records import PAIR, FailureCount
 from gtchat.chat.state import State
 
 T = TypeVar("T")
@@ -112,7 +112,7 @@ class Guesses:
         if not self._store.is_shared:
             return rule(self.own)
         now = self._now() / 1000
-        keys = (f"pair {name}", network), (f"name {name}", ""), ("network", network)
+        keys = (f"{PAIR}{name}", network), (f"name {name}", ""), ("network", network)
 
         def change(counts: Sequence[FailureCount]) -> tuple[T, Sequence[FailureCount]]:
             return _run(self._limits, now, (name, network), counts, rule)

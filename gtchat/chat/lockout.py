@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Hashable, Sequence
+from itertools import islice
 from typing import Any, TypeVar
 
 import attrs
@@ -31,6 +32,8 @@ KNOWN_MS = 30 * 24 * 3600 * 1000
 #: Pairs of name and network whose wrong guesses are remembered, and for how many seconds at least;
 #: the oldest are forgotten.
 MAX_PAIRS, REMEMBER_S = 100_000, 3600.0
+#: Of so many of the oldest the first one that is not suspended is forgotten.
+MAX_LOOKED_AT = 1_000
 
 T = TypeVar("T")
 
@@ -199,13 +202,19 @@ class Lockout:
             bucket.lower_to(bucket.burst - max(0.0, wait) * bucket.rate, self._seconds())
 
     def _drop_old(self, now: float) -> None:
-        """Forget the two oldest pairs if they are of no use, and more of a full table."""
+        """Forget the two oldest pairs if they are of no use, and more of a full table.
+
+        Others could end a suspension by guesses for many names else.
+        """
         for _ in range(2):
             if not self._attempts:
                 return
             oldest = next(iter(self._attempts))
-            if self._attempts[oldest].expires_at > now and len(self._attempts) < MAX_PAIRS:
-                return
+            if self._attempts[oldest].expires_at > now:
+                if len(self._attempts) < MAX_PAIRS:
+                    return
+                looked_at = islice(self._attempts.items(), MAX_LOOKED_AT)
+                oldest = next((pair for pair, one in looked_at if one.until <= now), oldest)
             del self._attempts[oldest]
 
 

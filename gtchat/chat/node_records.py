@@ -258,5 +258,7 @@ class FailureCount:
 
 
 NO_FAILURES = FailureCount()
+#: Begins the key of a count of a name and a network; what is suspended is one of these.
+PAIR = "pair "
 #: A rule: given counts, returns its result and the counts after it.
 CountFailures = Callable[[Sequence[FailureCount]], tuple[T, Sequence[FailureCount]]]

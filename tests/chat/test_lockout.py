@@ -247,6 +247,22 @@ class BoundedTables(SynchronousTestCase):
                 counts.failed(f"name{number}", "192.0.2.1")
         self.assertEqual([name for name, _ in counts._attempts], ["name7", "name8", "name9"])
 
+    def test_a_full_table_keeps_suspensions_that_are_in_force(self) -> None:
+        now = [0.0]
+        counts = Lockout(Limits(lockout_tries=1, lockout_seconds=60), lambda: now[0])
+        with patch.object(lockout, "MAX_PAIRS", 3):
+            counts.failed("ann", "192.0.2.1")
+            for number in range(10):
+                counts.set_pair(f"name{number}", "192.0.2.2", 1, -1)
+            self.assertRaises(LockedOut, counts.check, "ann", "192.0.2.1")
+            now[0] = 60.0  # it is over
+            counts.set_pair("bob", "192.0.2.2", 1, -1)
+            self.assertNotIn(("ann", "192.0.2.1"), counts._attempts)
+            # Where all are in force, the oldest is forgotten.
+            for number in range(10):
+                counts.failed(f"name{number}", "192.0.2.1")
+        self.assertEqual([name for name, _ in counts._attempts], ["name7", "name8", "name9"])
+
     def test_turns_leave_nothing_behind(self) -> None:
         turns, order = Turns(1), list[str]()
         gates = {name: Deferred[None]() for name in "ab"}

@@ -65,6 +65,7 @@ class NodeCalls(ABC):
         self.lost: Callable[[], None] = ignore_lost
         self.restored: Callable[[StoredState], None] = ignore_restored
         self._is_lost = False
+        self._failures = failures.Failures()
         self._announcements = Announcements(self._store_presence)
 
     @abstractmethod
@@ -193,7 +194,7 @@ class NodeCalls(ABC):
         self, keys: Sequence[tuple[str, str]], at: int, change: CountFailures[T]
     ) -> Deferred[tuple[T, FailureCount]]:
         """See `INodeStore.count_failures`."""
-        return self._write(failures.count, keys, at, change)
+        return self._write(self._failures.count, keys, at, change)
 
     def tell(self, entry: AddressAsked | AddressAnswered) -> Deferred[None]:
         """See `INodeStore.tell`."""
