@@ -8,10 +8,14 @@ read from `entries` when it is their turn, so a change of them touches no index.
 Of several nodes one indexes at a time: it has the row of `index_state` locked. A transaction that
 changes messages has a share of that lock, so that none of them is indexed while it decides whether
 it is in the index. SQLite has one writer, and no such locks.
+
+Nodes may be of several versions of the program or of Unicode (`SEARCH_FORM`) for a while. The
+newest one makes the index anew, once, and the others leave it to that one.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable
 from types import ModuleType
@@ -19,6 +23,7 @@ from typing import Any
 
 import attrs
 from sqlalchemy import bindparam, func, select, update
+from twisted.logger import Logger
 
 from gtchat.chat.events import MessageSent
 from gtchat.chat.normalization import SEARCH_FORM, search_form
@@ -36,6 +41,8 @@ DELAY_S = 0.2
 MAX_DELAY_S, MAX_WAITING = 30.0, 100_000
 #: Seconds after which a deleted text leaves the files of the index, with all that were deleted.
 MERGE_DELAY_S = 1800.0
+#: Seconds without progress after which an index of a newer version is made anew by an older one.
+TAKE_OVER_S = 600.0
 #: How often to look in vain for what other nodes are about to end, before a pause of `DELAY_S`.
 LOOKS = 3
 
@@ -130,8 +137,10 @@ def replace_text(db: Connection, room_id: int, seq: int, msg: str) -> None:
     """
     state = share_state(db)
     row, room, usr, old = _FIND(db, room=room_id, number=seq).fetchone()
-    if row > state.row or state.version != SEARCH_FORM:  # of another version: it is made again
+    if row > state.row:
         return
+    if state.version != SEARCH_FORM and not isinstance(db, PostgresSQL):
+        return  # it is made again; to take a message out, FTS5 needs the words that were put in
     take_out(db, [(row, room, usr, old)])
     index_of(db).insert(db, _words_of([(row, room, usr, msg)]))
 
@@ -170,17 +179,60 @@ def begin_again(db: Connection) -> None:
     _ADD_ERASED(db, count=-read_state(db).erased)
 
 
-def add_slice(db: Connection, horizon: Horizon) -> Rest:
+@attrs.define(eq=False)
+class NewerIndex:
+    """Notices when no node adds to an index any more that is of a newer version than this one's.
+
+    Args:
+        seconds: returns monotonic seconds.
+    """
+
+    _seconds: Callable[[], float]
+    #: How far the index was at the first look at which it was no further, and when that was.
+    _row: int | None = None
+    _since: float = 0.0
+    _log = Logger()
+
+    def is_abandoned(self, row: int, last: int) -> bool:
+        """Return whether the index has stood still for long.
+
+        Args:
+            row: how far it is.
+            last: the newest row of `entries`.
+        """
+        now = self._seconds()
+        if self._row is None:
+            self._log.info("The index of messages is left to servers of a newer version.")
+        if row != self._row or row >= last:
+            self._row, self._since = row, now
+        return now - self._since >= TAKE_OVER_S
+
+
+def _is_newer(version: str) -> bool:
+    """Return whether an index is of a newer version: that of the program, then that of Unicode."""
+    return _order(version) > _order(SEARCH_FORM)
+
+
+def _order(version: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall("[0-9]+", version)))
+
+
+def add_slice(db: Connection, horizon: Horizon, newer: NewerIndex | None = None) -> Rest:
     """Index the messages of the next `SLICE` rows; return what is left.
 
     Args:
         db: the writer's connection, in a transaction of its own.
         horizon: up to where to index; it moves on.
+        newer: decides on an index of a newer version, None to make it anew.
     """
     state = _lock_state(db)
     if state is None:
         return Rest.LATER
     if state.version != SEARCH_FORM:
+        # A server with SQLite is the only one.
+        is_left = newer is not None and isinstance(db, PostgresSQL) and _is_newer(state.version)
+        if newer is not None and is_left and not newer.is_abandoned(state.row, last_row(db)):
+            return Rest.NOTHING
         begin_again(db)
         state = IndexState()
     rest = horizon.look(db)
@@ -228,6 +280,10 @@ class Indexer:
     _horizon: Horizon = attrs.field(factory=Horizon)
     #: How often in a row it has looked in vain.
     _looks: int = 0
+    _newer: NewerIndex = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._newer = NewerIndex(self._seconds)
 
     def begin(self) -> None:
         """Index what the last run has left, behind the next batch of the writer.
@@ -281,7 +337,7 @@ class Indexer:
         Returns:
             Whether there may be more to index now.
         """
-        rest = add_slice(db, self._horizon)
+        rest = add_slice(db, self._horizon, self._newer)
         self._looks = self._looks + 1 if rest is Rest.LATER else 0
         is_vain = self._looks >= LOOKS
         if is_vain:

@@ -48,8 +48,8 @@ def delete(db: Connection, rows: Sequence[IndexedWords]) -> None:
 
 
 def clear(db: Connection) -> None:
-    """Empty the index."""
-    db.execute("DELETE FROM message_index")
+    """Empty the index, at once: a DELETE of millions of rows takes longer than a statement may."""
+    db.execute("TRUNCATE message_index")
 
 
 def merge(db: Connection, begin: bool) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -202,12 +203,81 @@ class TurnTests(HorizonCase):
         return list(row[0])
 
 
+class VersionTests(HorizonCase):
+    """Nodes of two versions: `self.a` is the older one, `self.b` the newer one."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.now = 0.0
+        self.older = Indexer(lambda: self.now)
+        self.newer = Indexer(lambda: self.now)
+
+    def index(self, indexer: Indexer, version: str = "9 15.0.0") -> None:
+        """Let a node index what it can."""
+        with patch.object(search_index, "SEARCH_FORM", version):
+            for _ in range(4):
+                self.begin(self.a)
+                indexer.add_waiting(self.a)
+                self.a.execute("COMMIT")
+
+    def version(self) -> str:
+        return read_state(self.a).version
+
+    def test_the_newest_version_makes_the_index_once(self) -> None:
+        self.say(self.a, 1)
+        made: list[str] = []
+        real = search_index.begin_again
+
+        def begin_again(db: Any) -> None:
+            made.append(search_index.SEARCH_FORM)
+            real(db)
+
+        self.patch(search_index, "begin_again", begin_again)
+        for seq in range(2, 5):
+            for indexer, version in ((self.older, "9 15.0.0"), (self.newer, "9 15.1.0")):
+                self.index(indexer, version)
+                self.now += search_index.TAKE_OVER_S / 2
+                self.say(self.a, 2 * seq + (indexer is self.newer))
+        self.index(self.newer, "10 15.0.0")
+        self.index(self.older, "9 15.1.0")
+        self.assertEqual(made, ["9 15.0.0", "9 15.1.0", "10 15.0.0"])
+        self.assertEqual((self.version(), len(self.indexed())), ("10 15.0.0", 7))
+
+    def test_an_older_version_takes_over_where_no_newer_one_goes_on(self) -> None:
+        self.say(self.a, 1)
+        self.index(self.newer, "9 15.1.0")
+        self.now += 2 * search_index.TAKE_OVER_S  # without anything to index
+        self.index(self.older)
+        self.now += 2 * search_index.TAKE_OVER_S
+        self.index(self.older)
+        self.say(self.a, 2)
+        self.index(self.older)
+        self.assertEqual((self.version(), self.indexed()), ("9 15.1.0", [1]))
+        self.now += search_index.TAKE_OVER_S
+        self.index(self.older)
+        self.assertEqual((self.version(), self.indexed()), ("9 15.0.0", [1, 2]))
+
+    def test_a_text_is_taken_out_of_an_index_of_another_version(self) -> None:
+        for seq in (1, 2):
+            self.say(self.a, seq, "secret")
+        self.index(self.newer, "9 15.1.0")
+        with patch.object(search_index, "SEARCH_FORM", "9 15.0.0"):
+            replace_text(self.a, 1, 1, "")
+            replace_text(self.a, 1, 2, "tea")
+        words = "SELECT tsvector_to_array(words) FROM message_index"
+        self.assertEqual(self.a.execute(words).fetchall(), [(["tea"],)])
+
+    def test_versions_are_numbers(self) -> None:
+        versions = ["", "1 9.0.0", "1 13.0.0", "1 15.1.0", "2 13.0.0", "10 13.0.0"]
+        self.assertEqual(sorted(versions[::-1], key=search_index._order), versions)
+
+
 class PauseTests(SynchronousTestCase):
     """An indexer that waits for other nodes."""
 
     def test_it_looks_some_times_then_makes_a_pause(self) -> None:
         rests = [Rest.LATER] * (search_index.LOOKS + 1) + [Rest.MORE, Rest.NOTHING]
-        self.patch(search_index, "add_slice", lambda db, horizon: rests.pop(0))
+        self.patch(search_index, "add_slice", lambda *_: rests.pop(0))
         indexer = Indexer(lambda: 100.0)
         db: Any = None
         seen = [(indexer.add_waiting(db), indexer.wait()) for _ in range(len(rests))]
