@@ -181,7 +181,7 @@ def begin_again(db: Connection) -> None:
 
 @attrs.define(eq=False)
 class NewerIndex:
-    """Notices when no node adds to an index any more that is of a newer version than this node's own.
+    """Notices when no node adds any more to an index that is of a newer version than its own.
 
     Args:
         seconds: returns monotonic seconds.
