@@ -22,6 +22,11 @@ _YOUNG_MS = 120_000
 _OTHERS = (
     "SELECT EXISTS (SELECT FROM nodes WHERE id <> %s AND loaded AND expires > clock_timestamp())"
 )
+#: What has expired is not always deleted yet, and PostgreSQL may have been away for that long.
+_END_BATCHES = (
+    "DELETE FROM commits WHERE node_id IN"
+    " (SELECT id FROM nodes WHERE id <> %s AND loaded FOR NO KEY UPDATE)"
+)
 _LIVING = "SELECT EXISTS (SELECT FROM nodes WHERE id <> %s AND expires > clock_timestamp())"
 _PROLONG = f"UPDATE nodes SET expires = clock_timestamp() + interval '{START_S} s' WHERE id = %s"
 _HAS_LOADED = "UPDATE nodes SET loaded = true WHERE id = %s"
@@ -76,13 +81,20 @@ def join(db: Connection, me: int, at: int) -> bool:
         at: now, in milliseconds since 1970, UTC; the sessions expire from then on.
 
     Returns:
-        Whether no other node is there: only then the chat has been stopped.
+        Whether no other node is there: only then the chat has been stopped. Nodes that have expired
+        store nothing from then on.
+
+    Raises:
+        psycopg.errors.SerializationFailure: another node was not as this transaction sees it.
     """
     values = {"me": me, "at": at}
     db.execute(_HAS_LOADED, (me,))  # first: it locks the row
     db.execute(_DEVICES_SEEN, values)
     db.execute(_MARK_LOST, values)
-    return not db.execute(_OTHERS, (me,)).fetchone()[0]
+    if db.execute(_OTHERS, (me,)).fetchone()[0]:
+        return False
+    db.execute(_END_BATCHES, (me,))
+    return True
 
 
 def online(db: Connection, me: int) -> tuple[tuple[int, str, frozenset[int]], ...]:

@@ -42,6 +42,9 @@ class Life(Protocol):
     def failed(self) -> None:
         """Load the chat anew soon: it could not make here what other nodes have stored."""
 
+    def look(self) -> None:
+        """Give up the node if its row may have expired: what others store now is not for it."""
+
     def close(self) -> None:
         """Take note that the store is closing: if the node is lost now, it does not come back."""
 

@@ -57,7 +57,7 @@ class NodeLife:
         self._database = database
         self._store = store
         self._heartbeat: Heartbeat | None = None
-        self._looking = LoopingCall(self._look)
+        self._looking = LoopingCall(self.look)
         self._looking.clock = reactor
         self._closing = Event()
         #: When the chat was loaded last for a failure, and the next such load, None for none.
@@ -108,7 +108,8 @@ class NodeLife:
         self._reloaded = self._reactor.seconds()
         self.lose()
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """See `Life.look`; done twice a second, too."""
         if self._heartbeat is not None and self._heartbeat.is_overdue():
             self.lose()
 

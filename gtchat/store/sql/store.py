@@ -359,6 +359,8 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls):
         self._health.note(batch, outcome)
         if outcome.is_unreadable:
             self._failed()
+        if outcome.foreign is not None and self._life is not None:
+            self._life.look()
         if self.is_lost:
             # The chat has forgotten all rooms and users since the writer was done with this.
             refuse(batch)

@@ -11,6 +11,7 @@ if postgres.MISSING is None:
     import psycopg
 
     from gtchat.store.sql import expiry, failures, rooms
+    from gtchat.store.sql.nodes import NodeExpired
 
 
 class LoadCase(ExpiryCase):
@@ -45,6 +46,29 @@ class LoadTests(LoadCase):
         self.change(EXPIRE, "one")
         self.load(1, 2000)
         self.assertEqual(self.starts(), [1000, 2000])
+
+    def test_a_node_that_has_expired_stores_nothing_after_a_start(self) -> None:
+        self.load(0, 1000)
+        self.change(EXPIRE, "one")
+        begin = self.nodes[0].begin
+        begin(self.writers[0])
+        self.nodes[0].commit(self.writers[0])  # it has not noticed yet, nor another node
+        self.load(1, 2000)
+        self.assertRaises(NodeExpired, begin, self.writers[0])
+        self.assertEqual(self.names(), ["one", "two"])
+
+    def test_a_node_that_was_prolonged_meanwhile_is_not_ended(self) -> None:
+        self.load(0, 1000)
+        self.change(EXPIRE, "one")
+        self.nodes[1].begin_load(self.writers[1])
+        self.writers[1].execute("SELECT 1")
+        self.change("UPDATE nodes SET expires = 'infinity' WHERE name = 'one'")
+        load = rooms.load
+        changed = psycopg.errors.SerializationFailure
+        self.assertRaises(changed, load, self.writers[1], "epoch", 2000, self.ids[1])
+        self.writers[1].execute("ROLLBACK")
+        self.load(1, 3000)
+        self.assertEqual(self.starts(), [1000])
 
     def test_nodes_that_start_together_are_one_start(self) -> None:
         self.nodes[0].begin_load(self.writers[0])

@@ -327,6 +327,20 @@ class RejoinTests(LossCase, TestCase):
         self.assertEqual(self.events, ["lost"])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
+    async def test_a_node_that_may_have_expired_delivers_nothing_of_others(self) -> None:
+        ann = await self.account("Ann")
+        other = SQLStore(PostgresDatabase(self.url, "two"), reactor)
+        self.addCleanup(other.close)
+        other.load()
+        self.store._life._looking.stop()
+        self.patch(heartbeat, "LIFE_S", 0.0)
+        self.store.foreign = lambda foreign: self.events.append("delivered")
+        entry = PendingEntry(self.lobby, message("one"))
+        entry.entry.subject_id = ann
+        other.append(entry)
+        await self.restored
+        self.assertEqual(self.events, ["lost"])
+
     async def test_a_node_loads_anew_past_what_it_cannot_read(self) -> None:
         await self.account("Ann")
         other = SQLStore(PostgresDatabase(self.url, "two"), reactor)
