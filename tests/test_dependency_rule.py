@@ -7,6 +7,7 @@ for type checkers included), and no object of ours is annotated `Any` to evade t
 from __future__ import annotations
 
 import ast
+import functools
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,23 +43,30 @@ OURS = {
 }  # fmt: skip
 
 
-def modules() -> Iterator[tuple[str, ast.Module]]:
-    """Yield the dotted name below `gtchat` and the tree of each module, migrations excepted."""
+@functools.cache
+def modules() -> dict[str, ast.Module]:
+    """Return the tree of each module by its dotted name below `gtchat`, migrations excepted."""
+    found = {}
     for path in sorted(PACKAGE.rglob("*.py")):
         parts = path.relative_to(PACKAGE).with_suffix("").parts
         if "migrations" not in parts and "static" not in parts:
             name = ".".join(parts)
-            yield name.removesuffix(".__init__"), ast.parse(path.read_text(encoding="utf-8"))
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            found[name.removesuffix(".__init__")] = tree
+    return found
 
 
-def imports(tree: ast.AST) -> Iterator[str]:
-    """Yield the full names of everything that a module imports."""
+@functools.cache
+def imports(tree: ast.AST) -> list[str]:
+    """Return the full names of everything that a module imports."""
+    found = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            found.append(node.module)
+            found += [f"{node.module}.{alias.name}" for alias in node.names]
+    return found
 
 
 def within(name: str, layer: str) -> bool:
@@ -88,7 +96,7 @@ def forbidden(module: str, imported: str) -> bool:
 
 def circles() -> list[list[str]]:
     """Return the groups of modules that import each other (strongly connected components)."""
-    trees = dict(modules())
+    trees = modules()
     graph: dict[str, set[str]] = defaultdict(set)
     for module, tree in trees.items():
         found = {name.removeprefix("gtchat.") for name in imports(tree)}
@@ -124,8 +132,8 @@ def untyped(tree: ast.Module) -> Iterator[str]:
             annotation = node.annotation
         else:
             continue
-        kind = "" if annotation is None else ast.unparse(annotation).partition(" ")[0]
-        if name.strip("_") in OURS and kind == "Any":
+        ours = name.strip("_") in OURS and annotation is not None
+        if ours and ast.unparse(annotation).partition(" ")[0] == "Any":
             yield name
 
 
@@ -133,7 +141,7 @@ class DependencyRule(SynchronousTestCase):
     def test_imports_point_downwards_only(self) -> None:
         wrong = [
             f"{module} imports {imported}"
-            for module, tree in modules()
+            for module, tree in modules().items()
             for imported in imports(tree)
             if forbidden(module, imported)
         ]
@@ -143,7 +151,9 @@ class DependencyRule(SynchronousTestCase):
         self.assertEqual(circles(), [])
 
     def test_objects_of_ours_have_a_type(self) -> None:
-        wrong = [f"{module}: {name}" for module, tree in modules() for name in untyped(tree)]
+        wrong = [
+            f"{module}: {name}" for module, tree in modules().items() for name in untyped(tree)
+        ]
         self.assertEqual(wrong, [])
 
     def test_the_rules_can_be_broken(self) -> None:
@@ -165,11 +175,9 @@ class DependencyRule(SynchronousTestCase):
 class Names(SynchronousTestCase):
     def test_a_class_name_is_used_once(self) -> None:
         """No two classes of one name outside `client`, and none within it."""
-        for inside in (False, True):
-            found: dict[str, list[str]] = defaultdict(list)
-            for module, tree in modules():
-                if within(module, "client") is inside:
-                    for node in ast.walk(tree):
-                        if isinstance(node, ast.ClassDef):
-                            found[node.name].append(module)
-            self.assertEqual({n: where for n, where in found.items() if len(where) > 1}, {})
+        found: dict[tuple[str, bool], list[str]] = defaultdict(list)
+        for module, tree in modules().items():
+            for node in ast.walk(tree):
+                if isinstance(node, ast.ClassDef):
+                    found[node.name, within(module, "client")].append(module)
+        self.assertEqual({n: where for n, where in found.items() if len(where) > 1}, {})

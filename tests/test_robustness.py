@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import re
 from pathlib import Path
@@ -18,19 +19,30 @@ TESTS = Path(__file__).resolve().parent
 NUMBER = re.compile(r"(?<![\w\\+%])([A-HN]\d\d)(?![\w+;])")
 
 
+@functools.cache
+def module_of(path: str) -> tuple[list[str], list[tuple[list[str], int, int]]]:
+    """Return the lines of a module; the names, first and last line of its definitions."""
+    text = Path(path).read_text(encoding="utf-8")
+    found = []
+    for node in ast.parse(text).body:
+        names = [getattr(node, "name", "")]
+        names += [getattr(target, "id", "") for target in getattr(node, "targets", ())]
+        names += [getattr(getattr(node, "target", None), "id", "")]
+        found.append(([n for n in names if n], node.lineno, node.end_lineno or node.lineno))
+    return text.splitlines(), found
+
+
 def source_of(test: Any) -> str:
     """Return the source of a test, with the definitions of its module that it refers to."""
     function = inspect.unwrap(test)
     module = inspect.getsourcefile(function)
     assert module is not None
-    text = Path(module).read_text(encoding="utf-8")
+    lines, definitions = module_of(module)
     found = body = inspect.getsource(function)
-    for node in ast.parse(text).body:
-        names = [getattr(node, "name", "")]
-        names += [getattr(target, "id", "") for target in getattr(node, "targets", ())]
-        names += [getattr(getattr(node, "target", None), "id", "")]
-        if any(name and re.search(rf"\b{name}\b", body) for name in names):
-            found += "\n".join(text.splitlines()[node.lineno - 1 : node.end_lineno])
+    words = set(re.findall(r"\w+", body))
+    for names, first, last in definitions:
+        if words.intersection(names):
+            found += "\n".join(lines[first - 1 : last])
     return found
 
 
