@@ -7,6 +7,7 @@ import struct
 from queue import Queue
 from threading import Thread
 
+from tests.e2e.original_program import framed, read_frame
 from tests.e2e.server import SECONDS
 
 
@@ -155,19 +156,3 @@ class PA1Client(DialbackListener):
     def next_push(self) -> str:
         """Return the text of the next connection."""
         return b"".join(self.next_call()).decode()
-
-
-def framed(body: bytes) -> bytes:
-    """Return a frame: the length in four bytes, and the body."""
-    return struct.pack("!I", len(body)) + body
-
-
-def read_frame(line: socket.socket) -> bytes:
-    """Return the body of the next frame, or what arrived of it before the end."""
-    data = b""
-    while len(data) < 4 or len(data) < 4 + struct.unpack("!I", data[:4])[0]:
-        more = line.recv(1 if len(data) < 4 else 4 + struct.unpack("!I", data[:4])[0] - len(data))
-        if not more:
-            return data[4:]
-        data += more
-    return data[4:]

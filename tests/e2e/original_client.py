@@ -11,13 +11,15 @@ import json
 import os
 import signal
 import socket
-import struct
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
-from tests.e2e.dialback import framed, read_frame
-from tests.e2e.server import SECONDS, TOP
+from tests.e2e.original_program import framed
+from tests.e2e.server import SECONDS
+
+PROGRAM = Path(__file__).with_name("original_program.py")
 
 
 class OriginalClient:
@@ -38,8 +40,7 @@ class OriginalClient:
     def __init__(self, protocol: str, server: int, name: str, password: str, port: int = 0) -> None:
         words = [protocol, str(server), name, password, str(port)]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.e2e.original_client", *words],
-            env={**os.environ, "PYTHONPATH": str(TOP)},
+            [sys.executable, "-IS", str(PROGRAM), *words],
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -76,60 +77,3 @@ class OriginalClient:
             line.sendall(framed(f"{kind}|{self.name}|{self.token}|".encode()))
             while line.recv(100):
                 pass
-
-
-def say(value: object) -> None:
-    """Print a value as a line of JSON."""
-    print(json.dumps(value), flush=True)
-
-
-def log_in_message_center(server: int, name: str, password: str, port: int) -> str:
-    """Log in; return the token."""
-    with socket.create_connection(("127.0.0.1", server), SECONDS) as line:
-        line.sendall(framed(b"LIN") + framed(name.encode()) + framed(password.encode()))
-        assert read_frame(line) == b"LOGIN_OKAY"
-        token = read_frame(line).decode()
-        line.sendall(framed(b"localhost") + framed(str(port).encode()))
-        assert line.recv(1) == b""
-    return token
-
-
-def log_in_pa1(server: int, name: str, password: str, port: int) -> str:
-    """Log in; the answer is a push."""
-    with socket.create_connection(("127.0.0.1", server), SECONDS) as line:
-        line.sendall(f"logIn {name} {password} {port}".encode())
-        assert line.recv(1) == b""
-    return ""
-
-
-def read_message_center(call: socket.socket) -> str:
-    """Return a push: one read for the length, one for the text."""
-    return call.recv(struct.unpack("!I", call.recv(4))[0]).decode()
-
-
-def read_pa1(call: socket.socket) -> str:
-    """Return a push: one read, and another one for what follows Ok."""
-    text = call.recv(4096).decode()
-    return text + call.recv(4096).decode() if text == "Ok" else text
-
-
-def main(protocol: str, server: str, name: str, password: str, port: str) -> None:
-    """Log in, and print what is pushed, until the process is killed."""
-    log_in, read = {
-        "message_center": (log_in_message_center, read_message_center),
-        "pa1": (log_in_pa1, read_pa1),
-    }[protocol]
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", int(port)))
-        listening.listen(5)
-        own = listening.getsockname()[1]
-        say([own, log_in(int(server), name, password, own)])
-        while True:
-            call, _ = listening.accept()
-            with call:
-                text = read(call)
-            say(text)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

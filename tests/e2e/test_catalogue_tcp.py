@@ -11,7 +11,8 @@ import struct
 import unicodedata
 
 from tests.e2e.bystanders import Bystanders, check_log, files, process, until
-from tests.e2e.dialback import MessageCenterClient, PA1Client, framed, read_frame
+from tests.e2e.dialback import MessageCenterClient, PA1Client
+from tests.e2e.original_program import framed, read_frame
 from tests.e2e.raw import exchange
 from tests.e2e.server import SECONDS, Client
 from tests.e2e.test_dialback import ACCOUNTS, DialbackCase

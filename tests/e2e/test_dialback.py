@@ -11,7 +11,8 @@ import sys
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.e2e.dialback import MessageCenterClient, PA1Client, framed
+from tests.e2e.dialback import MessageCenterClient, PA1Client
+from tests.e2e.original_program import framed
 from tests.e2e.server import SECONDS, TOP, Client, Server
 from tests.e2e.test_livechat import LiveChatClient
 from tests.e2e.test_randomchat import RandomChatClient
