@@ -33,7 +33,10 @@ TOP = TESTS.parent
 #: each takes several times as long, and no branch needs them to be covered.
 LONG = tuple(
     f"tests.chat.test_{name}"
-    for name in ("endings", "fold", "page_merge", "room_requests", "scaling")
+    for name in (
+        *("endings", "fold", "leaks", "page_merge", "room_queue", "room_requests", "scaling"),
+        *("search_forms", "session_modes"),
+    )
 )
 #: Seconds after which a run is ended: something waits for what does not come.
 MAX_SECONDS = 20 * 60
