@@ -91,6 +91,33 @@ FOUND_TEXT = (
 GONE = "(css) => !document.querySelector(css)"
 #: Whether a message with a text is shown.
 SHOWN = "(text) => [...document.querySelectorAll('.log .text')].some(e => e.textContent === text)"
+#: Fills in the form to log in and submits it; a step at each call, as the page draws between them.
+#: Whether it is submitted.
+LOG_IN = """(mode, name, password) => {
+  const radio = document.querySelector(`form input[value=${mode}]`);
+  if (!radio?.checked) {
+    radio?.click();
+    return false;
+  }
+  const values = { name, ...(mode !== 'guest' && { password }) };
+  const fields = Object.keys(values).map((key) => document.querySelector(`form [name=${key}]`));
+  const missing = fields.filter((field) => field?.value !== values[field?.name]);
+  for (const field of missing.filter(Boolean)) {
+    field.value = values[field.name];
+    field.dispatchEvent(new Event('input', { bubbles: true }));
+  }
+  const button = document.querySelector('form button.primary:not(:disabled)');
+  if (missing.length || !button) return false;
+  button.click();
+  return true;
+}"""
+#: Gives a field the focus, with all of its text selected, or the cursor at its end.
+FOCUS = """(field, all) => {
+  field.focus();
+  if (all) field.select();
+  else field.setSelectionRange(field.value.length, field.value.length);
+  return document.activeElement === field && !field.disabled;
+}"""
 #: What Chromium deletes of what pages have stored.
 EVERYTHING = {"origin": "*", "storageTypes": "all"}
 #: The reason to skip tests that need a browser; "" if there is one.
@@ -210,8 +237,12 @@ class User(ABC):
         self.click("form button.primary:not(:disabled)")
 
     def log_in(self, name: str, password: str = "", mode: str = "guest") -> None:
-        """Log in and wait for the message box. `mode`: guest, member or register."""
-        self.submit_login(name, password, mode)
+        """Log in and wait for the message box. `mode`: guest, member or register.
+
+        The form is filled in at once: without keys and clicks, which `submit_login` uses, that
+        takes a third of the time.
+        """
+        self.wait_in_page(LOG_IN, mode, name, password)
         self.find(".composer textarea")
 
     def log_out(self) -> None:
@@ -337,12 +368,20 @@ class Browser(User):
     def type(self, field: WebElement, text: str) -> None:
         """Type a text of one line at the end of a field.
 
-        Only the first character is a key; the others come at once, as from an input method: each
-        key costs a hundredth of a second of a core.
+        It comes at once, as from an input method: a key costs three hundredths of a second of a
+        core.
         """
-        field.send_keys(text[:1])
-        if text[1:]:
-            self.driver.execute_cdp_cmd("Input.insertText", {"text": text[1:]})
+        self._insert(field, text, False)
+
+    def fill(self, name: str, value: str) -> None:
+        """Replace the value of a form field, at once."""
+        self._insert(self.find(f"[name={name}]"), value, True)
+
+    def _insert(self, field: WebElement, text: str, instead: bool) -> None:
+        """Insert a text at the end of a field, or in place of its text."""
+        focus = f"return ({FOCUS})(...arguments)"
+        assert self.driver.execute_script(focus, field, instead), "the field takes no focus"
+        self.driver.execute_cdp_cmd("Input.insertText", {"text": text})
 
     def press(self, *keys: str) -> None:
         """Press keys where the focus is."""

@@ -64,7 +64,7 @@ class PageTests(Base):
 
     def test_two_users_exchange_messages(self) -> None:
         ann, bob = self.user(), self.user()
-        ann.log_in("ann")
+        ann.submit_login("ann")
         bob.log_in("bob")
         ann.find(".members .person", "bob")
         ann.send("hello\nbob")
