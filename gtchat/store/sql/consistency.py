@@ -6,12 +6,12 @@ from `entries`. A copy of a database that says the same is complete.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import bindparam, func, literal_column, select, tuple_
+from sqlalchemy import BindParameter, bindparam, func, literal_column, select, tuple_
 
 from gtchat.chat.events import Joined, Kicked, Left, Removed, RoomChanged, RoomCreated
 from gtchat.chat.fold import RoomState
@@ -22,13 +22,24 @@ from gtchat.store.sql.database import Connection
 from gtchat.store.sql.entry_rows import COLUMNS, entry_of
 from gtchat.store.sql.statements import Statement
 
-#: Entries that are read at a time.
-_PAGE = 5000
+#: Rooms, and entries, that are read at a time.
+_ROOMS_PAGE, _PAGE = 1000, 5000
 
 _OF_ROOMS = (RoomCreated, RoomChanged, Joined, Left, Kicked, Removed)
 _rooms = schema.rooms
 _heads = schema.heads
 _log = schema.entries
+_after: BindParameter[int] = bindparam("after")
+_upto: BindParameter[int] = bindparam("upto")
+_page = (
+    select(_rooms.c.id)
+    .where(_rooms.c.id > _after)
+    .order_by(_rooms.c.id)
+    .limit(bindparam("limit"))
+    .subquery()
+)
+#: The last of the next rooms, which are few enough to be in memory at once.
+_LAST = Statement(select(func.max(_page.c.id)))
 _ends = (
     select(
         _log.c.room_id,
@@ -37,6 +48,7 @@ _ends = (
         func.count().label("number"),
         func.max(_log.c.message_count).label("messages"),
     )
+    .where(_log.c.room_id > _after, _log.c.room_id <= _upto)
     .group_by(_log.c.room_id)
     .subquery()
 )
@@ -54,46 +66,65 @@ _HEADS = Statement(
     )
     .outerjoin_from(_rooms, _heads, _heads.c.room_id == _rooms.c.id)
     .outerjoin(_ends, _ends.c.room_id == _rooms.c.id)
+    .where(_rooms.c.id > _after, _rooms.c.id <= _upto)
     .order_by(_rooms.c.id)
 )
-#: Entries that change a room, of all rooms one after the other.
+#: Entries that change a room, of several rooms one after the other.
 _CHANGES = Statement(
     select(_log.c.room_id, _log.c.seq, *COLUMNS)
     .where(
         _log.c.kind.in_([literal_column(f"'{one.kind}'") for one in _OF_ROOMS]),
-        tuple_(_log.c.room_id, _log.c.seq) > tuple_(bindparam("room"), bindparam("after")),
+        tuple_(_log.c.room_id, _log.c.seq) > tuple_(bindparam("room"), bindparam("seq")),
+        _log.c.room_id <= _upto,
     )
     .order_by(_log.c.room_id, _log.c.seq)
     .limit(bindparam("limit"))
 )
 
 
-def find_contradictions(db: Connection) -> list[str]:
+def find_contradictions(
+    db: Connection, progress: Callable[[int], None] = lambda compared: None
+) -> list[str]:
     """Return one line for each room that is not what its log says.
 
     Args:
         db: a connection within a transaction.
+        progress: called repeatedly with the number of rooms and members that were compared since
+            the call before.
     """
-    found = []
+    found: list[str] = []
+    after = 0
+    while upto := _LAST.scalar(db, after=after, limit=_ROOMS_PAGE):
+        found += _compare(db, after, upto, progress)
+        after = upto
+    return found
+
+
+def _compare(
+    db: Connection, after: int, upto: int, progress: Callable[[int], None]
+) -> Iterator[str]:
+    """Do that for the rooms with the ids above `after`, up to `upto`."""
     shortened = set()
-    for room_id, name, first, seq, *rest in _HEADS(db):
+    for room_id, name, first, seq, *rest in _HEADS(db, after=after, upto=upto):
         messages, low, high, number, counted = rest
         kept = seq - first + 1
         if number != kept or (kept and (low, high, counted) != (first, seq, messages)):
-            found.append(f"the log of the room {name!r} ({room_id}) has other entries than it says")
+            yield f"the log of the room {name!r} ({room_id}) has other entries than it says"
         if first > 1:
             shortened.add(room_id)
-    return found + [
-        f"the room {record.name!r} ({record.id}) has not the members and settings of its log"
-        for record, state in _states(db)
-        if record.id not in shortened and _facts(Room.from_record(record)) != _facts(state)
-    ]
+    compared = 0
+    for record, state in _states(db, after, upto):
+        compared += 1 + len(record.members)
+        if record.id not in shortened and _facts(Room.from_record(record)) != _facts(state):
+            name = record.name
+            yield f"the room {name!r} ({record.id}) has not the members and settings of its log"
+    progress(compared)
 
 
-def _states(db: Connection) -> Iterator[tuple[RoomRecord, RoomState]]:
-    """Yield all rooms but the lobby, each with the state that its log gives."""
-    records = {one.id: one for one in rooms.records(db) if one.key != LOBBY}
-    for room_id, rows in groupby(_changes(db), key=itemgetter(0)):
+def _states(db: Connection, after: int, upto: int) -> Iterator[tuple[RoomRecord, RoomState]]:
+    """Yield those rooms, but not the lobby, each with the state that its log gives."""
+    records = {one.id: one for one in rooms.records(db, after, upto) if one.key != LOBBY}
+    for room_id, rows in groupby(_changes(db, after, upto), key=itemgetter(0)):
         record = records.pop(room_id, None)
         if record is not None:
             state = RoomState()
@@ -104,15 +135,15 @@ def _states(db: Connection) -> Iterator[tuple[RoomRecord, RoomState]]:
         yield record, RoomState()
 
 
-def _changes(db: Connection) -> Iterator[Any]:
-    """Yield the rows of `_CHANGES`."""
-    room = after = 0
+def _changes(db: Connection, after: int, upto: int) -> Iterator[Any]:
+    """Yield the rows of `_CHANGES` of those rooms."""
+    room, seq = after + 1, 0
     while True:
-        rows = _CHANGES(db, room=room, after=after, limit=_PAGE).fetchall()
+        rows = _CHANGES(db, room=room, seq=seq, upto=upto, limit=_PAGE).fetchall()
         yield from rows
         if len(rows) < _PAGE:
             return
-        room, after = rows[-1][:2]
+        room, seq = rows[-1][:2]
 
 
 def _facts(state: RoomState) -> tuple[object, ...]:

@@ -29,6 +29,8 @@ from gtchat.store.sql.watchdog import PostgresConnection
 TABLES = tuple(one for one in schema.metadata.sorted_tables if one is not schema.index_state)
 #: Rows between two reports of progress.
 SLICE = 1000
+#: The tables whose rows are compared with the logs at the end, which takes its time.
+_COMPARED = (schema.rooms, schema.members)
 #: Tables of which each chat has rows, or each database to which accounts were imported.
 _OF_ANY_CHAT = (schema.accounts, schema.rooms, schema.starts)
 #: Leaves out PostgreSQL's own rows, which are written with its tables.
@@ -110,7 +112,8 @@ def _require_empty(db: Connection, name: str) -> None:
 def _copy(old: sqlite3.Connection, db: PostgresConnection, progress: Progress) -> Migrated:
     """Copy all tables and check them, within a transaction of either database."""
     counts = [_count(old, table) for table in TABLES]
-    copier = _Copier(old, db, sum(counts), progress)
+    compared = sum(counts[TABLES.index(table)] for table in _COMPARED)
+    copier = _Copier(old, db, sum(counts) + compared, progress)
     for table in TABLES:
         copier.copy(table)
     _set_identities(old, db)
@@ -122,10 +125,11 @@ def _copy(old: sqlite3.Connection, db: PostgresConnection, progress: Progress) -
             raise StoreError(
                 f"The copy has {found} rows in {table.name}, not {count}: nothing was copied."
             )
-    contradictions = find_contradictions(db)
+    contradictions = find_contradictions(db, copier.advance)
     if contradictions and contradictions != find_contradictions(old):
         raise StoreError(f"The copy differs: {contradictions[0]}; nothing was copied.")
     db.execute(nodes.ADD_HEADS)
+    copier.finish()
     return Migrated(sum(counts), copier.replaced, tuple(contradictions))
 
 
@@ -147,8 +151,8 @@ class _Copier:
     Args:
         old: the file.
         db: the database.
-        total: number of rows of all tables.
-        progress: called after each slice and each table.
+        total: number of rows that are copied, and compared at the end.
+        progress: called after each slice and each table, and during the comparison.
 
     Attributes:
         replaced: number of texts in which NUL was replaced.
@@ -174,8 +178,17 @@ class _Copier:
                 target.write_row(row)
                 self._done += 1
                 if self._done % SLICE == 0:
-                    self._progress(self._done, self._total)
+                    self.advance(0)
+        self.advance(0)
+
+    def advance(self, compared: int) -> None:
+        """Report progress. compared: rows that were compared since the call before."""
+        self._done += compared
         self._progress(self._done, self._total)
+
+    def finish(self) -> None:
+        """Report that all is done: not all rooms are compared, such as those of two users."""
+        self._progress(self._total, self._total)
 
     def _without_nul(self, row: Sequence[Any], n: int) -> Sequence[Any]:
         """Return a row with another character for NUL in the column n."""

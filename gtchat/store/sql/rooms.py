@@ -16,6 +16,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.sql import ColumnElement
 
 from gtchat.chat.interfaces import EndedInvitations, RoomRecord, StoredState
 from gtchat.chat.look_alikes import skeleton
@@ -40,6 +41,15 @@ _pending_deletes = schema.pending_deletes
 _tombstones = schema.tombstones
 _starts = schema.starts
 _other = _log.alias()
+
+#: The highest id of both databases.
+_HIGHEST_ID = 2**63 - 1
+
+
+def _between(id_: ColumnElement[int]) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions that say which rooms are read."""
+    return id_ > bindparam("after"), id_ <= bindparam("upto")
+
 
 _META = Statement(select(schema.meta.c.value).where(schema.meta.c.key == bindparam("key")))
 _insert_meta = insert(schema.meta)
@@ -92,7 +102,7 @@ _ROOMS = Statement(
         func.coalesce(_heads.c.messages, 0),
     )
     .outerjoin_from(_rooms, _heads, _heads.c.room_id == _rooms.c.id)
-    .where(_rooms.c.kind == literal_column("'room'"))
+    .where(_rooms.c.kind == literal_column("'room'"), *_between(_rooms.c.id))
     .order_by(_rooms.c.id)
 )
 _MEMBERS = Statement(
@@ -103,6 +113,7 @@ _MEMBERS = Statement(
         schema.accounts.c.registered,
     )
     .join_from(_members, schema.accounts, schema.accounts.c.id == _members.c.account_id)
+    .where(*_between(_members.c.room_id))
     .order_by(_members.c.room_id, _members.c.joined_seq)
 )
 _insert_tombstone = insert(_tombstones)
@@ -194,14 +205,14 @@ def load(db: Connection, new_epoch: str, at: int, node: int | None = None) -> St
     return StoredState(epoch=epoch, rooms=found, guests=guests, online=joining.online(db, node))
 
 
-def records(db: Connection) -> Iterator[RoomRecord]:
-    """Yield all rooms, in the order of their ids."""
+def records(db: Connection, after: int = 0, upto: int = _HIGHEST_ID) -> Iterator[RoomRecord]:
+    """Yield the rooms with the ids above `after`, up to `upto`, in the order of their ids."""
     members: defaultdict[int, list[tuple[int, str, bool]]] = defaultdict(list)
     known: dict[int, tuple[int, str, bool]] = {}  # one object for all rooms of an account
-    for room_id, account_id, name, registered in _MEMBERS(db):
+    for room_id, account_id, name, registered in _MEMBERS(db, after=after, upto=upto):
         member = known.setdefault(account_id, (account_id, name, bool(registered)))
         members[room_id].append(member)
-    for row in _ROOMS(db):
+    for row in _ROOMS(db, after=after, upto=upto):
         yield _record(row, members[row[0]])
 
 
