@@ -115,6 +115,14 @@ def nodes(options: argparse.Namespace) -> int:
     return _report(asyncio.run(run.run(_progress(options.kills))))
 
 
+def migrate(options: argparse.Namespace) -> int:
+    """Copy a large chat from SQLite to PostgreSQL, and kill further copies."""
+    from tests.stress.migrate import Migrate, Size
+
+    size = Size(options.accounts, options.rooms, options.members, options.messages)
+    return _report(Migrate(size, options.kills).run(_progress(options.kills)))
+
+
 def network(options: argparse.Namespace) -> int:
     """Let 4 clients write and 4 read over a network that loses packets; needs root, iptables."""
     from tests.stress.network import SCENARIOS, run
@@ -202,6 +210,12 @@ def _parser() -> argparse.ArgumentParser:
         "--seconds", type=float, default=math.inf, help="end after these, if not before"
     )
     mutant(added, *NODE_MUTANTS)
+    added = command(migrate)
+    added.add_argument("--accounts", type=int, default=1_000, help="accounts (1,000)")
+    added.add_argument("--rooms", type=int, default=200, help="rooms (200)")
+    added.add_argument("--members", type=int, default=20, help="members of each room (20)")
+    added.add_argument("--messages", type=int, default=1_000_000, help="messages (1,000,000)")
+    added.add_argument("--kills", type=int, default=10, help="copies that are killed (10)")
     command(network)
     added = command(pythons)
     added.add_argument(
