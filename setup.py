@@ -65,6 +65,7 @@ setup(
             "mypy-zope>=1.0.14",
             "ruff>=0.14",
             "coverage>=7",
+            "pyyaml>=6",
             "setuptools>=70.1",  # has bdist_wheel
             "selenium>=4.30",
             "websocket-client>=1.8",
