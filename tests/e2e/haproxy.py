@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from typing import Any
 _PROGRAM = shutil.which("haproxy", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 #: The reason to skip tests that need it; "" if it is there.
 MISSING = "" if _PROGRAM else "haproxy is not installed"
+#: The configuration of the documentation: TLS, and two servers.
+CONFIGURATION = Path(__file__).parents[2] / "docs" / "haproxy.cfg"
 
 
 def free_port() -> int:
@@ -22,19 +25,38 @@ def free_port() -> int:
         return int(listening.getsockname()[1])
 
 
-def start(case: Any, configuration: str) -> subprocess.Popen[bytes]:
-    """Start HAProxy; it ends with a test. It may not listen yet.
+def documented(port: int, servers: Sequence[int]) -> str:
+    """Return the configuration of the documentation for servers of this machine, without TLS.
 
     Args:
-        case: the test.
+        port: of the proxy.
+        servers: the web ports of the servers.
+    """
+    text = CONFIGURATION.read_text(encoding="utf-8")
+    one, two = "    server one 192.0.2.11:8080\n", "    server two 192.0.2.12:8080\n"
+    lines = [f"    server s{number} 127.0.0.1:{number}\n" for number in servers]
+    for old, new in (
+        (":443 ssl crt /etc/ssl/chat.example.pem", f"127.0.0.1:{port}"),
+        (one + two, "".join(lines)),
+    ):
+        assert old in text, old
+        text = text.replace(old, new)
+    return text
+
+
+def start(add_cleanup: Callable[..., Any], configuration: str) -> subprocess.Popen[bytes]:
+    """Start HAProxy. It may not listen yet.
+
+    Args:
+        add_cleanup: takes functions, with arguments, that end it; `addCleanup` of a test.
         configuration: what its file contains.
     """
     folder = Path(tempfile.mkdtemp(prefix="gtchat-haproxy-"))
-    case.addCleanup(shutil.rmtree, folder)
+    add_cleanup(shutil.rmtree, folder)
     path = folder / "haproxy.cfg"
     path.write_text(configuration, encoding="utf-8")
     quiet = subprocess.DEVNULL
     proxy = subprocess.Popen([str(_PROGRAM), "-db", "-f", str(path)], stdout=quiet, stderr=quiet)
-    case.addCleanup(proxy.wait)
-    case.addCleanup(proxy.terminate)
+    add_cleanup(proxy.wait)
+    add_cleanup(proxy.terminate)
     return proxy

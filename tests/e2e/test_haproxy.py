@@ -46,7 +46,7 @@ class BehindHAProxy(SynchronousTestCase):
             self.addCleanup(server.kill)
             server.start()
         self.ports = {protocol: haproxy.free_port() for protocol in PORTS}
-        self.proxy = haproxy.start(self, self.configuration())
+        self.proxy = haproxy.start(self.addCleanup, self.configuration())
         self.wait_for(self.ports["message_center"])
 
     def configuration(self) -> str:

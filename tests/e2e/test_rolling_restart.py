@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from http.client import HTTPConnection
-from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
@@ -14,7 +13,6 @@ from tests import postgres
 from tests.e2e import haproxy
 from tests.e2e.server import SECONDS, Client, Closed, Server
 
-CONFIGURATION = Path(__file__).parents[2] / "docs" / "haproxy.cfg"
 PASSWORD = "correct horse battery"
 USERS = 6
 #: Seconds between SIGTERM and the stop; more than HAProxy needs to notice.
@@ -102,16 +100,8 @@ class RollingRestart(SynchronousTestCase):
     def start_proxy(self) -> int:
         """Start HAProxy with the configuration of the documentation; return its port."""
         port = haproxy.free_port()
-        text = CONFIGURATION.read_text(encoding="utf-8")
-        one, two = (f"127.0.0.1:{server.web_port}" for server in self.servers)
-        for old, new in (
-            (":443 ssl crt /etc/ssl/chat.example.pem", f"127.0.0.1:{port}"),
-            ("192.0.2.11:8080", one),
-            ("192.0.2.12:8080", two),
-        ):
-            self.assertIn(old, text)
-            text = text.replace(old, new)
-        haproxy.start(self, text)
+        text = haproxy.documented(port, [server.web_port for server in self.servers])
+        haproxy.start(self.addCleanup, text)
         self.until(lambda: self.status(port) == 200)
         return port
 

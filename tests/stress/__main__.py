@@ -115,6 +115,15 @@ def nodes(options: argparse.Namespace) -> int:
     return _report(asyncio.run(run.run(_progress(options.kills))))
 
 
+def rolling(options: argparse.Namespace) -> int:
+    """Restart servers on one PostgreSQL one after the other, behind HAProxy, under load."""
+    from tests.stress.rolling import Rolling
+
+    given = ("--notify", options.notify, "--drain-seconds", str(options.drain))
+    run = Rolling(options.servers, options.clients, options.rounds, options.pause, given)
+    return _report(asyncio.run(run.run(_progress(options.servers * options.rounds))))
+
+
 def migrate(options: argparse.Namespace) -> int:
     """Copy a large chat from SQLite to PostgreSQL, and kill further copies."""
     from tests.stress.migrate import Migrate, Size
@@ -210,6 +219,15 @@ def _parser() -> argparse.ArgumentParser:
         "--seconds", type=float, default=math.inf, help="end after these, if not before"
     )
     mutant(added, *NODE_MUTANTS)
+    added = command(rolling)
+    added.add_argument("--servers", type=int, default=3, help="number of servers (3)")
+    added.add_argument("--clients", type=int, default=300, help="number of clients (300)")
+    added.add_argument("--rounds", type=int, default=3, help="restarts of each server (3)")
+    added.add_argument(
+        "--pause", type=float, default=3.0, help="mean seconds between messages of a client (3)"
+    )
+    added.add_argument("--notify", default="postgres", help="as the setting of the servers")
+    added.add_argument("--drain", type=float, default=5.0, help="drain_seconds of the servers (5)")
     added = command(migrate)
     added.add_argument("--accounts", type=int, default=1_000, help="accounts (1,000)")
     added.add_argument("--rooms", type=int, default=200, help="rooms (200)")

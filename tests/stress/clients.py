@@ -109,9 +109,11 @@ class JSONClient(SimulatedUser):
 
     Attributes:
         idle_timeout: see `WebSocket`.
+        path: of the opening handshake.
     """
 
     idle_timeout: float | None = None
+    path = "/"
 
     ws: WebSocket | None = None
     session: Object | None = None
@@ -154,7 +156,7 @@ class JSONClient(SimulatedUser):
             ports: protocol -> port.
             creates: whether to create the rooms instead.
         """
-        self.ws = await WebSocket.connect(ports["ws"])
+        self.ws = await WebSocket.connect(ports["ws"], path=self.path)
         self.ws.idle_timeout = self.idle_timeout
         await self.call("register", usr=self.name, pwd=PASSWORD)
         self.session = await self.call("login", type="reg", usr=self.name, pwd=PASSWORD)
@@ -167,7 +169,7 @@ class JSONClient(SimulatedUser):
             self.oracle.record_entry(self.name, room, joined["last_seq"], None)
 
     async def connect(self, ports: dict[str, int]) -> None:
-        self.ws = await WebSocket.connect(ports["ws"])
+        self.ws = await WebSocket.connect(ports["ws"], path=self.path)
         self.ws.idle_timeout = self.idle_timeout
         assert self.session is not None
         reply = await self.call(

@@ -34,12 +34,13 @@ class WebSocket:
         self.unread: list[Object] = []
 
     @classmethod
-    async def connect(cls, port: int, host: str = "127.0.0.1") -> WebSocket:
+    async def connect(cls, port: int, host: str = "127.0.0.1", path: str = "/") -> WebSocket:
         """Open a connection.
 
         Args:
             port: the port of the server.
             host: its address.
+            path: of the opening handshake.
 
         Raises:
             OSError: the connection failed.
@@ -49,7 +50,7 @@ class WebSocket:
         ws = cls(reader, writer)
         key = base64.b64encode(os.urandom(16)).decode()
         writer.write(
-            f"GET / HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\n"
+            f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\n"
             f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n"
             "Sec-WebSocket-Version: 13\r\n\r\n".encode()
         )
