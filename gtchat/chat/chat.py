@@ -130,9 +130,7 @@ class Chat:
         self.invitations = Invitations(state, self.membership)
         self.repeats = Repeats(state)
         self.conversations = Conversations(state)
-        self.messages = Messages(
-            state, self.conversations, broadcast_key, self.accounts.guesses.own
-        )
+        self.messages = Messages(state, self.conversations, broadcast_key, self.accounts.guesses)
         self.changes = Changes(state, delivery, self.conversations, keep_versions)
         self.whispers = Whispers(state, self.conversations)
         self.blocks = Blocks(state)

@@ -47,15 +47,19 @@ class Guesses:
         """See `Lockout.end_guess`, for a guess that was not checked."""
         await self._count(name, network, lambda counts: counts.end_guess(name, network))
 
-    async def succeeded(self, name: str, network: str, begun: bool = False) -> None:
+    async def succeeded(
+        self, name: str, network: str, begun: bool = False, rated: bool = False
+    ) -> None:
         """Forget the wrong guesses before a right one.
 
         Args:
             name, network: as in `Lockout.check`.
             begun: whether `begin` has counted the guess.
+            rated: whether the rates are to be checked, too; see `Lockout.check_rates`.
 
         Raises:
             LockedOut: a suspension has begun while the guess was being checked.
+            LockedOut, RateLimited: the rates refuse it.
             NotStored.
         """
 
@@ -63,6 +67,8 @@ class Guesses:
             if begun:
                 counts.end_guess(name, network)
             counts.check(name, network)
+            if rated:
+                counts.check_rates(name, network)
             counts.succeeded(name, network)
 
         await self._count(name, network, succeed)

@@ -20,13 +20,14 @@ from gtchat.chat.errors import (
     BadRequest,
     ChatError,
     NotAllowed,
+    NotLoggedIn,
     PrivateRoom,
     RateLimited,
 )
 from gtchat.chat.events import BroadcastSent, GuestMessage, MessageSent
+from gtchat.chat.guesses import Guesses
 from gtchat.chat.interfaces import Ack, HistoryPage, HistoryQuery
 from gtchat.chat.limits import BucketTable, network_key
-from gtchat.chat.lockout import Lockout
 from gtchat.chat.message_rules import annotated
 from gtchat.chat.names import HOST
 from gtchat.chat.normalization import MAX_COMPOSED, nfc, too_long
@@ -129,7 +130,7 @@ class Messages:
         state: the chat's shared objects.
         conversations: finds rooms and direct conversations.
         broadcast_key: the key that a broadcast needs; None if broadcasts are not allowed.
-        lockout: counts wrong keys.
+        guesses: counts wrong keys.
     """
 
     def __init__(
@@ -137,7 +138,7 @@ class Messages:
         state: State,
         conversations: Conversations,
         broadcast_key: str | None,
-        lockout: Lockout,
+        guesses: Guesses,
     ) -> None:
         self._conversations = conversations
         self._store = state.store
@@ -149,7 +150,8 @@ class Messages:
         self._quota = state.quota
         self._max_chars = state.limits.text_chars
         self._broadcast_key = broadcast_key
-        self._lockout = lockout
+        self._guesses = guesses
+        self._lockout_seconds = state.limits.lockout_seconds
         per_minute = state.limits.previews_per_minute
         #: Network -> its previews of rooms.
         self._previews = BucketTable(per_minute / 60, max(per_minute, 1), state.clock.seconds)
@@ -264,7 +266,7 @@ class Messages:
         _check_preview(room)
         return page
 
-    def broadcast(self, session: Session, msg: str, key: str) -> int:
+    async def broadcast(self, session: Session, msg: str, key: str) -> int:
         """Send a message to every logged-in user. It is not stored.
 
         Args:
@@ -278,8 +280,12 @@ class Messages:
         Raises:
             BadKey, BadRequest, TooLong.
             LockedOut, RateLimited: there were too many wrong keys.
+            NotLoggedIn: the session has ended meanwhile.
+            NotStored.
         """
-        self._check_key(session, key)
+        await self._check_key(session, key)
+        if session not in session.user.sessions:
+            raise NotLoggedIn()
         event = BroadcastSent(
             usr=session.user.name, msg=text(msg, self._max_chars), at=self._users.now()
         )
@@ -287,21 +293,20 @@ class Messages:
         self._relay.send(BroadcastMade(event))
         return self._users.broadcast(event, exclude=session)
 
-    def _check_key(self, session: Session, key: str) -> None:
+    async def _check_key(self, session: Session, key: str) -> None:
         """Check a broadcast key; wrong ones count as wrong passwords do.
 
         Raises:
             BadKey.
             LockedOut, RateLimited: the user, or the user's network, gave too many wrong keys.
+            NotStored.
         """
         subject = f"broadcast key from {session.user.key}"  # no name of a user: those have no space
         network = network_key(session.connection.address)
-        self._lockout.check(subject, network)
-        self._lockout.check_rates(subject, network)
         expected = self._broadcast_key
         given = key.encode("utf-8", "replace")
         if not hmac.compare_digest(given, (expected or "").encode()) or not expected:
-            self._lockout.failed(subject, network)
+            await self._guesses.failed(subject, network, self._lockout_seconds, rated=True)
             audit("broadcast_refused", name=session.user.name)
             raise BadKey()
-        self._lockout.succeeded(subject, network)
+        await self._guesses.succeeded(subject, network, rated=True)

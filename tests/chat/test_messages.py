@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import patch
 
 from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
@@ -11,7 +12,8 @@ from gtchat.chat import blocks
 from gtchat.chat.errors import NotStored
 from gtchat.chat.interfaces import Foreign, PendingEntry
 from gtchat.chat.limits import Limits
-from tests.fakes import FakeClient, TestServer
+from gtchat.chat.node_records import FailureCount
+from tests.fakes import FakeClient, TestServer, nodes
 
 
 class RoomTestCase(SynchronousTestCase):
@@ -308,6 +310,38 @@ class Broadcasts(RoomTestCase):
         self.assertEqual(codes, ["bad_key"] * 10 + ["rate_limited"] * 2)
         login = self.server.connect("2001:db8::99").login("unknown", pwd="wrong password")
         self.assertEqual(login["code"], "rate_limited")
+
+    def test_wrong_keys_are_counted_for_all_nodes(self) -> None:  # D18
+        both = nodes(2, broadcast_key="open sesame")
+        codes = []
+        for number, key in enumerate(["wrong"] * 3 + ["open sesame"] * 2):
+            client = both[number % 2].connect()
+            if not number:
+                client.call("register", usr="ann", pwd="password")
+            client.login("ann", pwd="password")
+            codes.append(self.broadcast(client, key).get("code"))
+        self.assertEqual(codes, ["bad_key"] * 3 + ["locked_out"] * 2)
+
+    def test_wrong_keys_of_a_network_are_counted_for_all_nodes(self) -> None:  # D18
+        both = nodes(2, broadcast_key="open sesame")
+        codes = []
+        for number in range(12):
+            guest = both[number % 2].guest(f"g{number}")
+            key = "wrong" if number < 10 else "open sesame"
+            codes.append(self.broadcast(guest, key).get("code"))
+        self.assertEqual(codes, ["bad_key"] * 10 + ["rate_limited"] * 2)
+
+    def test_a_session_that_ends_while_its_key_is_checked_sends_nothing(self) -> None:
+        server, _ = nodes(2, broadcast_key="open sesame")
+        ann, bob = server.guest("ann"), server.guest("bob")
+        counted = Deferred[Any]()
+        with patch.object(server.store, "count_failures", lambda *_: counted):
+            ann.send("broadcast", msg="all", broadcast_key="open sesame", tracker="1")
+        ann.drop(clean=True)
+        server.run_pending()
+        counted.callback((None, FailureCount()))
+        server.run_pending()
+        self.assertEqual(bob.pushes("c_broadcast"), [])
 
 
 class History(RoomTestCase):

@@ -62,7 +62,7 @@ async def speak(
 ) -> responses.SpeakReply | responses.BroadcastReply:
     """Send a direct message; or a broadcast, as the seed writes it, with a key and no target."""
     if request.broadcast_key is not None and (request.target_user, request.direct) == (None, None):
-        return _broadcast(context, request.msg, request.broadcast_key)
+        return await _broadcast(context, request.msg, request.broadcast_key)
     target = target_of(request)
     assert isinstance(target, DirectTarget), "messages to rooms are sent by the API itself"
     ack, _ = await context.chat.whispers.send(
@@ -79,15 +79,14 @@ async def speak(
     )
 
 
-def broadcast(context: Context, request: requests.Broadcast) -> responses.BroadcastReply:
+async def broadcast(context: Context, request: requests.Broadcast) -> responses.BroadcastReply:
     """Send a message to all users who are online."""
-    return _broadcast(context, request.msg, request.broadcast_key)
+    return await _broadcast(context, request.msg, request.broadcast_key)
 
 
-def _broadcast(context: Context, msg: str, key: str) -> responses.BroadcastReply:
-    return responses.BroadcastReply(
-        recipients=context.chat.broadcast(context.require_session, msg, key)
-    )
+async def _broadcast(context: Context, msg: str, key: str) -> responses.BroadcastReply:
+    recipients = await context.chat.broadcast(context.require_session, msg, key)
+    return responses.BroadcastReply(recipients=recipients)
 
 
 async def history(context: Context, request: requests.History) -> responses.HistoryReply:
