@@ -361,7 +361,9 @@ class TestServer:
         return client
 
 
-def nodes(count: int = 2, limits: Limits | None = None, **options: Any) -> list[TestServer]:
+def nodes(
+    count: int = 2, limits: Limits | None = None, clock: Clock | None = None, **options: Any
+) -> list[TestServer]:
     """Return servers that are the nodes of one chat, with one clock: `run_pending` of any runs all.
 
     `store.expire(other.store)` ends a node. Without `store._tables.wakes` nodes hear of each other
@@ -370,9 +372,10 @@ def nodes(count: int = 2, limits: Limits | None = None, **options: Any) -> list[
     Args:
         count: how many.
         limits: as in `TestServer`.
+        clock: the clock, None for one of their own.
         options: more arguments of `TestServer`.
     """
-    clock, tables, token = Clock(), MemoryTables(), Tokens()
+    clock, tables, token = clock or Clock(), MemoryTables(), Tokens()
     relays: list[FakeRelay] = []
     return [
         TestServer(

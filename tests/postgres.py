@@ -153,6 +153,11 @@ class PostgresServer:
             db.execute(sql)
 
 
+def connect(url: str) -> psycopg.Connection[tuple[Any, ...]]:
+    """Open a connection to a database."""
+    return psycopg.connect(url)
+
+
 @functools.cache
 def server() -> PostgresServer:
     """Return the server of this process, started."""

@@ -24,6 +24,11 @@ class Elsewhere:
     def __contains__(self, account_id: int) -> bool:
         return account_id in self._counts
 
+    def name(self, account_id: int) -> str | None:
+        """Return the name of an account as displayed, None if it is online at no other node."""
+        found = (here[account_id] for here in self._by_node.values() if account_id in here)
+        return next(found, None)
+
     def came(self, node_id: int, accounts: Mapping[int, str]) -> dict[int, str]:
         """Take note that accounts are online at a node; return those that were at no other node.
 

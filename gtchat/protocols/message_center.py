@@ -159,7 +159,7 @@ class MessageCenter(DialbackServer):
 
         for part in client.split(strip_controls(rest)):
             self.chat.speak(session, LOBBY, part, None, answered)
-        if any(self.chat.users.get_by_id(one) for one in session.user.blocked_by):
+        if any(self.chat.users.is_online(one) for one in session.user.blocked_by):
             client.push(SOME_BLOCKED)
 
     async def online(self, client: DialbackClient, rest: str) -> None:
@@ -191,11 +191,17 @@ class MessageCenter(DialbackServer):
         try:
             await self.chat.peer_address.allow(client.require_session, rest)
         except (NotAllowed, NoSuchUser):
-            user = self.chat.users.get(rest.lower())
-            if user is None or not user.sessions:
+            if not await self._is_online(rest):
                 client.push(
                     f"{rest} has gone offline. Please allow access when they are online again."
                 )
+
+    async def _is_online(self, name: str) -> bool:
+        try:
+            user = await self.chat.directory.resolve(name)
+        except NoSuchUser:
+            return False
+        return self.chat.users.is_online(user.id)
 
     async def request_address(self, client: DialbackClient, name: str) -> bool:
         """GET user: ask a user for the address; return whether that is possible."""

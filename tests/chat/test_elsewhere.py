@@ -120,6 +120,8 @@ class WholeChat(SynchronousTestCase):
                 for account_id in NAMES:
                     is_online = world.presence.is_online(account_id)
                     self.assertEqual(is_online, account_id in after)
+                    name = NAMES[account_id] if world.places[account_id] - {HERE} else None
+                    self.assertEqual(world.presence.elsewhere.name(account_id), name)
 
     def test_accounts_that_are_online_at_the_start_are_no_news(self) -> None:
         world = PresenceWorld()

@@ -7,6 +7,7 @@ import struct
 from queue import Queue
 from threading import Thread
 
+from tests.e2e.names import AS_WRITTEN, Names
 from tests.e2e.original_program import framed, read_frame
 from tests.e2e.server import SECONDS
 
@@ -15,17 +16,21 @@ class DialbackListener:
     """The port that a client listens on.
 
     Args:
+        server: the port of the server.
         address: IP address of the client, one of this machine.
+        names: what the users are called.
 
     Attributes:
-        address: as given.
+        server, address: as given.
         listening: the socket; close it at the end of a test.
         port: its port.
         answer: what the client answers to a privacy question of PA1.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, server: int, address: str = "127.0.0.1", names: Names = AS_WRITTEN) -> None:
+        self.server = server
         self.address = address
+        self._names = names
         self.listening = socket.create_server((address, 0))
         self.port = int(self.listening.getsockname()[1])
         self.answer = b""
@@ -58,6 +63,10 @@ class DialbackListener:
         """Return the reads of the next connection of the server."""
         return self._calls.get(timeout=SECONDS)
 
+    def connect(self) -> socket.socket:
+        """Open a connection to the server."""
+        return socket.create_connection(("127.0.0.1", self.server), SECONDS, (self.address, 0))
+
     def die(self) -> None:
         """Stop listening, as a client that was killed."""
         self.listening.shutdown(socket.SHUT_RDWR)
@@ -65,23 +74,10 @@ class DialbackListener:
 
 
 class MessageCenterClient(DialbackListener):
-    """A client of Message Center.
-
-    Args:
-        server: the port of the server.
-        address: IP address of the client.
-    """
+    """A client of Message Center."""
 
     token = b""
     name = b""
-
-    def __init__(self, server: int, address: str = "127.0.0.1") -> None:
-        super().__init__(address)
-        self.server = server
-
-    def connect(self) -> socket.socket:
-        """Open a connection to the server."""
-        return socket.create_connection(("127.0.0.1", self.server), SECONDS, (self.address, 0))
 
     def log_in(self, name: bytes, *passwords: bytes) -> list[bytes]:
         """Log in.
@@ -97,7 +93,7 @@ class MessageCenterClient(DialbackListener):
         with self.connect() as line:
             line.sendall(framed(b"LIN"))
             for password in passwords:
-                line.sendall(framed(name) + framed(password))
+                line.sendall(framed(self._names.sent(name)) + framed(password))
                 answers.append(read_frame(line))
             if answers[-1] == b"LOGIN_OKAY":
                 self.name, self.token = name, read_frame(line)
@@ -115,7 +111,7 @@ class MessageCenterClient(DialbackListener):
         """
         with self.connect() as line:
             fields = [kind, self.name, self.token if token is None else token, rest]
-            line.sendall(framed(b"|".join(fields)))
+            line.sendall(framed(self._names.sent(b"|".join(fields))))
             answer = b""
             while data := line.recv(4096):
                 answer += data
@@ -125,33 +121,39 @@ class MessageCenterClient(DialbackListener):
         """Return the text of the next push."""
         data = b"".join(self.next_call())
         assert struct.unpack("!I", data[:4])[0] == len(data) - 4, data
-        return data[4:].decode()
+        return self._names.received(data[4:]).decode()
+
+    def log_out(self) -> None:
+        """Log out, if the client has logged in."""
+        if self.token:
+            self.request(b"OUT")
 
 
 class PA1Client(DialbackListener):
-    """A client of PA1.
+    """A client of PA1."""
 
-    Args:
-        server: the port of the server.
-        address: IP address of the client.
-    """
-
-    def __init__(self, server: int, address: str = "127.0.0.1") -> None:
-        super().__init__(address)
-        self.server = server
+    name = ""
 
     def request(self, line: str) -> None:
         """Send a command and wait until the server closes the connection."""
-        source = (self.address, 0)
-        with socket.create_connection(("127.0.0.1", self.server), SECONDS, source) as command:
-            command.sendall(line.encode())
+        with self.connect() as command:
+            command.sendall(self._names.sent(line.encode()))
             while command.recv(4096):
                 pass
 
     def log_in(self, name: str, password: str) -> list[bytes]:
         """Log in; return the reads of the connection with the answer."""
+        self.name = name
         self.request(f"logIn {name} {password} {self.port}")
         return self.next_call()
+
+    def log_out(self) -> None:
+        """Log out, if the client has tried to log in."""
+        if self.name:
+            self.request(f"{self.name} logout")
+
+    def next_call(self) -> list[bytes]:
+        return [self._names.received(data) for data in super().next_call()]
 
     def next_push(self) -> str:
         """Return the text of the next connection."""

@@ -9,7 +9,6 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 #: It is not in the PATH of all users.
 _PROGRAM = shutil.which("haproxy", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
@@ -44,19 +43,30 @@ def documented(port: int, servers: Sequence[int]) -> str:
     return text
 
 
-def start(add_cleanup: Callable[..., Any], configuration: str) -> subprocess.Popen[bytes]:
-    """Start HAProxy. It may not listen yet.
+def start(
+    at_end: Callable[..., object], configuration: str, sockets: Sequence[socket.socket] = ()
+) -> subprocess.Popen[bytes]:
+    """Start HAProxy. It may not listen yet, except on the sockets.
 
     Args:
-        add_cleanup: takes functions, with arguments, that end it; `addCleanup` of a test.
+        at_end: has a function called with its arguments when HAProxy is to end, the last one first:
+            that of `atexit` or a test's `addCleanup`.
         configuration: what its file contains.
+        sockets: which it refers to by their number ("fd@5"); closed here.
     """
     folder = Path(tempfile.mkdtemp(prefix="gtchat-haproxy-"))
-    add_cleanup(shutil.rmtree, folder)
+    at_end(shutil.rmtree, folder)
     path = folder / "haproxy.cfg"
     path.write_text(configuration, encoding="utf-8")
     quiet = subprocess.DEVNULL
-    proxy = subprocess.Popen([str(_PROGRAM), "-db", "-f", str(path)], stdout=quiet, stderr=quiet)
-    add_cleanup(proxy.wait)
-    add_cleanup(proxy.terminate)
+    proxy = subprocess.Popen(
+        [str(_PROGRAM), "-db", "-f", str(path)],
+        stdout=quiet,
+        stderr=quiet,
+        pass_fds=[one.fileno() for one in sockets],
+    )
+    at_end(proxy.wait)
+    at_end(proxy.terminate)
+    for one in sockets:
+        one.close()
     return proxy

@@ -1,109 +1,172 @@
-"""Users of the old protocols at two servers of one chat: what each of them sees of the other."""
+"""What tests of the old protocols have in common: servers, places of users, names, clients.
+
+The transcripts that run with it are in `transcripts`.
+"""
 
 from __future__ import annotations
 
+import itertools
 import re
-import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.e2e.dialback import MessageCenterClient, PA1Client
-from tests.e2e.server import SECONDS, Client, Server
-from tests.e2e.test_livechat import LiveChatClient
-from tests.e2e.test_randomchat import RandomChatClient
+from tests.e2e.names import AS_WRITTEN, Names
+from tests.e2e.server import Server
+from tests.e2e.stream_clients import TIME, LiveChatClient, RandomChatClient, WebClient
 
-#: Without spaces: PA1 ends a password there.
-PASSWORD = "correct-horse-battery"
+#: The accounts of transcripts.
+ACCOUNTS = {"seas": "summerisover", "google": "hasglasses", "columbia": "116bway.u"}
+#: The protocols over TCP that have a port each.
+TCP_PROTOCOLS = ("message_center", "pa1", "livechat")
+
+
+def endpoints(endpoint: str) -> tuple[str, ...]:
+    """Return the options for all old protocols, those over TCP at an endpoint each."""
+    places = (("--" + name.replace("_", "-"), endpoint) for name in TCP_PROTOCOLS)
+    return ("--randomchat", *itertools.chain.from_iterable(places))
 
 
 def port_of(server: Server, protocol: str) -> int:
-    """Return the port of an old protocol."""
+    """Return the port of an old protocol over TCP, or of "websocket"."""
+    if protocol == "websocket":
+        return server.ws_port
     return int(re.findall(rf"{protocol}: tcp://[^:]+:(\d+)", "".join(server.lines))[-1])
 
 
-def until(read: Callable[[], Any], wanted: Any) -> None:
-    """Read what a client is sent until something wanted comes."""
-    began = time.monotonic()
-    while (found := read()) != wanted:
-        assert time.monotonic() < began + SECONDS, (found, wanted)
-
-
-@attrs.frozen
-class OldProtocols:
-    """Transcripts of the four old protocols, each with a user at each of two servers.
+@attrs.define
+class Stage:
+    """The servers of one chat, and where users come to them.
 
     Attributes:
-        test: checks them.
-        places: protocol -> (port, IP address of the client) of the user at each server; of
-            "websocket" for RandomChat.
+        servers: one or several.
+        addresses: IP addresses of users, each of which comes to another server.
+        port: returns the port for a protocol and the number of an address.
+        names: what the users are called.
+        shared: whether other tests follow, so that users have to log out.
     """
 
-    test: SynchronousTestCase
-    places: Mapping[str, Sequence[tuple[int, str]]]
+    servers: Sequence[Server]
+    addresses: Sequence[str]
+    port: Callable[[str, int], int]
+    names: Names = AS_WRITTEN
+    shared: bool = False
 
-    def check(self) -> None:
-        """Run all transcripts."""
-        web = Client(self.places["websocket"][0][0])
-        self.test.addCleanup(web.close)
-        for name in ("seas", "google", "columbia", "facebook"):
-            web.call("register", usr=name, pwd=PASSWORD)
-        self.check_message_center()
-        self.check_pa1()
-        self.check_live_chat()
-        self.check_randomchat()
 
-    def check_message_center(self) -> None:
-        """Direct messages, broadcasts and consent to an address; calls come from both servers."""
-        seas, google = (MessageCenterClient(*place) for place in self.places["message_center"])
-        for client, name in ((seas, b"seas"), (google, b"google")):
-            self.test.addCleanup(client.listening.close)
-            answers = client.log_in(name, PASSWORD.encode())
-            self.test.assertEqual(answers, [b"LOGIN_OKAY"])
-        until(seas.next_push, "google has logged on.")
-        seas.request(b"MSG", b"google|hello")
-        until(google.next_push, "[seas]: hello")
-        google.request(b"BRD", b"to all")
-        until(seas.next_push, "[google]: to all")
-        self.test.assertEqual(seas.request(b"GET", b"google"), b"OKAY")
-        until(google.next_push, "Request: seas wants your address. [allow seas] to accept.")
-        google.request(b"ALL", b"seas")
-        until(seas.next_push, f"ADR|google|{google.address}|{google.port}")
+class OldProtocolsCase(SynchronousTestCase):
+    """Tests with users of the old protocols, by default at one server.
 
-    def check_pa1(self) -> None:
-        columbia, facebook = (PA1Client(*place) for place in self.places["pa1"])
-        for client, name in ((columbia, "columbia"), (facebook, "facebook")):
-            self.test.addCleanup(client.listening.close)
-            self.test.assertEqual(client.log_in(name, PASSWORD)[0], b"Ok")
-        until(columbia.next_push, ">>>facebook<<<logs in\n")
-        columbia.request("columbia message facebook hello")
-        until(facebook.next_push, "\ncolumbia:hello\n")
-        facebook.request("facebook broadcast to all")
-        until(columbia.next_push, "facebook said: to all\n")
+    Each client that a test makes has the next address of the stage, and then the first again: so
+    users of one transcript are at different servers if there are several.
 
-    def check_live_chat(self) -> None:
-        alice, bert = (
-            LiveChatClient(port, name, address)
-            for (port, address), name in zip(
-                self.places["livechat"], (b"alice", b"bert"), strict=True
-            )
-        )
-        for client in (alice, bert):
-            self.test.addCleanup(client.socket.close)
-            client.log_in()
-        for sender, reader, name in ((alice, bert, b"alice"), (bert, alice, b"bert")):
-            sender.send(b"hello\n")
-            until(lambda reader=reader: reader.read()[11:], name + b" > hello")
+    Attributes:
+        accounts: name -> password of the accounts that there are.
+        protocols: options of the server for the old protocols.
+        options: others.
+        stage: where the test runs.
+        server: the first of its servers.
+    """
 
-    def check_randomchat(self) -> None:
-        cleo, dora = (RandomChatClient(*place) for place in self.places["websocket"])
-        for client, name, number in ((cleo, "Cleo", "111"), (dora, "Dora", "222")):
-            self.test.addCleanup(client.ws.close)
-            client.register(name, number)
-        cleo.call("create_chat", name="den")
-        until(lambda: cleo.call("add_member", chat="den", phone="222")["type"], "new_member")
-        until(lambda: dora.read()["type"], "new_member")
-        dora.send("send_message", chat="den", message="hello")
-        until(lambda: cleo.read().get("message"), "hello")
+    accounts: Mapping[str, str] = ACCOUNTS
+    protocols = endpoints("tcp:0:interface=127.0.0.1")
+    options: tuple[str, ...] = ()
+
+    def setUp(self) -> None:
+        self._count = itertools.count()
+        self.stage = self.open_stage()
+        self.server = self.stage.servers[0]
+        if self.accounts:
+            self._register(WebClient(*self._place("websocket", 0)))
+
+    def _register(self, web: WebClient) -> None:
+        for name, password in self.accounts.items():
+            reply = web.call("register", usr=name, pwd=password)
+            self.assertEqual(reply["status"], "ok", reply)
+        web.close()
+
+    def open_stage(self) -> Stage:
+        """Start a server; return the stage with it."""
+        server = Server("--commands-per-second", "0", *self.protocols, *self.options)
+        self.addCleanup(server.kill)
+        server.start()
+        return Stage([server], ["127.0.0.1"], lambda protocol, _: port_of(server, protocol))
+
+    def settle(self) -> None:
+        """Wait until all servers of the stage know of each login, logout and block."""
+
+    def port(self, protocol: str) -> int:
+        """Return the port of a protocol at the first address."""
+        return self.stage.port(protocol, 0)
+
+    def _place(self, protocol: str, number: int | None = None) -> tuple[int, str, Names]:
+        """Return the arguments of a client.
+
+        Args:
+            protocol: as in `port_of`.
+            number: of its address, None for the next one.
+        """
+        stage = self.stage
+        self.settle()
+        number = (next(self._count) if number is None else number) % len(stage.addresses)
+        return stage.port(protocol, number), stage.addresses[number], stage.names
+
+    def assertReads(self, client: LiveChatClient, *texts: bytes) -> None:
+        """The next messages of a client of Live chat are a time and one of the texts each."""
+        for expected in texts:
+            self.assertRegex(client.read(), rb"^" + TIME + b" " + re.escape(expected) + b"$")
+
+    def _leave_by(self, log_out: Callable[[], None]) -> None:
+        if self.stage.shared:
+            self.addCleanup(log_out)
+
+    def connect(self) -> WebClient:
+        """Return a client of the JSON API."""
+        client = WebClient(*self._place("websocket"))
+        self.addCleanup(client.close)
+        return client
+
+    def web(self, name: str) -> WebClient:
+        """Return a client of the JSON API, logged in as a guest."""
+        client = self.connect()
+        self._leave_by(client.log_out)
+        self.assertEqual(client.call("login", type="tmp", usr=name)["status"], "ok")
+        return client
+
+    def message_center(self, name: str | None = None) -> MessageCenterClient:
+        """Return a client of Message Center, logged in if there is a name."""
+        client = MessageCenterClient(*self._place("message_center"))
+        self.addCleanup(client.listening.close)
+        self._leave_by(client.log_out)
+        if name is not None:
+            password = ACCOUNTS[name].encode()
+            self.assertEqual(client.log_in(name.encode(), password), [b"LOGIN_OKAY"])
+            self.assertEqual(client.next_push(), f"{name} has logged on.")
+        return client
+
+    def pa1(self, name: str | None = None) -> PA1Client:
+        """Return a client of PA1, logged in if there is a name."""
+        client = PA1Client(*self._place("pa1"))
+        self.addCleanup(client.listening.close)
+        self._leave_by(client.log_out)
+        if name is not None:
+            self.assertEqual(client.log_in(name, ACCOUNTS[name]), [b"Ok", b" "])
+            self.assertEqual(client.next_push(), f">>>{name}<<<logs in\n")
+        return client
+
+    def live(self, name: bytes | None) -> LiveChatClient:
+        """Return a client of Live chat, which has sent its name if there is one."""
+        client = LiveChatClient(*self._place("livechat"))
+        self.addCleanup(client.close)
+        if name is not None:
+            client.send(name)
+        return client
+
+    def phone(self, name: str = "", phone: str = "") -> RandomChatClient:
+        """Return a client of RandomChat, registered if there is a name."""
+        client = RandomChatClient(*self._place("websocket"))
+        self.addCleanup(client.ws.close)
+        if name:
+            self.assertEqual(client.register(name, phone), [])
+        return client

@@ -12,8 +12,8 @@ from gtchat.chat.errors import BadName
 from gtchat.chat.limits import Limits
 from gtchat.chat.names import user_name
 from tests.e2e.bystanders import Bystanders
+from tests.e2e.old_protocols import ACCOUNTS, OldProtocolsCase
 from tests.e2e.server import Client
-from tests.e2e.test_dialback import ACCOUNTS, DialbackCase
 from tests.fakes import FakeClient, TestServer
 
 PASSWORD = "one-that-no-log-has"
@@ -262,7 +262,7 @@ class Sessions(SynchronousTestCase):
         self.assertEqual(ann.call("set_room", room_name="r", topic="still mine")["status"], "ok")
 
 
-class AcrossProtocols(DialbackCase):
+class AcrossProtocols(OldProtocolsCase):
     def test_failed_logins_count_across_protocols(self) -> None:  # D04
         with Bystanders(self.server, *ACCOUNTS.values(), watch=False):
             web = self.connect()

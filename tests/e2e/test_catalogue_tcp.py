@@ -12,12 +12,10 @@ import unicodedata
 
 from tests.e2e.bystanders import Bystanders, check_log, files, process, until
 from tests.e2e.dialback import MessageCenterClient, PA1Client
+from tests.e2e.old_protocols import ACCOUNTS, OldProtocolsCase
 from tests.e2e.original_program import framed, read_frame
 from tests.e2e.raw import exchange
 from tests.e2e.server import SECONDS, Client
-from tests.e2e.test_dialback import ACCOUNTS, DialbackCase
-from tests.e2e.test_livechat import LiveChatClient
-from tests.e2e.test_randomchat import RandomChatClient
 
 SECRET = b"only-in-a-request"
 EVIL = "x\n2026-01-01 [audit] login of root\r\n\x1b[2J\x9b\u202e" + "y" * 200
@@ -63,16 +61,15 @@ WRONG = [
 ]
 
 
-class AcrossProtocols(DialbackCase):
+class AcrossProtocols(OldProtocolsCase):
     def test_texts_arrive_in_the_form_each_protocol_allows(self) -> None:  # E17
         with Bystanders(self.server, *ACCOUNTS.values(), watch=False):
             ann = self.web("ann")
             seas, google = self.message_center("seas"), self.pa1("google")
             seas.next_push()
-            lea = LiveChatClient(self.port("livechat"), b"lea")
+            lea = self.live(b"lea")
             lea.log_in()
-            pia = RandomChatClient(self.server.ws_port)
-            pia.register("Pia", "111")
+            pia = self.phone("Pia", "111")
             for text in TEXTS:
                 stored = unicodedata.normalize("NFC", text)
                 plain = re.sub(r"[\x7f-\x9f]", lambda c: f"\\x{ord(c[0]):02x}", stored)
@@ -117,7 +114,7 @@ class AcrossProtocols(DialbackCase):
                 self.assertEqual(reply["code"], "bad_request", ascii(name))
 
 
-class LogInjection(DialbackCase):
+class LogInjection(OldProtocolsCase):
     options = ("--log-json",)
 
     def test_input_cannot_forge_log_lines(self) -> None:  # E15
@@ -142,7 +139,7 @@ class LogInjection(DialbackCase):
             self.assertLess(len(line), 2_000)
 
 
-class TCPProtocols(DialbackCase):
+class TCPProtocols(OldProtocolsCase):
     def test_frames_in_one_segment_and_half_a_frame(self) -> None:  # F03
         with Bystanders(self.server, *ACCOUNTS.values()):
             port = self.port("message_center")
@@ -207,7 +204,7 @@ class TCPProtocols(DialbackCase):
             return b""
 
 
-class Descriptors(DialbackCase):
+class Descriptors(OldProtocolsCase):
     def test_server_recovers_after_descriptors_ran_out(self) -> None:  # F18
         with Bystanders(self.server):
             pid = int(process(self.server).name)

@@ -6,13 +6,13 @@ import re
 
 from tests.e2e.bystanders import until
 from tests.e2e.dialback import MessageCenterClient, PA1Client
+from tests.e2e.old_protocols import ACCOUNTS, OldProtocolsCase
 from tests.e2e.original_client import OriginalClient
-from tests.e2e.test_dialback import ACCOUNTS, DialbackCase
 
 TEXTS = ("one", "two", "three")
 
 
-class Arrival(DialbackCase):
+class Arrival(OldProtocolsCase):
     options = ("--heartbeat-timeout", "0")
 
     def original(self, protocol: str, port: int = 0) -> OriginalClient:

@@ -12,7 +12,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.server.admin_console import SOCKET
 from tests import postgres
-from tests.e2e.old_protocols import OldProtocols, port_of
 from tests.e2e.server import SECONDS, Client, Server
 from tests.stress import truth
 from tests.stress.judge import find_contradictions
@@ -22,22 +21,11 @@ PASSWORD = "correct horse battery"
 GIVEN_UP = 5.0
 
 
-#: Options for all of the old protocols.
-OLD_PROTOCOLS = (
-    "--randomchat",
-    *("--message-center", "tcp:0:interface=127.0.0.1"),
-    *("--pa1", "tcp:0:interface=127.0.0.1"),
-    *("--livechat", "tcp:0:interface=127.0.0.1"),
-)
-
-
 @cache
 def two_servers() -> tuple[str, list[Server]]:
     """Start two servers for all tests; return the address of their database, and them."""
     url = postgres.create_empty()
-    servers = [
-        Server("--store", url, "--commands-per-second", "0", *OLD_PROTOCOLS) for _ in range(2)
-    ]
+    servers = [Server("--store", url, "--commands-per-second", "0") for _ in range(2)]
     for server in servers:
         atexit.register(server.kill)
         server.start()
@@ -188,11 +176,3 @@ class TwoNodes(SynchronousTestCase):
         back_sees: Any = back
         self.assertEqual(User.until(back_sees, "c_event", type="join_room")["usr"], "flo")
         self.assertEqual(find_contradictions(truth.read(self.url)), [])
-
-    def test_users_of_the_old_protocols_at_both_servers_see_each_other(self) -> None:
-        places = {
-            protocol: [(port_of(server, protocol), "127.0.0.1") for server in self.servers]
-            for protocol in ("message_center", "pa1", "livechat")
-        }
-        places["websocket"] = [(server.ws_port, "127.0.0.1") for server in self.servers]
-        OldProtocols(self, places).check()

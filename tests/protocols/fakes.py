@@ -146,8 +146,12 @@ class TCPTestCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.reactor = MemoryReactorClock()
-        self.server = TestServer(self.limits, clock=self.reactor, store=FailingStore)
+        self.make_server()
         self.chat = self.server.chat
+
+    def make_server(self) -> None:
+        """Make the server."""
+        self.server = TestServer(self.limits, clock=self.reactor, store=FailingStore)
 
     def register(self, *names: str) -> None:
         """Create accounts; the password of each is "password"."""

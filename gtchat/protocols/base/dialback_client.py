@@ -285,9 +285,13 @@ class DialbackClient:
         """Return whether this user must not see a user's presence, since that user blocks them."""
         if self.session is None or not self.session.user.blocked_by:
             return False
-        user = self.server.chat.users.get(login_key(name))
+        users = self.server.chat.users
+        if user := users.get(login_key(name)):
+            return self.session.user.id in user.blocked
         # A user who is gone can't be looked up; it may be the one who blocks this user.
-        return user is None or self.session.user.id in user.blocked
+        return name not in users.online or any(
+            users.presence.elsewhere.name(one) == name for one in self.session.user.blocked_by
+        )
 
     def push(self, text: str) -> None:
         """Send a text that is no event of the chat; a client that can't be called is gone."""
