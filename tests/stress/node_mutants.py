@@ -7,6 +7,9 @@
     every-start-is-a-start  takes the start of a node for a start of the chat
     bus-only                never looks at what others have stored, and the bus loses everything
     zombie                  goes on when other nodes have given it up
+    no-system-lock          writes to the system log without having it locked from the start
+    session-lost-anyway     takes a session for lost that was resumed at another node
+    no-horizon              indexes messages as if none could still come before them
 
 `mutants` has them in a table; `python -m tests.stress nodes --nodes 2 --mutant MUTANT` runs one.
 What is no fault of order, limits or sessions is left to tests with two stores or two chats.
@@ -150,11 +153,55 @@ def zombie() -> None:
     NodeLife.lose = lambda self: None  # type: ignore[method-assign]
 
 
+def no_system_lock() -> None:
+    """Lock the system log when something is written to it, without a look at what others wrote."""
+    from gtchat.store.sql.batch_locks import BatchLocks
+
+    take = BatchLocks.take
+
+    def take_rest(self: BatchLocks, db: Any) -> Mapping[int, tuple[int, int]]:
+        self.system = False
+        return take(self, db)
+
+    BatchLocks.take = take_rest  # type: ignore[method-assign]
+
+
+def session_lost_anyway() -> None:
+    """Store that a session is lost, wherever it is."""
+    from gtchat.store.sql import session_ends
+
+    session_lost = session_ends.session_lost
+    session_ends.session_lost = lambda db, session, at, node_id=None: session_lost(db, session, at)
+
+
+def no_horizon() -> None:
+    """Index all rows that are visible, behind each batch; rows wait a while for their commit."""
+    from gtchat.store.sql import search_horizon, search_index
+    from gtchat.store.sql.log_writer import LogWriter
+    from gtchat.store.sql.search_horizon import Horizon, Rest
+
+    write_heads = LogWriter.write_heads
+
+    def look(self: Horizon, db: Any) -> Rest:
+        self.row = search_horizon._NO_LIMIT
+        return Rest.NOTHING
+
+    def write_late(self: LogWriter, db: Any) -> None:
+        write_heads(self, db)
+        db.execute("SELECT 1")  # what was to be sent is there
+        time.sleep(random.choice((0, 20 * GAP)))
+
+    Horizon.look = look  # type: ignore[method-assign]
+    LogWriter.write_heads = write_late  # type: ignore[method-assign]
+    search_index.DELAY_S = 0.0
+
+
 #: Name -> makes the process one.
 NODE_MUTANTS: dict[str, Callable[[], None]] = {
     function.__name__.replace("_", "-"): function
     for function in (
         *(no_lock_order, no_stale_check, sequence, no_foreign_first),
         *(every_start_is_a_start, bus_only, zombie),
+        *(no_system_lock, session_lost_anyway, no_horizon),
     )
 }

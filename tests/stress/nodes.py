@@ -9,8 +9,10 @@ the others. At the end the table is the truth, and `judge` compares all that use
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import random
+import signal
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -24,7 +26,7 @@ from tests.stress.judge import Limits, find_contradictions, find_violations
 from tests.stress.node_faults import DATABASE, RECONNECT_SECONDS, Node, NodeFaults
 from tests.stress.oracle import Oracle
 from tests.stress.roaming import ROOMS_PER_USER, RoamingClient
-from tests.stress.websocket import DISCONNECTED
+from tests.stress.websocket import DISCONNECTED, WebSocket
 
 #: Nodes that may share a database.
 MOST_NODES = 3
@@ -220,6 +222,8 @@ class Nodes:
         violations = self.oracle.violations
         found: Any = None
         try:
+            if len(self.nodes) > 1:
+                await self._move_all(*self.nodes[:2])
             for number, client in enumerate(self.clients):
                 await self._reach(client, self.nodes[number % len(self.nodes)])
             await self._all(client.settle() for client in self.clients)
@@ -233,6 +237,8 @@ class Nodes:
         limits = Limits(rooms_per_user=ROOMS_PER_USER)
         result.violations = find_violations(self.oracle, found.logs, limits)
         result.violations += find_contradictions(found)
+        unindexed = await asyncio.to_thread(truth.find_unindexed, self._direct, SECONDS)
+        result.violations += [f"{room}: {seq} is in no index" for room, seq in unindexed]
         for node in self.nodes:
             lines = (line.strip() for line in node.server.lines)
             result.violations += [one for one in lines if "Traceback" in one or "Unhandled" in one]
@@ -244,6 +250,26 @@ class Nodes:
         result.entries = sum(map(len, found.logs.values()))
         result.sent, result.acknowledged = len(self.oracle.sent), len(self.oracle.acknowledged)
         result.refused = sum(client.refused for client in self.clients)
+
+    async def _move_all(self, first: Node, second: Node) -> None:
+        """Let all users go on at another node before theirs can notice that they have left it."""
+        for client in self.clients:
+            await self._reach(client, first)
+        first.send_signal(signal.SIGSTOP)
+        try:
+            for client in self.clients:
+                client.disconnect()
+                await self._reach(client, second)
+        finally:
+            first.send_signal(signal.SIGCONT)
+        # What it has to say of them is stored before this, unless it was given up.
+        with contextlib.suppress(*DISCONNECTED):
+            last = await WebSocket.connect(first.server.ws_port)
+            await last.call(cmd="register", usr="last", pwd="password")
+            last.close()
+        names = [client.name for client in self.clients]
+        lost = await asyncio.to_thread(truth.find_lost, self._direct, names)
+        self.oracle.violations += [f"{name} is connected, and the session lost" for name in lost]
 
     async def _reach(self, client: RoamingClient, node: Node) -> None:
         """Connect a user to a node, which may be about to come back.

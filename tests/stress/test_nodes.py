@@ -40,3 +40,8 @@ class TwoNodes(SynchronousTestCase):
         run = Nodes(nodes=2, kills=3, seed=7, only=("cut",), mutant="no-foreign-first")
         found = " ".join(asyncio.run(run.run()).violations)
         self.assertRegex(found, r"received \d+ of [a-z0-9 ]+ after \d+")
+
+    def test_a_session_that_is_lost_by_the_node_that_it_left_is_noticed(self) -> None:
+        run = Nodes(nodes=2, kills=1, seed=2, only=("bus",), mutant="session-lost-anyway")
+        found = " ".join(asyncio.run(run.run()).violations)
+        self.assertRegex(found, r"user\d is connected, and the session lost")
