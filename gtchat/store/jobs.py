@@ -6,7 +6,7 @@ told of it (`told_by`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -28,6 +28,7 @@ from gtchat.chat.node_records import (
     RoomAdded,
     SystemEntry,
 )
+from gtchat.store.notifying import CarriedRows
 
 
 @attrs.frozen
@@ -77,6 +78,7 @@ class Plan:
         txn: (account id, txn) of its request: a stale call whose txn was used before is done all
             the same, for its ack.
         begun: token hashes of the sessions that begin, or go on, at this node.
+        entry: the entry that the call stores, None if it stores none.
     """
 
     locks: Locks = NO_LOCKS
@@ -84,6 +86,7 @@ class Plan:
     checked: tuple[int, int] | None = None
     txn: tuple[int, str] | None = None
     begun: tuple[bytes, ...] = ()
+    entry: PendingEntry | None = None
 
 
 NO_PLAN = Plan()
@@ -139,12 +142,26 @@ class CatchUp:
     """Waits in the queue like a job: read what other nodes wrote, and deliver it here.
 
     Attributes:
-        heads: room id -> seq that its log may have; empty: look at all rooms.
+        heads: room id -> seq that its log may have.
         deferred: fires when it is done, None if no call waits for it.
+        rows: rows that were sent here, in the order in which they came; without `heads` and `rows`
+            all rooms are looked at.
     """
 
     heads: dict[int, int]
     deferred: Deferred[None] | None = None
+    rows: Sequence[CarriedRows] = ()
+
+    @property
+    def is_of_all(self) -> bool:
+        """Whether all rooms are looked at."""
+        return not self.heads and not self.rows
+
+
+def raise_heads(heads: dict[int, int], others: Mapping[int, int]) -> None:
+    """Add the heads of logs to others, the higher seq of each."""
+    for room_id, seq in others.items():
+        heads[room_id] = max(seq, heads.get(room_id, 0))
 
 
 Job = PendingEntry | StoreCall

@@ -23,7 +23,7 @@ def whisper(pending: PendingWhisper) -> Plan:
             return ()
         return (DirectEntry(pending.room_id, ack.seq, pending.users),)
 
-    return Plan(Locks(accounts=pair, directs=(pair,), system=True), tells)
+    return Plan(Locks(accounts=pair, directs=(pair,), system=True), tells, entry=pending)
 
 
 def set_delivered(arrived: Arrived) -> Plan:

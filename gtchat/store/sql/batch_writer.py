@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
 
 from gtchat.chat.errors import NotStored
 from gtchat.chat.interfaces import Foreign, PendingEntry
-from gtchat.store.jobs import Job, StoreCall, group_writes, refuse, reset
+from gtchat.store.jobs import CatchUp, Job, StoreCall, group_writes, refuse, reset
+from gtchat.store.notifying import TellHeads
 from gtchat.store.sql.database import Connection, Database, UncertainCommit
 from gtchat.store.sql.follower import Behind, Follower
 from gtchat.store.sql.log_writer import LogWriter
@@ -76,7 +77,7 @@ class BatchWriter:
         log_writer: LogWriter,
         indexer: Indexer,
         follower: Follower | None,
-        notify: Callable[[Mapping[int, int]], None],
+        notify: TellHeads,
         expired: Callable[[], None],
     ) -> None:
         self._reactor = reactor
@@ -129,14 +130,15 @@ class BatchWriter:
         except Behind as error:
             self._forget(batch, outcome)
             self._roll_back(error)
-            return self._catch_up({}) or self._try(strategy, batch, outcome)
+            return self._catch_up(CatchUp({})) or self._try(strategy, batch, outcome)
         except Exception as error:
             self._forget(batch, outcome)
             self._roll_back(error)
             self._give_up_if_expired(error)
             return error
         if self._follower is not None:
-            self._notify(self._follower.committed(batch))
+            rows = self._follower.carried(batch)
+            self._notify(self._follower.committed(batch), rows)
         return None
 
     def _forget(self, batch: list[Job], outcome: Outcome) -> None:
@@ -248,16 +250,12 @@ class BatchWriter:
         own = isinstance(error, (UncertainCommit, GivenUp, Outrun))
         return own or self._database.is_store_failure(error)
 
-    def _catch_up(self, heads: Mapping[int, int]) -> Exception | None:
-        """Deliver what other nodes have stored; return why that failed, None if it did not.
-
-        Args:
-            heads: room id -> seq that was written; empty to look at all rooms.
-        """
+    def _catch_up(self, wanted: CatchUp) -> Exception | None:
+        """Deliver what other nodes have stored; return why that failed, None if it did not."""
         assert self._follower is not None
         self._lost = False
         try:
-            for foreign in self._follower.catch_up(self._connection(), heads):
+            for foreign in self._follower.catch_up(self._connection, wanted):
                 self._indexer.entries_stored(sum(map(len, foreign.entries.values())))
                 self._reactor.callFromThread(self._deliver, [], Outcome(foreign=foreign))
         except Exception as error:

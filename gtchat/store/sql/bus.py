@@ -15,20 +15,23 @@ from itertools import count
 from threading import Condition, Event, Thread
 from typing import Any, cast
 
-import msgspec
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from gtchat.chat.relay import IRelay, Relayed, ignore_relayed
-from gtchat.store.notifying import INotifier
-from gtchat.store.sql.bus_payloads import Parts, decoded, event_payloads, rooms_payloads
+from gtchat.store.notifying import CarriedRows, INotifier, TakeHeads, ignore_heads
+from gtchat.store.sql.bus_payloads import (
+    NOT_UNDERSTOOD,
+    Heard,
+    Hearing,
+    Outgoing,
+    event_payloads,
+)
 from gtchat.store.sql.database import Database
 from gtchat.store.sql.watchdog import PostgresConnection
 
-#: Rooms and events that wait to be sent; then all rooms are looked at, and events are dropped.
-MAX_ROOMS, MAX_EVENTS = 2_000, 1_000
 #: Seconds between two tries to connect; after a bug, twice as many each time, up to the second.
 RETRY_S, MAX_RETRY_S = 0.2, 30.0
 #: Seconds after which a listener looks whether it has to stop.
@@ -56,6 +59,16 @@ class BusRelay:
         self._send(event_payloads(relayed, next(self._numbers)))
 
 
+def deliver(heard: Heard, received: TakeHeads, relay: BusRelay) -> None:
+    """Deliver what a payload says. Called in the reactor thread."""
+    if isinstance(heard, CarriedRows):
+        received(heard.heads, heard)
+    elif isinstance(heard, Relayed):
+        relay.received(heard)
+    else:
+        received(heard)
+
+
 @implementer(INotifier)
 class PgBus:
     """A bus with two connections, each with a thread: one listens, one sends.
@@ -69,12 +82,13 @@ class PgBus:
     """
 
     def __init__(self, reactor: Any, database: Database) -> None:
-        self.received: Callable[[Mapping[int, int] | None], None] = _ignore_heads
+        self.received: TakeHeads = ignore_heads
+        self.carries_rows = False
         self._id = secrets.token_hex(8)
         self._sender = _Sender(database, reactor, self._id)
         self._listener = _Listener(database, reactor, self._take, self._look)
         self._reactor = reactor
-        self._parts = Parts()
+        self._hearing = Hearing(self._id)
         self.relay = BusRelay(self._sender.put_events)
         self._running = 0
         self._stopped: Deferred[None] | None = None
@@ -92,7 +106,10 @@ class PgBus:
         finally:
             self._reactor.callFromThread(self._ended)
 
-    def notify(self, heads: Mapping[int, int]) -> None:
+    def join(self, chat: str) -> None:
+        """See `INotifier.join`; a schema has one chat."""
+
+    def notify(self, heads: Mapping[int, int], rows: bytes | None = None) -> None:
         """See `INotifier.notify`."""
         self._sender.put_heads(heads)
 
@@ -112,29 +129,17 @@ class PgBus:
 
     def _look(self) -> None:
         """Have all rooms looked at, as it is not known what was missed."""
-        self._parts = Parts()
+        self._hearing = Hearing(self._id)
         self.received(None)
 
     def _take(self, payload: str) -> None:
         """Take a payload, in the reactor thread."""
-        bus, _, content = payload.partition(" ")
-        if bus == self._id:
-            return
         try:
-            body = self._parts.add(bus, content[1:]) if content[:1] == "p" else content
-            if body is None:
-                return
-            received = decoded(body)
-        except (ValueError, KeyError, msgspec.MsgspecError):
+            heard = self._hearing.take(payload)
+        except NOT_UNDERSTOOD:
             return  # of a newer program
-        if isinstance(received, Relayed):
-            self.relay.received(received)
-        else:
-            self.received(received)
-
-
-def _ignore_heads(heads: Mapping[int, int] | None) -> None:
-    """Drop what was received, until the store sets `received`."""
+        for one in heard:
+            deliver(one, self.received, self.relay)
 
 
 class _Worker:
@@ -209,26 +214,19 @@ class _Sender(_Worker):
 
     def __init__(self, database: Database, reactor: Any, bus: str) -> None:
         super().__init__(database, reactor)
-        self._bus = bus
         self._changed = Condition()
-        #: Rooms that were written, None for any room.
-        self._heads: dict[int, int] | None = {}
-        self._events: list[str] = []
+        self._outgoing = Outgoing(bus)
 
     def put_heads(self, heads: Mapping[int, int]) -> None:
         """Have heads sent."""
         with self._changed:
-            if self._heads is not None:
-                self._heads.update(heads)
-                if len(self._heads) > MAX_ROOMS:
-                    self._heads = None
+            self._outgoing.put_heads(heads)
             self._changed.notify()
 
     def put_events(self, payloads: list[str]) -> None:
         """Have an event sent."""
         with self._changed:
-            if len(self._events) < MAX_EVENTS:
-                self._events += payloads
+            self._outgoing.put_events(payloads)
             self._changed.notify()
 
     def stop(self) -> None:
@@ -242,21 +240,17 @@ class _Sender(_Worker):
         db.execute("SET synchronous_commit = off")
         try:
             while payloads := self._take():
-                db.execute(_NOTIFY, (channel, [f"{self._bus} {one}" for one in payloads]))
+                db.execute(_NOTIFY, (channel, payloads))
         except Exception:
             with self._changed:
-                self._heads = None  # what was to be sent is not known any more
+                self._outgoing.lose()
             raise
 
     def _take(self) -> list[str]:
         """Wait for something to send; return its payloads, none after `stop`."""
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._is_stopped.is_set() or self._heads != {} or self._events
-            )
-            heads, events = self._heads, self._events
-            self._heads, self._events = {}, []
-        return [*(["*"] if heads is None else rooms_payloads(heads)), *events]
+            self._changed.wait_for(lambda: self._is_stopped.is_set() or self._outgoing)
+            return self._outgoing.take()
 
 
 class _Listener(_Worker):

@@ -17,12 +17,14 @@ from twisted.python.failure import Failure
 
 from gtchat.chat.errors import NotStored
 from gtchat.chat.node_records import SYSTEM_ID
-from gtchat.store.jobs import CatchUp
-from gtchat.store.notifying import INotifier
+from gtchat.store.jobs import CatchUp, raise_heads
+from gtchat.store.notifying import CarriedRows, INotifier
 from gtchat.store.paging import MAX_SEQ
 
 #: Seconds between two looks at the heads of logs: the longest delay without a bus.
 LOOK_S = 1.0
+#: Transactions of other nodes whose rows wait; those of more are read.
+MAX_ROWS = 256
 
 
 @attrs.define(eq=False)
@@ -43,9 +45,10 @@ class CatchUps:
     _put: Callable[[CatchUp], None]
     _look: Callable[[], Deferred[dict[int, int]]]
     _notifier: INotifier | None = None
-    #: Rooms to catch up, and whether that is any room.
+    #: Rooms to catch up, whether that is any room, and rows that were sent.
     _heads: dict[int, int] = attrs.field(init=False, factory=dict)
     _any_room: bool = attrs.field(init=False, default=False)
+    _rows: list[CarriedRows] = attrs.field(init=False, factory=list)
     _is_under_way: bool = attrs.field(init=False, default=False)
     _looking: LoopingCall = attrs.field(init=False)
     _log = Logger()
@@ -69,17 +72,24 @@ class CatchUps:
             self._looking.stop()
         return succeed(None) if self._notifier is None else self._notifier.stop()
 
-    def notify(self, heads: Mapping[int, int]) -> None:
+    def join(self, chat: str) -> None:
+        """Hear the nodes of a chat; see `INotifier.join`."""
+        if self._notifier is not None:
+            self._notifier.join(chat)
+
+    def notify(self, heads: Mapping[int, int], rows: bytes | None = None) -> None:
         """Wake the other nodes; see `INotifier.notify`."""
         if self._notifier is not None:
-            self._notifier.notify(heads)
+            self._notifier.notify(heads, rows)
 
-    def received(self, heads: Mapping[int, int] | None) -> None:
+    def received(self, heads: Mapping[int, int] | None, rows: CarriedRows | None = None) -> None:
         """Catch up in rooms that another node has written; see `INotifier.received`."""
         if heads is None:
             self._any_room = True
+        elif rows is not None and len(self._rows) < MAX_ROWS:
+            self._rows.append(rows)
         else:
-            self._heads.update(heads)
+            raise_heads(self._heads, heads)
         if not self._is_under_way:
             self._catch_up()
 
@@ -90,19 +100,24 @@ class CatchUps:
         return done
 
     def _catch_up(self) -> None:
-        heads = {} if self._any_room else self._heads
-        self._heads, self._any_room = {}, False
-        self._is_under_way = True
         done: Deferred[None] = Deferred()
+        job = CatchUp({}, done)
+        if not self._any_room:
+            job = CatchUp(self._heads, done, self._rows)
+        self._forget()
+        self._is_under_way = True
         done.addBoth(self._done)
-        self._put(CatchUp(heads, done))
+        self._put(job)
+
+    def _forget(self) -> None:
+        self._heads, self._rows, self._any_room = {}, [], False
 
     def _done(self, result: Failure | None) -> None:
         self._is_under_way = False
         if isinstance(result, Failure):
             result.trap(NotStored)
-            self._heads, self._any_room = {}, False  # the next look finds them
-        elif self._heads or self._any_room:
+            self._forget()  # the next look finds them
+        elif self._heads or self._rows or self._any_room:
             self._catch_up()
 
     def _look_once(self) -> Deferred[None]:
@@ -115,7 +130,3 @@ class CatchUps:
     def _failed(self, failure: Failure) -> None:
         if not failure.check(NotStored):
             self._log.failure("A look at what other nodes write failed.", failure)
-
-
-def ignore_heads(heads: Mapping[int, int] | None) -> None:
-    """Wake no other node."""

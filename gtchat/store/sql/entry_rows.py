@@ -7,7 +7,7 @@ what `AnnotatedMessage` has besides its text.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import msgspec
@@ -24,6 +24,7 @@ from gtchat.chat.events import (
     MessageSent,
 )
 from gtchat.chat.names import HOST
+from gtchat.store.notifying import ReadRow
 from gtchat.store.sql import schema
 
 _log = schema.entries
@@ -116,6 +117,15 @@ def row_of(room_id: int, entry: Entry, message_count: int) -> tuple[Any, ...]:
         )
     of = entry.of if isinstance(entry, MessageChange) else None
     return (*head, None, None, of, None, None, _encode_extra(entry))
+
+
+def read_row_of(entry: Entry) -> ReadRow:
+    """Return the columns `COLUMNS` of an entry, as they are right after it is stored."""
+    _, seq, _, *head, msg, of, root, changed, extra = row_of(0, entry, 0)
+    if isinstance(entry, Edited):
+        msg = entry.msg
+    guest = isinstance(entry, GuestMessage) or getattr(entry, "guest", False)
+    return cast(ReadRow, (seq, *head, msg, of, root, changed, extra, not guest))
 
 
 def _encode_extra(entry: Entry) -> str | None:

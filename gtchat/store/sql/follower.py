@@ -25,7 +25,7 @@ from gtchat.chat.node_records import (
 from gtchat.chat.rooms import LOBBY
 from gtchat.store.following import Followed
 from gtchat.store.jobs import Job, StoreCall, locks_of, told_by
-from gtchat.store.sql import system_log
+from gtchat.store.sql import carried_rows, system_log
 from gtchat.store.sql.batch_locks import BatchLocks
 from gtchat.store.sql.database import Connection, Database, PostgresSQL
 from gtchat.store.sql.foreign_reader import NOTHING, ForeignReader, added_rooms
@@ -76,6 +76,9 @@ class Follower(ForeignReader):
         database: knows this node; it has another id when it becomes another one.
         log_writer: gets the ends of the logs that are locked.
         wall: returns the time in seconds since 1970, UTC.
+
+    Attributes:
+        carries_rows: whether other nodes are sent rows.
     """
 
     def __init__(
@@ -84,6 +87,7 @@ class Follower(ForeignReader):
         super().__init__(database)
         self._log_writer = log_writer
         self._wall = wall
+        self.carries_rows = False
         self._lobby = 0
         self._now = _Transaction()
         #: How often the batch was too far behind.
@@ -264,6 +268,16 @@ class Follower(ForeignReader):
                 system_log.store_presence(db, self._node_id, entry)
         at = int(self._wall() * 1000)
         now.head = system_log.append_system(db, self._node_id, now.told, at, now.head)
+
+    def carried(self, batch: Sequence[Job]) -> bytes | None:
+        """Return the rows of a transaction that is committed; see `carried_rows.encode`.
+
+        Returns None if other nodes are not sent them, or if there are too many.
+        """
+        if not self.carries_rows:
+            return None
+        now = self._now
+        return carried_rows.encode(self._node_id, batch, now.told, now.head or 0)
 
     def committed(self, batch: Sequence[Job]) -> dict[int, int]:
         """Take note of what is committed; return room id -> seq of what other nodes have to read.

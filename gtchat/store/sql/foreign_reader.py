@@ -5,7 +5,7 @@ Nothing is locked here. `follower` reads what a batch needs under the locks of t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from gtchat.chat.events import Entry
@@ -17,7 +17,9 @@ from gtchat.chat.node_records import (
     SystemEntry,
 )
 from gtchat.store.following import Followed, Known
+from gtchat.store.jobs import CatchUp, raise_heads
 from gtchat.store.sql import system_log
+from gtchat.store.sql.carried_rows import find_fitting
 from gtchat.store.sql.database import Connection, Database
 from gtchat.store.sql.history import entries_of_ranges
 
@@ -60,18 +62,35 @@ class ForeignReader:
         assert node_id is not None
         return node_id
 
-    def catch_up(self, db: Connection, heads: Mapping[int, int]) -> Iterator[Foreign]:
+    def catch_up(self, connect: Callable[[], Connection], wanted: CatchUp) -> Iterator[Foreign]:
         """Yield what is missing in parts, fair between rooms. It locks nothing.
 
         Each part is taken note of when the next is asked for: it has to be delivered before.
 
         Args:
-            db: the writer's connection, outside a transaction.
-            heads: room id -> seq that was written; empty to look at all rooms.
+            connect: returns the writer's connection, outside a transaction; called if something has
+                to be read.
+            wanted: what to catch up with.
 
         Raises:
             Outrun: what is missing is not kept.
         """
+        heads = dict(wanted.heads)
+        for carried in wanted.rows:
+            fitting = find_fitting(carried, self.known, self._node_id)
+            if fitting.foreign != NOTHING:
+                yield fitting.foreign
+            self.known.took(fitting.foreign, fitting.system)
+            raise_heads(heads, fitting.missing)
+        if wanted.is_of_all or self._are_news(heads):
+            yield from self._read_missing(connect(), {} if wanted.is_of_all else heads)
+
+    def _are_news(self, heads: Mapping[int, int]) -> bool:
+        """Return whether a log goes on after what is known of it."""
+        return heads.get(SYSTEM_ID, 0) > self.known.system or bool(self.known.behind(heads))
+
+    def _read_missing(self, db: Connection, heads: Mapping[int, int]) -> Iterator[Foreign]:
+        """Yield what is missing, see `catch_up`; without heads of all rooms."""
         if not heads or heads.get(SYSTEM_ID, 0) > self.known.system:
             yield from self._catch_up_system(db)
         gaps = self.known.behind(self._find(db, heads))

@@ -91,10 +91,15 @@ def join(db: Connection, me: int, at: int) -> bool:
     db.execute(_HAS_LOADED, (me,))  # first: it locks the row
     db.execute(_DEVICES_SEEN, values)
     db.execute(_MARK_LOST, values)
-    if db.execute(_OTHERS, (me,)).fetchone()[0]:
+    if not is_alone(db, me):
         return False
     db.execute(_END_BATCHES, (me,))
     return True
+
+
+def is_alone(db: Connection, me: int) -> bool:
+    """Return whether no other node is there that has loaded."""
+    return not db.execute(_OTHERS, (me,)).fetchone()[0]
 
 
 def online(db: Connection, me: int) -> tuple[tuple[int, str, frozenset[int]], ...]:

@@ -126,10 +126,14 @@ class NodeCalls(ABC):
     def _load_once(self, db: Connection) -> StoredState:
         self._database.begin_load(db)
         now = int(self._wall() * 1000)
-        state = rooms.load(db, new_epoch(), now, self._database.node_id)
-        if self._follower is not None:
+        node_id, chat = self._database.node_id, ""
+        state = rooms.load(db, new_epoch(), now, node_id)
+        if self._follower is not None and node_id is not None:
             self._follower.begin(state, system_log.head(db))
+            chat = rooms.chat_id(db, node_id)
         self._database.commit(db)
+        if self._catch_ups is not None:
+            self._catch_ups.join(chat)
         return state
 
     def catch_up(self, rooms: Collection[int] = ()) -> Deferred[None]:

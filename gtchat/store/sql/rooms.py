@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
@@ -203,6 +204,23 @@ def load(db: Connection, new_epoch: str, at: int, node: int | None = None) -> St
         return StoredState(epoch=epoch, rooms=found, guests=guests)
     joining.prolong(db, node)
     return StoredState(epoch=epoch, rooms=found, guests=guests, online=joining.online(db, node))
+
+
+def chat_id(db: Connection, node: int) -> str:
+    """Return what names the running chat: all nodes that live know it, and no other chat has it.
+
+    The first node begins a new one: a copy of the database may be another chat by then, and what
+    was sent before a standby took over may not be stored any more.
+
+    Args:
+        db: a connection in the transaction in which a node has loaded.
+        node: the node.
+    """
+    chat: str | None = _META.scalar(db, key="chat")
+    if chat is None or joining.is_alone(db, node):
+        chat = secrets.token_hex(16)
+        _SET_META(db, key="chat", value=chat)
+    return chat
 
 
 def records(db: Connection, after: int = 0, upto: int = _HIGHEST_ID) -> Iterator[RoomRecord]:

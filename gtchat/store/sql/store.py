@@ -46,7 +46,7 @@ from gtchat.store.jobs import (
     ignore_entries,
     refuse,
 )
-from gtchat.store.notifying import INotifier
+from gtchat.store.notifying import INotifier, ignore_heads
 from gtchat.store.sql import (
     accounts,
     direct,
@@ -56,7 +56,7 @@ from gtchat.store.sql import (
     search,
 )
 from gtchat.store.sql.batch_writer import Outcome
-from gtchat.store.sql.catch_ups import CatchUps, ignore_heads
+from gtchat.store.sql.catch_ups import CatchUps
 from gtchat.store.sql.database import Connection, Database
 from gtchat.store.sql.follower import Follower
 from gtchat.store.sql.health import StoreHealth
@@ -108,6 +108,7 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls):
         self._follower = Follower(database, self._log_writer, wall) if database.has_nodes else None
         if self._follower is not None:
             self._catch_ups = CatchUps(reactor, self._put_catch_up, self._look, notifier)
+            self._follower.carries_rows = notifier is not None and notifier.carries_rows
         self._cleanup = rooms.Cleanup()
         self._reads = ReadPool(reactor, database)
         # Searches take long: no other read waits for one.

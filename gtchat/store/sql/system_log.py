@@ -6,7 +6,7 @@ The row `SYSTEM_ID` of `heads` is its end, which has to be locked to write; its 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import attrs
@@ -129,9 +129,21 @@ def read(
     rows = db.execute(_READ, (after, last)).fetchall()
     if len(rows) < last - after:
         raise Outrun("other nodes have done too much meanwhile")
+    return heard(((writer, kind, body) for _, writer, kind, body in rows), node_id)
+
+
+def heard(
+    rows: Iterable[tuple[int, str, str]], node_id: int | None
+) -> list[tuple[int, SystemEntry]]:
+    """Return what a node hears; see `read`.
+
+    Args:
+        rows: (node that wrote the entry, kind, body).
+        node_id: the node that hears.
+    """
     return [
         (writer, _as_heard(decode(kind, body), writer == node_id))
-        for _, writer, kind, body in rows
+        for writer, kind, body in rows
         if kind in SYSTEM_TYPES and (writer != node_id or SYSTEM_TYPES[kind] is NodeGone)
     ]
 

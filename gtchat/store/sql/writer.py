@@ -17,7 +17,7 @@ nothing more: it keeps its jobs until `abandon` asks for them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -25,7 +25,17 @@ from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 
-from gtchat.store.jobs import CatchUp, Job, Queued, StoreCall, finish, refuse, split
+from gtchat.store.jobs import (
+    CatchUp,
+    Job,
+    Queued,
+    StoreCall,
+    finish,
+    raise_heads,
+    refuse,
+    split,
+)
+from gtchat.store.notifying import TellHeads, ignore_heads
 from gtchat.store.sql.batch_writer import BatchWriter, GivenUp, Outcome
 from gtchat.store.sql.database import Connection, Database, UncertainCommit
 from gtchat.store.sql.follower import Follower
@@ -37,13 +47,14 @@ from gtchat.store.sql.search_index import Indexer
 MAX_BATCH = 10_000
 
 
-def merged(waiting: Sequence[CatchUp]) -> dict[int, int]:
-    """Return the heads of all that waits to catch up, empty to look at all rooms."""
+def merged(waiting: Sequence[CatchUp]) -> CatchUp:
+    """Return what is all that waits to catch up."""
+    if any(each.is_of_all for each in waiting):
+        return CatchUp({})
     heads: dict[int, int] = {}
     for each in waiting:
-        for room_id, seq in each.heads.items():
-            heads[room_id] = max(seq, heads.get(room_id, 0))
-    return heads if all(each.heads for each in waiting) else {}
+        raise_heads(heads, each.heads)
+    return CatchUp(heads, rows=[rows for each in waiting for rows in each.rows])
 
 
 class Writer(BatchWriter):
@@ -57,8 +68,8 @@ class Writer(BatchWriter):
         cleanup: what to delete between batches.
         indexer: indexes messages between batches.
         follower: what several nodes need, None where there is only one.
-        notify: called in the writer's thread after each commit of a batch, with room id -> seq that
-            other nodes have to read.
+        notify: called in the writer's thread after each commit of a batch, with what other nodes
+            have to read.
         expired: called in the reactor thread when the database says that other nodes have given
             this one up. From then on nothing is done until `use` is called.
     """
@@ -73,7 +84,7 @@ class Writer(BatchWriter):
         indexer: Indexer,
         *,
         follower: Follower | None = None,
-        notify: Callable[[Mapping[int, int]], None] = lambda heads: None,
+        notify: TellHeads = ignore_heads,
         expired: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(reactor, deliver, database, log_writer, indexer, follower, notify, expired)

@@ -32,7 +32,9 @@ if postgres.MISSING is None:
 
     from gtchat.store.sql.bus import PgBus
     from gtchat.store.sql.bus_payloads import (
+        MAX_EVENTS,
         MAX_PAYLOADS,
+        MAX_ROOMS,
         PAYLOAD_BYTES,
         Parts,
         decoded,
@@ -293,15 +295,16 @@ class BusTests(BusCase):
     async def test_what_waits_to_be_sent_has_a_bound(self) -> None:
         a = PgBus(reactor, PostgresDatabase(self.url))
         sender = a._sender
-        for number in range(2 * bus.MAX_EVENTS):
+        for number in range(2 * MAX_EVENTS):
             a.relay.send(RoomTyping(number, 1, "Ann"))
-        heads = dict.fromkeys(range(bus.MAX_ROOMS), 1)
+        heads = dict.fromkeys(range(MAX_ROOMS), 1)
         a.notify(heads)
         payloads = sender._take()
-        self.assertEqual(payloads[: -bus.MAX_EVENTS], rooms_payloads(heads))
-        a.notify(dict.fromkeys(range(bus.MAX_ROOMS + 1), 1))
+        rooms = [f"{a._id} {one}" for one in rooms_payloads(heads)]
+        self.assertEqual(payloads[:-MAX_EVENTS], rooms)
+        a.notify(dict.fromkeys(range(MAX_ROOMS + 1), 1))
         a.notify({1: 1})
-        self.assertEqual(sender._take(), ["*"])
+        self.assertEqual(sender._take(), [f"{a._id} *"])
 
     async def test_what_waits_at_the_end_is_sent(self) -> None:
         a, b = await self.both()

@@ -213,7 +213,7 @@ class OrderTests(NodesCase):
 
     async def test_what_a_node_is_told_to_read_is_what_was_stored(self) -> None:
         told: list[dict[int, int]] = []
-        self.a.writer._notify = told.append
+        self.a.writer._notify = lambda heads, rows=None: told.append(dict(heads))
         room = await self.a.room(None)
         await self.a.stored(self.lobby, message("one"))
         await self.a.store.flush()

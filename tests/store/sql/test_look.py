@@ -14,11 +14,13 @@ from gtchat.chat.errors import NotStored
 from gtchat.chat.node_records import SYSTEM_ID, Foreign, NodeGone, Online
 from gtchat.store import SQLStore
 from gtchat.store.jobs import CatchUp, Job, StoreCall
-from gtchat.store.notifying import INotifier
+from gtchat.store.notifying import CarriedRows, INotifier, TakeHeads
 from gtchat.store.paging import MAX_SEQ
-from gtchat.store.sql import catch_ups
+from gtchat.store.sql import carried_rows, catch_ups
 from gtchat.store.sql.batch_writer import Outcome
 from gtchat.store.sql.catch_ups import LOOK_S, CatchUps
+from gtchat.store.sql.foreign_reader import ForeignReader
+from gtchat.store.sql.writer import merged
 from tests import postgres
 from tests.store.contract import message, pending_entry
 
@@ -26,16 +28,21 @@ from tests.store.contract import message, pending_entry
 class Notifier:
     """An `INotifier` that is driven by a test."""
 
-    received: Callable[[Mapping[int, int] | None], None]
+    received: TakeHeads
 
-    def __init__(self) -> None:
+    def __init__(self, carries_rows: bool = False) -> None:
+        self.carries_rows = carries_rows
+        self.chats: list[str] = []
         self.sent: list[Mapping[int, int]] = []
         self.started = self.stopped = 0
 
     def start(self) -> None:
         self.started += 1
 
-    def notify(self, heads: Mapping[int, int]) -> None:
+    def join(self, chat: str) -> None:
+        self.chats.append(chat)
+
+    def notify(self, heads: Mapping[int, int], rows: bytes | None = None) -> None:
         self.sent.append(heads)
 
     def stop(self) -> Deferred[None]:
@@ -83,6 +90,37 @@ class CatchUpsTests(SynchronousTestCase):
         self.assertEqual((self.done(), self.done(), self.queue), ({1: 2}, {}, []))
         self.notifier.received({1: 3})
         self.assertEqual(self.done(), {1: 3})
+
+    def test_rows_are_taken_to_the_queue_in_their_order(self) -> None:
+        sent = [CarriedRows(1, {}, (("online", "{}"),), seq) for seq in range(4)]
+        self.notifier.received({5: 1})
+        for rows in sent[:3]:
+            self.notifier.received(rows.heads, rows)
+        self.notifier.received({5: 2})
+        self.assertEqual(self.done(), {5: 1})
+        [job] = self.queue
+        self.assertEqual((job.heads, list(job.rows), job.is_of_all), ({5: 2}, sent[:3], False))
+        self.done()
+        self.notifier.received(sent[3].heads, sent[3])
+        [job] = self.queue
+        self.assertEqual((job.heads, list(job.rows), job.is_of_all), ({}, sent[3:], False))
+
+    def test_rows_of_more_transactions_than_may_wait_are_read(self) -> None:
+        self.notifier.received({5: 1})
+        for seq in range(catch_ups.MAX_ROWS + 2):
+            rows = CarriedRows(1, {}, (("online", "{}"),), seq)
+            self.notifier.received(rows.heads, rows)
+        self.done()
+        [job] = self.queue
+        self.assertEqual(len(job.rows), catch_ups.MAX_ROWS)
+        self.assertEqual(job.heads, {SYSTEM_ID: catch_ups.MAX_ROWS + 1})
+
+    def test_all_that_waits_is_one_job(self) -> None:
+        rows = CarriedRows(1, {}, (("online", "{}"),), 1)
+        waiting = [CatchUp({1: 5}), CatchUp({}, rows=[rows]), CatchUp({1: 4, 2: 1}, rows=[rows])]
+        found = merged(waiting)
+        self.assertEqual((found.heads, found.rows), ({1: 5, 2: 1}, [rows, rows]))
+        self.assertTrue(merged([*waiting, CatchUp({})]).is_of_all)
 
     def test_it_looks_each_second_but_not_twice_at_once(self) -> None:
         self.assertEqual(self.looks, [])
@@ -163,11 +201,19 @@ class Wire(Notifier):
 
     other: Wire | None = None
 
-    def notify(self, heads: Mapping[int, int]) -> None:
+    def notify(self, heads: Mapping[int, int], rows: bytes | None = None) -> None:
         super().notify(heads)
         if self.other is not None:
             call: Any = reactor
-            call.callFromThread(self.other.received, dict(heads))
+            carried = None if rows is None else carried_rows.decode(rows)
+            call.callFromThread(self.other.received, dict(heads), carried)
+
+
+def wired(carries_rows: bool = False) -> tuple[Wire, Wire]:
+    """Return the two ends of a bus."""
+    a, b = Wire(carries_rows), Wire(carries_rows)
+    a.other, b.other = b, a
+    return a, b
 
 
 class StoresTests(TestCase):
@@ -180,22 +226,22 @@ class StoresTests(TestCase):
     def begin(self, look: float, a: INotifier | None = None, b: INotifier | None = None) -> None:
         """Open two stores, `a` and `b`, which look after so many seconds."""
         self.patch(catch_ups, "LOOK_S", look)
-        database = postgres.QuickDatabase(node="a")
-        self.a = SQLStore(database, reactor, notifier=a)
-        beside = postgres.QuickDatabase(node="b", beside=database)
-        self.b = SQLStore(beside, reactor, notifier=b)
-        for store in (self.a, self.b):
-            self.addCleanup(store.close)
-            self.lobby = store.load().rooms[0].id
+        self.database = postgres.QuickDatabase(node="a")
+        self.a = SQLStore(self.database, reactor, notifier=a)
+        self.addCleanup(self.a.close)
+        self.lobby = self.a.load().rooms[0].id
+        self.b = self.beside("b", b)
         self.heard: list[Foreign] = []
         self._waiting: list[tuple[Callable[[], bool], Deferred[None]]] = []
         self.b.foreign = self._hear
 
-    def wired(self) -> tuple[Wire, Wire]:
-        """Return the two ends of a bus."""
-        a, b = Wire(), Wire()
-        a.other, b.other = b, a
-        return a, b
+    def beside(self, name: str, bus: INotifier | None) -> SQLStore:
+        """Open a store beside the others."""
+        database = postgres.QuickDatabase(node=name, beside=self.database)
+        store = SQLStore(database, reactor, notifier=bus)
+        self.addCleanup(store.close)
+        store.load()
+        return store
 
     def _hear(self, foreign: Foreign) -> None:
         self.heard.append(foreign)
@@ -223,12 +269,66 @@ class StoresTests(TestCase):
         ]
 
     async def test_a_node_that_is_woken_hears_what_another_has_stored(self) -> None:
-        self.begin(3600, *self.wired())
+        self.begin(3600, *wired())
         for number in range(5):
             self.say(f"{number}")
             await self.a.flush()
         await self.until(lambda: len(self.texts()) == 5)
         self.assertEqual(self.texts(), [f"{number}" for number in range(5)])
+
+    async def test_what_the_bus_carries_is_not_read(self) -> None:
+        read = self.count_reads()
+        self.begin(3600, *wired(carries_rows=True))
+        await self.a.register("Ann", "ann", "hash", None, 100)
+        for number in range(5):
+            self.say(f"{number}")
+            await self.a.flush()
+        await self.until(lambda: len(self.texts()) == 5)
+        self.assertEqual(self.texts(), [f"{number}" for number in range(5)])
+        self.a.announce({1: "Ann"}, ())
+        await self.until(lambda: len(self.told()) == 1)
+        self.assertEqual(read, [])
+
+    async def test_what_the_bus_has_lost_is_read_when_more_comes(self) -> None:
+        a, b = wired(carries_rows=True)
+        self.begin(3600, a, b)
+        read = self.count_reads()
+        a.other = None
+        self.say("lost")
+        await self.a.flush()
+        a.other = b
+        self.say("found")
+        await self.until(lambda: self.texts() == ["lost", "found"])
+        self.assertEqual(read, [{self.lobby: 2}])
+        self.say("carried")
+        await self.until(lambda: len(self.texts()) == 3)
+        self.assertEqual(read, [{self.lobby: 2}])
+
+    def count_reads(self) -> list[Mapping[int, int]]:
+        """Return a list that gets what nodes read when they catch up."""
+        read: list[Mapping[int, int]] = []
+        read_missing = ForeignReader._read_missing
+
+        def counted(reader: ForeignReader, db: Any, heads: Mapping[int, int]) -> Any:
+            read.append(dict(heads))
+            return read_missing(reader, db, heads)
+
+        self.patch(ForeignReader, "_read_missing", counted)
+        return read
+
+    async def test_nodes_of_one_chat_have_a_name_for_it_that_no_other_has(self) -> None:
+        a, b = wired()
+        self.begin(3600, a, b)
+        await self.a.close()
+        later, alone = Wire(), Wire()
+        c = self.beside("c", later)
+        for store in (c, self.b):
+            await store.close()
+        self.beside("d", alone)
+        [chat] = set(a.chats + b.chats + later.chats)
+        self.assertTrue(chat.isalnum())
+        self.assertEqual(len(alone.chats), 1)
+        self.assertNotIn(chat, alone.chats)
 
     async def test_a_look_finds_what_the_bus_lost(self) -> None:
         deaf = Wire(), Wire()
@@ -240,7 +340,7 @@ class StoresTests(TestCase):
         self.assertEqual(deaf[0].sent, [{self.lobby: 1}, {self.lobby: 2}])
 
     async def test_a_node_that_leaves_wakes_the_others(self) -> None:
-        a, b = self.wired()
+        a, b = wired()
         self.begin(3600, a, b)
         await self.a.close()
         self.assertEqual([list(heads) for heads in a.sent if heads], [[SYSTEM_ID]])
@@ -259,7 +359,7 @@ class StoresTests(TestCase):
         self.assertEqual(self.texts(), ["one"])
 
     async def test_what_another_thread_has_told_is_read_here_and_elsewhere(self) -> None:
-        a, b = self.wired()
+        a, b = wired()
         self.begin(3600, a, b)
         self.say("one")
         await self.a.flush()
@@ -314,7 +414,7 @@ class StoresTests(TestCase):
         await self.b.catch_up()
 
     async def test_a_closed_store_has_ended_its_bus(self) -> None:
-        a, b = self.wired()
+        a, b = wired()
         self.begin(3600, a, b)
         await self.a.close()
         self.assertEqual([(one.started, one.stopped) for one in (a, b)], [(1, 1), (1, 0)])

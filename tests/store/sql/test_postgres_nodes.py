@@ -15,6 +15,7 @@ from tests import postgres
 from tests.store.contract import message
 from tests.store.nodes_contract import MovingContract, NodesContract, SeveralNodesContract
 from tests.store.nodes_mail_contract import NodesMailContract
+from tests.store.sql.test_look import wired
 
 if postgres.MISSING is None:
     import psycopg
@@ -54,6 +55,28 @@ class OneNodeTests(NodesContract, TestCase):
     async def test_what_one_node_tells_waits_for_nothing(self) -> None:
         """Tell it: there may be other nodes."""
         await self.store.tell(AddressAsked(1, "Ann", b"t" * 32, 2, 3))
+
+
+class CarryingNodes(QuickNodes):
+    """Opens two nodes whose bus carries rows, and reads nothing that it has carried."""
+
+    def open_nodes(self) -> list[SQLStore]:
+        self.patch(catch_ups, "LOOK_S", 3600)
+        first = postgres.QuickDatabase(node="first")
+        second = postgres.QuickDatabase(node="second", beside=first)
+        wires = wired(carries_rows=True)
+        return [
+            SQLStore(each, reactor, notifier=wire)
+            for each, wire in zip((first, second), wires, strict=True)
+        ]
+
+
+class SeveralCarryingNodesTests(CarryingNodes, SeveralNodesContract, TestCase):
+    """See `SeveralNodesContract`."""
+
+
+class CarryingNodesMailTests(CarryingNodes, NodesMailContract, TestCase):
+    """See `NodesMailContract`."""
 
 
 class SeveralNodesTests(QuickNodes, SeveralNodesContract, TestCase):
