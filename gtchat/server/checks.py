@@ -85,6 +85,31 @@ def check_host(value: str) -> str | None:
     return f"{value!r} is no host name without scheme and port, such as chat.example"
 
 
+def check_notify(value: str) -> str | None:
+    """Check how servers wake each other. What is wrong is not said: a password may be in it."""
+    if value in ("postgres", "off"):
+        return None
+    try:
+        parts = urlsplit(value)
+        is_address = parts.scheme in ("nats", "tls") and parts.port != 0 and bool(parts.hostname)
+    except ValueError:
+        is_address = False
+    if is_address and not (parts.path or parts.query or parts.fragment):
+        return None
+    return (
+        "use postgres, off, or the address of a NATS server: nats://HOST:PORT or tls://HOST:PORT,"
+        " with USER:PASSWORD@ or TOKEN@ before the host if it needs that, and % and two digits for"
+        " other characters in those"
+    )
+
+
+def hide_login(address: str) -> str:
+    """Return an address of a NATS server without the user, the password or the token."""
+    scheme, mark, rest = address.partition("://")
+    _, at, place = rest.rpartition("@")
+    return f"{scheme}{mark}{'…' if at else ''}{at}{place}"
+
+
 def hide_password(address: str) -> str:
     """Return an address of a database without its passwords, also if it is not a valid one."""
     if address.startswith("sqlite:"):

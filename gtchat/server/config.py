@@ -20,7 +20,7 @@ import msgspec
 
 from gtchat.chat.devices import SESSION_MODES
 from gtchat.chat.limits import Limits
-from gtchat.server.checks import check_host, check_origin, check_proxy, hide_password, is_of_service
+from gtchat.server import checks
 
 LOOPBACK = {"ws": "tcp:9000:interface=127.0.0.1", "web": "tcp:8080:interface=127.0.0.1"}
 #: Ports that `public` opens on all interfaces.
@@ -84,7 +84,7 @@ class ServerSettings:
         "sqlite",
         "sqlite, memory (nothing is kept), sqlite:///FILE, or a PostgreSQL database as "
         "postgresql://USER@HOST/DATABASE; logs, lock and admin console are in the data directory",
-        shown=hide_password,
+        shown=checks.hide_password,
     )
     node: str = _setting(
         "",
@@ -94,8 +94,10 @@ class ServerSettings:
     notify: str = _setting(
         "postgres",
         "how servers that use the same PostgreSQL database wake each other: postgres (LISTEN and "
-        "NOTIFY), or off, which delays what others wrote by up to a second",
-        choices=("postgres", "off"),
+        "NOTIFY), a NATS server as nats://HOST:PORT or tls://HOST:PORT, or off, which delays what "
+        "others wrote by up to a second",
+        check=checks.check_notify,
+        shown=checks.hide_login,
     )
     drain_seconds: float = _setting(
         5.0,
@@ -117,12 +119,12 @@ class ServerSettings:
     allowed_origins: tuple[str, ...] = _setting(
         (),
         "web origin of another site that may connect, as https://chat.example; * for any",
-        check=check_origin,
+        check=checks.check_origin,
     )
     allowed_hosts: tuple[str, ...] = _setting(
         (),
         "host name by which a browser may reach the server, as chat.example; any if none is given",
-        check=check_host,
+        check=checks.check_host,
     )
     file_page: bool = _setting(False, "accept pages opened from disk (Origin null)")
     message_center: tuple[str, ...] = _setting(
@@ -162,7 +164,7 @@ class ServerSettings:
         (),
         "address or network of a reverse proxy whose statement of the client's address counts; "
         "unix for those that connect to a Unix socket",
-        check=check_proxy,
+        check=checks.check_proxy,
     )
 
 
@@ -277,7 +279,7 @@ def _check_variables(environment: Mapping[str, str]) -> None:
     """Refuse variables with our prefix that are no settings, unless a cluster has set them."""
     known = _VARIABLES | {f"GTCHAT_{key.upper()}" for key in FIELDS}
     for name, value in environment.items():
-        ours = name.startswith("GTCHAT_") and not is_of_service(name, value)
+        ours = name.startswith("GTCHAT_") and not checks.is_of_service(name, value)
         if ours and name not in known:
             raise SettingsError(f"there is no variable {name}{_suggestion(name, known)}")
 
@@ -342,7 +344,7 @@ def _converted(key: str, value: Any, source: str, text: bool) -> Any:
     field = FIELDS[key][1]
     kind = str(field.type).partition("[")[0]
     try:
-        converted = _CONVERTERS[kind](value, text)
+        converted: Any = _CONVERTERS[kind](value, text)
     except (ValueError, TypeError, OverflowError):
         raise SettingsError(f"{source}: {key} must be {_EXPECTED[kind]}, not {value!r}") from None
     if isinstance(converted, int | float) and not 0 <= converted < math.inf:
@@ -352,7 +354,7 @@ def _converted(key: str, value: Any, source: str, text: bool) -> Any:
     if choices and converted not in choices:
         raise SettingsError(f"{source}: {key} must be one of {', '.join(choices)}, not {value!r}")
     if "check" in field.metadata:
-        for part in _as_tuple(converted, text):
+        for part in (converted,) if isinstance(converted, str) else converted:
             if wrong := field.metadata["check"](part):
                 raise SettingsError(f"{source}: {key}: {wrong}")
     return converted

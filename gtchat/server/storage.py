@@ -22,6 +22,8 @@ from gtchat.server.process import EXIT_CONFIG, EXIT_UNAVAILABLE, StartError
 from gtchat.store import MemoryStore, SQLStore, StoreError, StoreUnavailable
 
 if TYPE_CHECKING:
+    from gtchat.store.sql.bus import PgBus
+    from gtchat.store.sql.nats_bus import NatsBus
     from gtchat.store.sql.postgres import PostgresDatabase
 
 DATABASE = "gtchat.sqlite"
@@ -202,6 +204,7 @@ def open_storage(server: ServerSettings, reactor: Any) -> Storage:
     database = database_of(server)
     if database is None:
         return Storage(MemoryStore(reactor))
+    bus = None if isinstance(database, Path) else bus_of(server, reactor, database)
     directory = data_directory(server)
     lock = lock_directory(directory)
     try:
@@ -209,26 +212,36 @@ def open_storage(server: ServerSettings, reactor: Any) -> Storage:
             return Storage(SQLStore.open(database, reactor), directory, lock)
         database.prepare()
         _log.info("store: {database}", database=database)
-        return _several_nodes(server, reactor, database, directory, lock)
+        store = SQLStore(database, reactor, notifier=bus)
+        relay = NoRelay() if bus is None else bus.relay
+        return Storage(store, directory, lock, relay, has_nodes=True)
     except StoreError as error:
         lock.close()
         raise cannot_start(error) from error
 
 
-def _several_nodes(
-    server: ServerSettings,
-    reactor: Any,
-    database: PostgresDatabase,
-    directory: Path,
-    lock: IO[str],
-) -> Storage:
-    """Return a store that other nodes may use, too, and what wakes them."""
-    if server.notify == "off":
-        return Storage(SQLStore(database, reactor), directory, lock, has_nodes=True)
-    from gtchat.store.sql.bus import PgBus
+def bus_of(
+    server: ServerSettings, reactor: Any, database: PostgresDatabase
+) -> PgBus | NatsBus | None:
+    """Return what wakes the servers that use a database, None if nothing does.
 
-    bus = PgBus(reactor, database)
-    return Storage(SQLStore(database, reactor, notifier=bus), directory, lock, bus.relay, True)
+    Raises:
+        StartError: the setting `notify` needs a client that is not installed.
+    """
+    if server.notify == "off":
+        return None
+    if server.notify == "postgres":
+        from gtchat.store.sql.bus import PgBus
+
+        return PgBus(reactor, database)
+    try:
+        from gtchat.store.sql.nats_bus import NatsBus
+        from gtchat.store.sql.nats_link import NatsAddress
+    except ImportError as error:
+        raise StartError(
+            "notify: the client of NATS is missing: pip install 'gtchat[nats]'", EXIT_CONFIG
+        ) from error
+    return NatsBus(reactor, NatsAddress.parse(server.notify))
 
 
 def cannot_start(error: StoreError) -> StartError:

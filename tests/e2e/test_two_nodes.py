@@ -11,7 +11,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.server.admin_console import SOCKET
-from tests import postgres
+from tests import nats_server, postgres
 from tests.e2e.server import SECONDS, Client, Server
 from tests.stress import truth
 from tests.stress.judge import find_contradictions
@@ -175,4 +175,79 @@ class TwoNodes(SynchronousTestCase):
         self.assertEqual(at_killed.call("join_room", room_name="cellar")["status"], "ok")
         back_sees: Any = back
         self.assertEqual(User.until(back_sees, "c_event", type="join_room")["usr"], "flo")
+        self.assertEqual(find_contradictions(truth.read(self.url)), [])
+
+
+#: A statement with which a server reads what others have written.
+READS = "SELECT room_id, seq FROM heads WHERE room_id = ANY"
+#: Messages of each user of which is counted what is read for them.
+COUNTED = 20
+
+
+class TwoNodesOnNats(SynchronousTestCase):
+    """Two servers that a server of NATS wakes, which is not there at first, and is killed."""
+
+    skip = postgres.MISSING or nats_server.MISSING
+
+    def setUp(self) -> None:
+        self.url = postgres.create_empty()
+        database = self.url.partition("?")[0].rpartition("/")[2]
+        postgres.server().execute(f"ALTER DATABASE {database} SET log_statement = 'all'")
+        self.nats = nats_server.NatsServer()
+        self.addCleanup(self.nats.close)
+        options = ("--store", self.url, "--notify", self.nats.url, "--commands-per-second", "0")
+        self.servers = [Server(*options) for _ in range(2)]
+        for server in self.servers:
+            self.addCleanup(server.kill)
+            server.start()
+
+    def wait_for_line(self, text: str, times: int) -> None:
+        """Wait until both servers have logged something so often."""
+        for server in self.servers:
+            began = time.monotonic()
+            while sum(text in line for line in list(server.lines)) < times:
+                self.assertLess(time.monotonic() - began, SECONDS)
+                time.sleep(0.02)
+
+    def talk(self, users: list[User], count: int) -> None:
+        """Let both users speak in turns, and receive what the other says in order."""
+        for number in range(count):
+            for user, other in (users, users[::-1]):
+                said = user.call("speak", room_name="garden", msg=f"{number}")
+                self.assertEqual(other.until("c_speak")["seq"], said["seq"])
+
+    def read_log(self) -> str:
+        """Return the log of PostgreSQL."""
+        return (postgres.server().folder / "log").read_text(errors="replace")
+
+    def test_rows_save_reading_and_a_server_of_nats_may_be_killed(self) -> None:
+        users = [User(server, f"user{at}", False) for at, server in enumerate(self.servers)]
+        for user in users:
+            self.addCleanup(user.close)
+        ann, bob = users
+        ann.call("create_room", room_name="garden")
+        bob.until("c_event", type="room_created", room_name="garden")
+        bob.call("join_room", room_name="garden")
+        ann.until("c_event", type="join_room", usr="user1")
+        self.talk(users, 2)  # without NATS: each server looks once a second
+
+        self.wait_for_line("Nodes don't wake each other", 1)
+        self.nats.start()
+        self.wait_for_line("Nodes wake each other again", 1)
+        self.talk(users, 2)
+        before = self.read_log()
+        self.talk(users, COUNTED)
+        reads = self.read_log().removeprefix(before).count(READS)
+        self.assertLess(reads, COUNTED)  # without rows it is two for each message
+        ann.call("whisper", target_user="user1", msg="hello")
+        self.assertEqual(bob.until("c_whisper")["msg"], "hello")
+        self.assertNotIn("LISTEN gtchat", self.read_log().removeprefix(before))
+
+        self.nats.kill()
+        self.talk(users, 2)
+        self.nats.start()
+        self.wait_for_line("Nodes wake each other again", 2)
+        self.talk(users, 2)
+        ann.call("typing", room_name="garden")
+        bob.until("c_event", type="typing", usr="user0")
         self.assertEqual(find_contradictions(truth.read(self.url)), [])

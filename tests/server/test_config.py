@@ -10,6 +10,7 @@ import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.server import config
+from gtchat.server.checks import hide_login
 from gtchat.server.config import (
     FIELDS,
     Settings,
@@ -102,6 +103,32 @@ class Loading(SynchronousTestCase):
         with self.assertRaises(SettingsError) as caught:
             load({}, {}, file)
         self.assertIn("not TOML", str(caught.exception))
+
+    def test_addresses_of_what_wakes_servers(self) -> None:
+        for value in (
+            *("postgres", "off", "nats://nats.example:4222", "tls://ann:s3cret@[::1]:4222"),
+            *("nats://t0ken@nats.example", "nats://ann:s%2C%40cret@10.0.0.1:65535"),
+        ):
+            self.assertEqual(load({"notify": value}, {}).server.notify, value)
+        for value in (
+            *("", "nats", "nats://", "nats://:4222", "http://s3cret@db", "nats://db/s3cret"),
+            *("nats://ann:s3/cret@db", "nats://db:s3cret", "nats://db:0", "nats://db?s3cret"),
+            *("ann:s3cret@db:4222", "nats://[s3cret"),
+        ):
+            with self.assertRaises(SettingsError) as caught:
+                load({}, {"GTCHAT_NOTIFY": value})
+            self.assertIn("GTCHAT_NOTIFY: notify: use postgres, off, or", str(caught.exception))
+            self.assertNotIn("cret", str(caught.exception))
+
+    def test_what_a_server_of_nats_is_told_is_not_shown(self) -> None:
+        for value, shown in (
+            ("nats://ann:s3cret@db:4222", "nats://…@db:4222"),
+            ("tls://t0ken@db", "tls://…@db"),
+            ("nats://db:4222", "nats://db:4222"),
+            ("postgres", "postgres"),
+        ):
+            self.assertEqual(hide_login(value), shown)
+            self.assertEqual(load({"notify": value}, {}).chosen(), f"notify {ascii(shown)}")
 
     def test_valid_origins_hosts_and_networks(self) -> None:
         origins = ["*", "https://chat.example", "http://[::1]:8080", "http://localhost:81"]

@@ -195,6 +195,7 @@ class Database(SynchronousTestCase):
         if postgres.MISSING is not None:
             raise SkipTest(postgres.MISSING)
         from gtchat.store.sql.bus import BusRelay, PgBus
+        from gtchat.store.sql.nats_bus import NatsBus
         from gtchat.store.sql.postgres import PostgresDatabase
 
         made: list[object] = []
@@ -202,6 +203,7 @@ class Database(SynchronousTestCase):
         self.patch(storage, "SQLStore", lambda *_, notifier=None: made.append(notifier))
         for notify, notifier, relay in (
             ("postgres", PgBus, BusRelay),
+            ("nats://ann:secret@nats.example", NatsBus, BusRelay),
             ("off", type(None), NoRelay),
         ):
             settings = ServerSettings(
@@ -211,3 +213,16 @@ class Database(SynchronousTestCase):
             assert opened._lock is not None
             opened._lock.close()
             self.assertEqual((type(made[-1]), type(opened.relay)), (notifier, relay))
+
+    def test_a_client_of_nats_that_is_missing_is_said(self) -> None:
+        if postgres.MISSING is not None:
+            raise SkipTest(postgres.MISSING)
+        settings = ServerSettings(
+            store="postgresql://db/chat", data=self.mktemp(), notify="nats://t0ken@db"
+        )
+        with mock.patch.dict(sys.modules, {"gtchat.store.sql.nats_bus": None}):
+            error = self.assertRaises(StartError, open_storage, settings, None)
+        self.assertEqual(error.status, EXIT_CONFIG)
+        self.assertIn("pip install 'gtchat[nats]'", str(error))
+        self.assertNotIn("t0ken", str(error))
+        self.assertFalse(Path(settings.data).exists())

@@ -108,6 +108,7 @@ def nodes(options: argparse.Namespace) -> int:
         only=options.only,
         mutant=options.mutant,
         seconds=options.seconds,
+        bus=options.bus,
     )
     if unknown := set(options.only).difference(run.fault_names):
         print(f"No such fault: {', '.join(unknown)}. There are: {', '.join(run.fault_names)}.")
@@ -217,6 +218,9 @@ def _parser() -> argparse.ArgumentParser:
     added.add_argument("--only", nargs="+", default=[], help="faults to do, by name (all)")
     added.add_argument(
         "--seconds", type=float, default=math.inf, help="end after these, if not before"
+    )
+    added.add_argument(
+        "--bus", choices=("postgres", "nats"), default="postgres", help="wakes nodes (postgres)"
     )
     mutant(added, *NODE_MUTANTS)
     added = command(rolling)

@@ -16,6 +16,7 @@ from typing import Any
 import attrs
 
 from tests.e2e.server import NO_QUOTA, SECONDS, Server
+from tests.nats_server import NatsServer
 from tests.postgres import PostgresServer
 from tests.stress.mutants import MutantServer
 from tests.stress.network_conditions import PERFECT, Proxy
@@ -56,6 +57,7 @@ class Node:
         postgres: the server of databases, stopped or not.
         name: of the node.
         mutant: see `Nodes`.
+        nats: what wakes the nodes, None for PostgreSQL.
 
     Attributes:
         name: as given.
@@ -63,12 +65,19 @@ class Node:
         server: the process.
     """
 
-    def __init__(self, postgres: PostgresServer, name: str, mutant: str | None = None) -> None:
+    def __init__(
+        self,
+        postgres: PostgresServer,
+        name: str,
+        mutant: str | None = None,
+        nats: NatsServer | None = None,
+    ) -> None:
         self.name = name
         self._folder = Path(tempfile.mkdtemp(prefix="gtchat-node-"))
         self.proxy = Proxy(str(postgres.folder / SOCKET), lambda: PERFECT)
         store = f"postgresql://gtchat@/{DATABASE}?host={self._folder}"
-        options = (*OPTIONS, "--node", name, "--store", store)
+        bus = "postgres" if nats is None else nats.url
+        options = (*OPTIONS, "--node", name, "--store", store, "--notify", bus)
         self.server = MutantServer(mutant, *options) if mutant else Server(*options)
 
     async def start(self) -> None:
@@ -102,6 +111,7 @@ class NodeFaults:
         random: makes the choices.
         direct: address of the database, past the proxies.
         violations: gets what nodes must not do, one line each.
+        nats: what wakes the nodes, None for PostgreSQL.
 
     Attributes:
         by_name: name -> does it, to a node.
@@ -112,6 +122,7 @@ class NodeFaults:
     _random: random.Random
     _direct: str
     _violations: list[str]
+    _nats: NatsServer | None = None
     by_name: dict[str, Callable[[Node], Awaitable[None]]] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -126,8 +137,11 @@ class NodeFaults:
             "cut": self._cut,
             "delay": self._delay,
             "expire": self._expire,
-            "bus": self._cut_bus,
         }
+        if self._nats is None:
+            self.by_name["bus"] = self._cut_bus
+        else:
+            self.by_name |= {"nats": self._kill_nats, "nats, stop": self._stop_nats}
 
     async def _kill_node(self, node: Node) -> None:
         """Kill a node; the others may have given it up when it starts again."""
@@ -219,3 +233,19 @@ class NodeFaults:
         for _ in range(CUTS):
             await asyncio.to_thread(self._query, _CUT_BUS)
             await asyncio.sleep(CUT_PAUSE)
+
+    async def _kill_nats(self, node: Node) -> None:
+        """Kill the server of NATS, several times."""
+        assert self._nats is not None
+        for _ in range(3):
+            self._nats.kill()
+            await asyncio.sleep(self._random.uniform(0, 1))
+            await asyncio.to_thread(self._nats.start)
+            await asyncio.sleep(self._random.uniform(0, 1))
+
+    async def _stop_nats(self, node: Node) -> None:
+        """Stop the server of NATS for a while: it takes connections, and passes nothing on."""
+        assert self._nats is not None
+        self._nats.send_signal(signal.SIGSTOP)
+        await asyncio.sleep(self._random.uniform(0, STALLED))
+        self._nats.send_signal(signal.SIGCONT)

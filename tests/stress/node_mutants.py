@@ -10,6 +10,7 @@
     no-system-lock          writes to the system log without having it locked from the start
     session-lost-anyway     takes a session for lost that was resumed at another node
     no-horizon              indexes messages as if none could still come before them
+    rows-anyhow             delivers rows from a bus whatever it knows of the log (with --bus nats)
 
 `mutants` has them in a table; `python -m tests.stress nodes --nodes 2 --mutant MUTANT` runs one.
 What is no fault of order, limits or sessions is left to tests with two stores or two chats.
@@ -196,12 +197,24 @@ def no_horizon() -> None:
     search_index.DELAY_S = 0.0
 
 
+def rows_anyhow() -> None:
+    """Take what the bus carries for what comes next in a log."""
+    from gtchat.store.sql import carried_rows, foreign_reader
+
+    def find_anyhow(carried: Any, known: Any, node_id: int) -> Any:
+        for room_id in carried.logs.keys() & known.rooms.keys():
+            known.rooms[room_id].seq = carried.logs[room_id][0][0] - 1
+        return carried_rows.find_fitting(carried, known, node_id)
+
+    foreign_reader.find_fitting = find_anyhow
+
+
 #: Name -> makes the process one.
 NODE_MUTANTS: dict[str, Callable[[], None]] = {
     function.__name__.replace("_", "-"): function
     for function in (
         *(no_lock_order, no_stale_check, sequence, no_foreign_first),
-        *(every_start_is_a_start, bus_only, zombie),
+        *(every_start_is_a_start, bus_only, zombie, rows_anyhow),
         *(no_system_lock, session_lost_anyway, no_horizon),
     )
 }

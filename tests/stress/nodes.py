@@ -20,6 +20,7 @@ from typing import Any
 import attrs
 
 from tests.e2e.server import SECONDS
+from tests.nats_server import NatsServer
 from tests.postgres import PostgresServer
 from tests.stress import roaming, truth
 from tests.stress.judge import Limits, find_contradictions, find_violations
@@ -97,6 +98,7 @@ class Nodes:
         only: names of the faults to do, all by default.
         mutant: a deliberate bug of the servers, see `mutants`.
         seconds: no fault begins later than this after the first.
+        bus: what wakes the nodes, `postgres` or `nats`.
     """
 
     def __init__(
@@ -107,6 +109,7 @@ class Nodes:
         only: Sequence[str] = (),
         mutant: str | None = None,
         seconds: float = math.inf,
+        bus: str = "postgres",
     ) -> None:
         self.only = only
         self.seconds = seconds
@@ -115,7 +118,8 @@ class Nodes:
         self.result = Result(nodes)
         self.oracle = Oracle()
         self.postgres = PostgresServer()
-        self.nodes = [Node(self.postgres, f"node{n}", mutant) for n in range(nodes)]
+        self._nats = NatsServer() if bus == "nats" else None
+        self.nodes = [Node(self.postgres, f"node{n}", mutant, self._nats) for n in range(nodes)]
         halls = [f"hall {number}" for number in range(HALLS)]
         moves = MOVE_PERCENT if nodes > 1 else roaming.MOVE_PERCENT
         self.clients = [
@@ -125,7 +129,12 @@ class Nodes:
         self._done = False
         self._direct = self.postgres.url(DATABASE)
         self._faults = NodeFaults(
-            self.postgres, self.nodes, self.random, self._direct, self.oracle.violations
+            self.postgres,
+            self.nodes,
+            self.random,
+            self._direct,
+            self.oracle.violations,
+            self._nats,
         )
 
     @property
@@ -140,6 +149,8 @@ class Nodes:
             progress: called with the number of faults done.
         """
         try:
+            if self._nats is not None:
+                self._nats.start()
             self.postgres.start()
             self.postgres.execute(f"CREATE DATABASE {DATABASE}")
             for node in self.nodes:
@@ -156,6 +167,8 @@ class Nodes:
             for node in self.nodes:
                 await node.stop()
             self.postgres.close()
+            if self._nats is not None:
+                self._nats.close()
         return self.result
 
     # Users.

@@ -6,7 +6,7 @@ import asyncio
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests import postgres
+from tests import nats_server, postgres
 from tests.e2e.server import ON_POSTGRES
 from tests.stress.nodes import Nodes
 
@@ -45,3 +45,20 @@ class TwoNodes(SynchronousTestCase):
         run = Nodes(nodes=2, kills=1, seed=2, only=("bus",), mutant="session-lost-anyway")
         found = " ".join(asyncio.run(run.run()).violations)
         self.assertRegex(found, r"user\d is connected, and the session lost")
+
+
+class TwoNodesOnNats(SynchronousTestCase):
+    skip = postgres.MISSING or nats_server.MISSING
+    if not ON_POSTGRES:
+        skip = "only with TESTS_POSTGRES=1"
+
+    def test_a_server_of_nats_that_is_killed_or_stopped_loses_nothing(self) -> None:
+        only = ("nats", "nats, stop")
+        result = asyncio.run(Nodes(nodes=2, kills=2, seed=7, only=only, bus="nats").run())
+        self.assertEqual(result.violations, [])
+        self.assertGreater(result.acknowledged, 10)
+
+    def test_rows_that_do_not_follow_are_noticed(self) -> None:
+        run = Nodes(2, 1, 7, only=("nats",), mutant="rows-anyhow", bus="nats")
+        found = " ".join(asyncio.run(run.run()).violations)
+        self.assertRegex(found, r"received \d+ of [a-z0-9 ]+ after \d+")
