@@ -255,6 +255,9 @@ class BatchWriter:
         assert self._follower is not None
         self._lost = False
         try:
+            # One that has to be opened finds out whether this node was given up. Until then it
+            # delivers nothing, although rows need no connection.
+            self._connection()
             for foreign in self._follower.catch_up(self._connection, wanted):
                 self._indexer.entries_stored(sum(map(len, foreign.entries.values())))
                 self._reactor.callFromThread(self._deliver, [], Outcome(foreign=foreign))
