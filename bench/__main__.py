@@ -1,8 +1,9 @@
-"""The command line: python -m bench [compare | growth | idle | memory | search | storm | tls]."""
+"""The command line: python -m bench [compare | growth | idle | memory | nodes | search | …]."""
 
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from bench.compare import compare
 from bench.growth import growth
 from bench.idle import idle
 from bench.memory import memory
+from bench.nodes import nodes
 from bench.search import search
 from bench.storm import storm
 from bench.tls import tls
@@ -28,6 +30,17 @@ OTHERS = {
 }
 
 
+#: Option -> the commands that take it; all others are for all.
+TAKEN_BY = {
+    "against": ("compare",),
+    "rounds": ("compare", "nodes"),
+    "only": ("compare", "nodes"),
+    "works": ("compare", "nodes"),
+    "seconds": ("nodes",),
+    "json": ("nodes",),
+}
+
+
 def say(text: str) -> None:
     """Write to the terminal, apart from the results."""
     sys.stderr.write(text)
@@ -41,12 +54,12 @@ def make_parser() -> argparse.ArgumentParser:
         "what",
         nargs="?",
         default="compare",
-        choices=("compare", *OTHERS),
+        choices=("compare", "nodes", *OTHERS),
         help="compare: beside other servers (default), or, with --against, beside another version "
         "of this one; growth: cost as the work grows; idle: cost of 5,000 idle connections; "
-        "memory: bytes of a connection, room, member, account; search: among a "
-        "million messages; storm: 2,000 clients that reconnect at the same time; tls: TLS "
-        "beside plain connections",
+        "memory: bytes of a connection, room, member, account; nodes: several servers on "
+        "PostgreSQL beside one; search: among a million messages; storm: 2,000 clients that "
+        "reconnect at the same time; tls: TLS beside plain connections",
     )
     parser.add_argument(
         "--against",
@@ -58,14 +71,29 @@ def make_parser() -> argparse.ArgumentParser:
         "--rounds",
         type=int,
         metavar="N",
-        help="compare: how often to measure each (3; with --against: 9 pairs)",
+        help="compare: how often to measure each (3; with --against: 9 pairs); nodes: (2)",
+    )
+    parser.add_argument(
+        "--seconds", type=float, metavar="S", help="nodes: how long each measurement takes (4)"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="nodes: print JSON in place of the table"
     )
     parser.add_argument("--quick", action="store_true", help="few rounds, and short ones")
     parser.add_argument(
-        "--only", nargs="+", default=[], metavar="SERVER", help="compare: only these servers"
+        "--only",
+        nargs="+",
+        default=[],
+        metavar="SERVER",
+        help="compare: only these servers; nodes: only these of 1-sqlite, 1-postgres, 2-postgres, "
+        "2-nats, 3-postgres, 3-nats",
     )
     parser.add_argument(
-        "--works", nargs="+", default=[], metavar="WORKLOAD", help="compare: only these workloads"
+        "--works",
+        nargs="+",
+        default=[],
+        metavar="WORKLOAD",
+        help="compare, nodes: only these workloads",
     )
     parser.add_argument(
         "--out",
@@ -87,13 +115,18 @@ def run(options: argparse.Namespace) -> int:
     """
     if options.rounds is not None and options.rounds < 1:
         raise BenchError("--rounds must be at least 1")
+    if options.seconds is not None and not options.seconds > 0:
+        raise BenchError("--seconds must be more than 0")
     folder = options.out or RESULTS
+    seconds = options.seconds or (1.5 if options.quick else 4.0)
+    for name, takers in TAKEN_BY.items():
+        if getattr(options, name) and options.what not in takers:
+            raise BenchError(f"--{name} is for {' and '.join(takers)} only")
+    if options.what == "nodes":
+        rounds = options.rounds or (1 if options.quick else 2)
+        return nodes(folder, options.only, options.works, rounds, seconds, options.json, say)
     if options.what != "compare":
-        for name in ("against", "rounds", "only", "works"):
-            if getattr(options, name):
-                raise BenchError(f"--{name} is for compare only")
         return OTHERS[options.what](folder, options.quick, say)
-    seconds = 1.5 if options.quick else 4.0
     if options.against is None:
         rounds = options.rounds or (1 if options.quick else 3)
         return compare(folder, options.only, options.works, rounds, seconds, say)
@@ -123,5 +156,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
+def interrupt(*_: object) -> None:
+    """End as Ctrl-C does, so that what was started is stopped."""
+    raise KeyboardInterrupt
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, interrupt)
     raise SystemExit(main())

@@ -9,7 +9,8 @@
  *   T = CLOCK_MONOTONIC in ns (16 hex digits); with --rate the *intended* time of sending,
  *       so that coordinated omission cannot hide a stall.
  * Each receiver checks that the sequence numbers of each sender are consecutive:
- * a gap counts as lost, a step back as reordered or repeated.
+ * a gap counts as lost, a step back as reordered or repeated. With --order, the numbers that the
+ * server itself gives the messages of a room must also rise at each receiver.
  * A read may hold several frames, a frame several markers, and both may be split anywhere.
  *
  * At the end it waits for outstanding deliveries, at most --drain seconds. It prints one line of
@@ -27,6 +28,7 @@
 #include <getopt.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -34,6 +36,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -43,10 +46,13 @@
 #define MAXSTEP 8
 #define MARKLEN 31 /* 2 + 5 + 8 + 16 */
 #define RBUF (4u << 20)
+#define MAXPORTS 64
+#define MAXBESIDE 4
 
 typedef struct conn {
     int fd;
     int id, room, midx; /* number of the user, of the room, index in the room */
+    int at;             /* index of the port */
     int state;          /* 0 connecting, 1 handshake, 2 login steps, 100 ready, -1 dead */
     int step;
     uint8_t *left;
@@ -57,6 +63,7 @@ typedef struct conn {
     uint32_t *next;            /* next seq expected, per sender of the room */
     uint64_t t_start;
     uint64_t ndeliv;
+    uint64_t order; /* the last number that --order found */
 } conn_t;
 
 typedef struct sender {
@@ -74,13 +81,15 @@ static int irc = 0, N = 100, R = 10, S = 1, W = 1, echo_ = 1, spin = 1, inflight
 static double rate = 0, warm = 1.0, dur = 5.0, idle_s = 0, settle = 0.5, drain = 10.0;
 static const char *host = "127.0.0.1", *path = "/", *label = "";
 static char *hosthdr = NULL;
-static int port = 9000;
-static pid_t pid = 0;
+static int ports[MAXPORTS] = {9000}, nports = 0;
+static pid_t pid[MAXPORTS], beside[MAXBESIDE];
+static int npid = 0, nbeside = 0;
+static const char *order = NULL;
+static int refusals = 0; /* steps that were answered with an error, and done again */
 static const char *ssend[MAXSTEP], *sexp[MAXSTEP];
 static int nsteps = 0, nexp = 0;
 static const char *msgt = "{\"op\":\"msg\",\"room\":\"r%r\",\"text\":\"%m\"}";
 static int quiet = 0, subproto = 0;
-static int nports = 1;
 
 static conn_t *C;
 static sender_t *SN;
@@ -100,8 +109,11 @@ static uint64_t login_lat_max = 0;
 
 /* log-linear histogram: 128 buckets per power of two, an error of less than 0.8 % */
 #define HSUB 128
-static uint64_t hist[64 * HSUB];
-static uint64_t hmax = 0, hcnt = 0;
+typedef struct {
+    uint64_t count[64 * HSUB], sum, max;
+} hist_t;
+/* of all deliveries, and of those through another port than the message was sent to */
+static hist_t all_hist, cross_hist;
 static inline int hidx(uint64_t v) {
     if (v < HSUB)
         return (int)v;
@@ -114,19 +126,25 @@ static inline uint64_t hval(int i) {
     int e = i / (HSUB / 2) - 1;
     return ((uint64_t)(i - e * (HSUB / 2))) << e;
 }
-static uint64_t pct(double p) {
-    if (!hcnt)
+static inline void hadd(hist_t *h, uint64_t v) {
+    h->count[hidx(v)]++;
+    h->sum++;
+    if (v > h->max)
+        h->max = v;
+}
+static uint64_t pct(const hist_t *h, double p) {
+    if (!h->sum)
         return 0;
-    uint64_t want = (uint64_t)(p * hcnt);
-    if (want >= hcnt)
-        want = hcnt - 1;
+    uint64_t want = (uint64_t)(p * h->sum);
+    if (want >= h->sum)
+        want = h->sum - 1;
     uint64_t a = 0;
     for (int i = 0; i < 64 * HSUB; i++) {
-        a += hist[i];
+        a += h->count[i];
         if (a > want)
             return hval(i);
     }
-    return hmax;
+    return h->max;
 }
 
 static uint64_t nowns(void) {
@@ -151,7 +169,7 @@ typedef struct {
     uint64_t vcs, ivcs;
 } acct_t;
 static int pids[512], npids;
-static void collect_pids(pid_t root) {
+static void collect_pids(const pid_t *root, int nroot) {
     static int ppid_of[65536][2];
     int n = 0;
     DIR *d = opendir("/proc");
@@ -184,17 +202,18 @@ static void collect_pids(pid_t root) {
     }
     closedir(d);
     npids = 0;
-    pids[npids++] = root;
+    for (int i = 0; i < nroot; i++)
+        pids[npids++] = root[i];
     for (int i = 0; i < npids; i++)
         for (int j = 0; j < n && npids < 512; j++)
             if (ppid_of[j][1] == pids[i])
                 pids[npids++] = ppid_of[j][0];
 }
-static void proc_acct(acct_t *a, int mem) {
+static void proc_acct(acct_t *a, int mem, const pid_t *root, int nroot) {
     memset(a, 0, sizeof *a);
-    if (!pid)
+    if (!nroot)
         return;
-    collect_pids(pid);
+    collect_pids(root, nroot);
     double hz = sysconf(_SC_CLK_TCK), pg = sysconf(_SC_PAGESIZE) / 1024.0;
     for (int i = 0; i < npids; i++) {
         char p[128], b[4096];
@@ -236,6 +255,17 @@ static void proc_acct(acct_t *a, int mem) {
             }
         }
         closedir(d);
+        /* children that have ended; the threads' own time is in the list above */
+        snprintf(p, sizeof p, "/proc/%d/stat", pids[i]);
+        FILE *st = fopen(p, "r");
+        if (st) {
+            unsigned long u, s;
+            char *q = fgets(b, sizeof b, st) ? strrchr(b, ')') : NULL;
+            if (q && sscanf(q + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %lu %lu",
+                            &u, &s) == 2)
+                a->cpu += (u + s) / hz;
+            fclose(st);
+        }
         if (mem) {
             snprintf(p, sizeof p, "/proc/%d/statm", pids[i]);
             FILE *f = fopen(p, "r");
@@ -469,10 +499,9 @@ static inline void on_delivery(conn_t *c, const uint8_t *p) {
     if (phase == 3) {
         deliv++;
         uint64_t l = now_ns > ts ? now_ns - ts : 0;
-        hist[hidx(l)]++;
-        hcnt++;
-        if (l > hmax)
-            hmax = l;
+        hadd(&all_hist, l);
+        if (s->c->at != c->at)
+            hadd(&cross_hist, l);
     }
     uint32_t *r = &s->remain[q % W];
     if (*r && --*r == 0) {
@@ -483,6 +512,21 @@ static inline void on_delivery(conn_t *c, const uint8_t *p) {
             dirtyq[ndirty++] = (int)si;
         }
     }
+}
+/* Check that the number behind --order is higher than that of the delivery before. */
+static inline void check_order(conn_t *c, const uint8_t *p, uint32_t n) {
+    size_t k = strlen(order);
+    const uint8_t *f = memmem(p, n, order, k), *e = p + n;
+    uint64_t v = 0;
+    if (!f) {
+        reord++;
+        return;
+    }
+    for (f += k; f < e && isdigit(*f); f++)
+        v = v * 10 + (*f - '0');
+    if (v <= c->order)
+        reord++;
+    c->order = v;
 }
 static inline void on_payload(conn_t *c, uint8_t *p, uint32_t n) {
     if (c->state == 100) {
@@ -495,6 +539,8 @@ static inline void on_payload(conn_t *c, uint8_t *p, uint32_t n) {
             on_delivery(c, m);
             any = 1;
             p = m + MARKLEN;
+            if (order)
+                check_order(c, p, e - p);
         }
         if (!any)
             other++;
@@ -505,6 +551,10 @@ static inline void on_payload(conn_t *c, uint8_t *p, uint32_t n) {
             const char *x = sexp[c->step];
             if (!*x || memmem(p, n, x, strlen(x))) {
                 c->step++;
+                next_step(c);
+            } else if (memmem(p, n, "\"error\"", 7)) {
+                if (++refusals > 10 * N)
+                    die("refused again and again: %.*s", (int)(n > 300 ? 300 : n), p);
                 next_step(c);
             }
         }
@@ -543,7 +593,7 @@ static void handshake(conn_t *c) {
                      "GET %s HTTP/1.1\r\nHost: %s:%d\r\nUpgrade: websocket\r\nConnection: "
                      "Upgrade\r\nSec-WebSocket-Key: "
                      "dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
-                     path, hosthdr ? hosthdr : host, port);
+                     path, hosthdr ? hosthdr : host, ports[c->at]);
     c->state = 1;
     out_raw(c, (uint8_t *)b, n);
 }
@@ -672,7 +722,7 @@ static void start_conn(conn_t *c) {
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     struct linger lg = {1, 0};
     setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &lg, sizeof lg);
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port + c->id % nports)};
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(ports[c->at])};
     inet_pton(AF_INET, host, &a.sin_addr);
     c->t_start = nowns();
     struct epoll_event e = {.events = EPOLLOUT | EPOLLIN, .data.ptr = c};
@@ -733,21 +783,26 @@ static void usage(void) {
     fprintf(stderr,
             "loadgen [options]\n"
             "  --irc                lines over TCP (default: WebSocket)\n"
-            "  --host H --port P --path /p --hosthdr H\n"
-            "  --ports K            connection i uses port P + i %% K\n"
+            "  --host H --path /p --hosthdr H\n"
+            "  --port P             of the server; repeatable: the members of a room, and the "
+            "senders of the\n"
+            "                       rooms, take turns in using them\n"
             "  -n N                 connections\n"
             "  -r R                 connections per room\n"
             "  -s S                 senders in all: a multiple of the number of rooms, or fewer "
             "than rooms\n"
             "  -w W                 messages in flight per sender (closed loop)\n"
             "  --rate M             messages per second in all (open loop, instead of -w)\n"
-            "  --step SEND EXPECT   a step of the login (repeatable); %%u user, %%r room, \\r "
-            "\\n\n"
+            "  --step SEND EXPECT   a step of the login (repeatable), done again if the answer "
+            "says \"error\";\n"
+            "                       %%u user, %%r room, \\r \\n\n"
             "  --msg TEMPLATE       a message; %%m is its text, with the marker\n"
             "  --textlen N          bytes of that text\n"
             "  --noecho             a sender does not receive its own messages (IRC)\n"
+            "  --order KEY          the number behind KEY in a delivery rises at each receiver\n"
             "  --pid P              process of the server, for CPU time and memory (with its "
-            "children)\n"
+            "children); repeatable\n"
+            "  --beside P           another process whose CPU time counts apart (repeatable)\n"
             "  --settle S --idle S  seconds of silence before the load, and more of them\n"
             "  --warm S --dur S     seconds of load before the measurement, and of it\n"
             "  --drain S            seconds to wait for outstanding deliveries, at most\n"
@@ -755,6 +810,12 @@ static void usage(void) {
             "  --nospin             sleep while there is nothing to do\n"
             "  --label L --quiet\n");
     exit(2);
+}
+/* Return the index of the next element of a list that has room for so many. */
+static int one_more(int *count, int most) {
+    if (*count == most)
+        usage();
+    return (*count)++;
 }
 int main(int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
@@ -765,7 +826,7 @@ int main(int argc, char **argv) {
         else if (!strcmp(a, "--host"))
             host = ARG;
         else if (!strcmp(a, "--port"))
-            port = atoi(ARG);
+            ports[one_more(&nports, MAXPORTS)] = atoi(ARG);
         else if (!strcmp(a, "--path"))
             path = ARG;
         else if (!strcmp(a, "-n"))
@@ -786,7 +847,11 @@ int main(int argc, char **argv) {
         else if (!strcmp(a, "--noecho"))
             echo_ = 0;
         else if (!strcmp(a, "--pid"))
-            pid = atoi(ARG);
+            pid[one_more(&npid, MAXPORTS)] = atoi(ARG);
+        else if (!strcmp(a, "--beside"))
+            beside[one_more(&nbeside, MAXBESIDE)] = atoi(ARG);
+        else if (!strcmp(a, "--order"))
+            order = ARG;
         else if (!strcmp(a, "--warm"))
             warm = atof(ARG);
         else if (!strcmp(a, "--dur"))
@@ -809,11 +874,12 @@ int main(int argc, char **argv) {
             textlen = atoi(ARG);
         else if (!strcmp(a, "--hosthdr"))
             hosthdr = ARG;
-        else if (!strcmp(a, "--ports"))
-            nports = atoi(ARG);
         else
             usage();
     }
+    if (!nports)
+        nports = 1;
+    prctl(PR_SET_TIMERSLACK, 1000);
     (void)nexp;
     (void)subproto;
     if (!nsteps) {
@@ -857,6 +923,7 @@ int main(int argc, char **argv) {
         C[i].id = i;
         C[i].room = i / R;
         C[i].midx = i % R;
+        C[i].at = (C[i].room + C[i].midx) % nports;
         C[i].sidx = -1;
         C[i].fd = -1;
         C[i].next = calloc(spr, 4);
@@ -874,8 +941,8 @@ int main(int argc, char **argv) {
         SN[s].tmpl = malloc(SN[s].ntmpl);
         memcpy(SN[s].tmpl, b, SN[s].ntmpl);
     }
-    acct_t A0, A1, A2, A3;
-    proc_acct(&A0, 1);
+    acct_t A0, A1, A2, A3, B2[MAXBESIDE], B3[MAXBESIDE];
+    proc_acct(&A0, 1, pid, npid);
     struct epoll_event *ev = malloc(sizeof *ev * 4096);
     uint64_t t0 = nowns(), tphase = 0, tready = 0, tm0 = 0, tm1 = 0, nextsend = 0;
     uint64_t sendno = 0;
@@ -908,7 +975,7 @@ int main(int argc, char **argv) {
                 die("login timed out: %d ready, %d dead, %d started", ready, dead, started);
         } else if (phase == 1) {
             if (t - tphase > (settle + idle_s) * 1e9 && t - last_rx > settle * 1e9) {
-                proc_acct(&A1, 1);
+                proc_acct(&A1, 1, pid, npid);
                 phase = 2;
                 tphase = nowns();
                 t = tphase;
@@ -922,7 +989,9 @@ int main(int argc, char **argv) {
             }
         } else if (phase == 2) {
             if (t - tphase > warm * 1e9) {
-                proc_acct(&A2, 0);
+                proc_acct(&A2, 0, pid, npid);
+                for (int i = 0; i < nbeside; i++)
+                    proc_acct(&B2[i], 0, &beside[i], 1);
                 phase = 3;
                 getrusage(RUSAGE_SELF, &ru0);
                 tm0 = tphase = nowns();
@@ -934,7 +1003,9 @@ int main(int argc, char **argv) {
         } else if (phase == 3) {
             if (t - tphase > dur * 1e9) {
                 tm1 = nowns();
-                proc_acct(&A3, 1);
+                proc_acct(&A3, 1, pid, npid);
+                for (int i = 0; i < nbeside; i++)
+                    proc_acct(&B3[i], 0, &beside[i], 1);
                 getrusage(RUSAGE_SELF, &ru1);
                 meas_idle = idle_ns;
                 reads0 = reads_ - reads0;
@@ -964,7 +1035,14 @@ int main(int argc, char **argv) {
                 due++;
             }
         }
-        int to = (spin && phase >= 2) || (rate && phase >= 2) ? 0 : (phase >= 2 ? 1 : 5);
+        int to = phase < 2 ? 5 : spin || rate ? 0 : 1;
+        if (!spin && rate && (phase == 2 || phase == 3)) {
+            int64_t wait = (int64_t)(sched0 + (uint64_t)sched) - (int64_t)nowns();
+            struct pollfd fd = {.fd = ep, .events = POLLIN};
+            struct timespec ts = {.tv_nsec = wait < 0 ? 0 : wait > 5000000 ? 5000000 : wait};
+            ppoll(&fd, 1, &ts, NULL);
+        } else if (!spin && phase >= 2)
+            to = 1;
         int k = epoll_wait(ep, ev, 4096, to);
         if (k <= 0) {
             idle_ns += nowns() - t;
@@ -989,18 +1067,23 @@ int main(int argc, char **argv) {
         "{\"label\":\"%s\",\"n\":%d,\"r\":%d,\"s\":%d,\"w\":%d,\"rate\":%.0f,\"deliv_s\":%.0f,"
         "\"msgs_s\":%.1f,\"cpu_us\":%.3f,\"cpu_us_ticks\":%.3f,\"user_us\":%.3f,\"sys_us\":%.3f,"
         "\"cpu_pct\":%.0f,"
-        "\"p50_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f,\"max_us\":%.1f,\"lost\":%lu,\"reord\":%"
-        "lu,\"misrouted\":%lu,\"undelivered\":%lu,\"dead\":%d,\"other\":%lu,"
+        "\"p50_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f,\"max_us\":%.1f,"
+        "\"cross_p50_us\":%.1f,\"cross_p99_us\":%.1f,\"lost\":%lu,\"reord\":%"
+        "lu,\"misrouted\":%lu,\"undelivered\":%lu,\"dead\":%d,\"other\":%lu,\"refusals\":%d,"
         "\"login_s\":%.0f,\"login_max_ms\":%.1f,\"login_cpu_us\":%.1f,\"kib_conn\":%.2f,\"pss_kib_"
         "conn\":%.2f,\"rss0_mb\":%.1f,\"rss1_mb\":%.1f,\"rss2_mb\":%.1f,\"procs\":%d,\"thr\":%d,"
         "\"lg_idle_pct\":%.0f,\"lg_cpu_pct\":%.0f,\"deliv_per_read\":%.2f,\"bytes_per_deliv\":%.1f,"
-        "\"late\":%lu}\n",
+        "\"late\":%lu",
         label, N, R, S, W, rate, deliv / secs, msgs_sent_meas / secs, cpu * 1e6 / d, cput * 1e6 / d,
-        (A3.ut - A2.ut) * 1e6 / d, (A3.st - A2.st) * 1e6 / d, 100 * cpu / secs, pct(.5) / 1e3,
-        pct(.99) / 1e3, pct(.999) / 1e3, hmax / 1e3, lost, reord, misroute, missing, dead, other,
+        (A3.ut - A2.ut) * 1e6 / d, (A3.st - A2.st) * 1e6 / d, 100 * cpu / secs, pct(&all_hist, .5) / 1e3,
+        pct(&all_hist, .99) / 1e3, pct(&all_hist, .999) / 1e3, all_hist.max / 1e3,
+        pct(&cross_hist, .5) / 1e3, pct(&cross_hist, .99) / 1e3, lost, reord, misroute, missing, dead, other, refusals,
         N / ((tready - t0) / 1e9), login_lat_max / 1e6, (A1.cpu - A0.cpu) * 1e6 / N,
         (A1.rss_kb - A0.rss_kb) / N, (A1.pss_kb - A0.pss_kb) / N, A0.rss_kb / 1024,
         A1.rss_kb / 1024, A3.rss_kb / 1024, A3.nproc, A3.nthr, 100.0 * meas_idle / 1e9 / secs,
         100 * lgcpu / secs, deliv / (double)(reads0 ? reads0 : 1), bytes0 / d, late_sends);
+    for (int i = 0; i < nbeside; i++)
+        printf(",\"beside%d_us\":%.3f", i + 1, (B3[i].cpu - B2[i].cpu) * 1e6 / d);
+    printf("}\n");
     return (lost || reord || misroute || missing || dead) ? 1 : 0;
 }

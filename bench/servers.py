@@ -62,15 +62,20 @@ class PinnedServer(Server):
         options: Options of `twistd gtchat`.
         data: The data folder.
         before: Python code to run in the server's process before it starts.
+        core: The CPU to keep it on; None for any.
     """
 
-    def __init__(self, *options: str, data: str, before: str = "") -> None:
+    def __init__(
+        self, *options: str, data: str, before: str = "", core: int | None = SERVER_CORE
+    ) -> None:
         super().__init__(*options, data=data)
         self.program = before + self.program
+        self._core = core
 
     def command(self) -> list[str]:
         """Return the command line."""
-        return [*pin_to_core(SERVER_CORE), *super().command()]
+        prefix = [] if self._core is None else pin_to_core(self._core)
+        return [*prefix, *super().command()]
 
     @property
     def pid(self) -> int:
@@ -81,7 +86,11 @@ class PinnedServer(Server):
 
 @contextmanager
 def gtchat(
-    *options: str, rooms: int = 0, data: str | None = None, before: str = ""
+    *options: str,
+    rooms: int = 0,
+    data: str | None = None,
+    before: str = "",
+    core: int | None = SERVER_CORE,
 ) -> Iterator[PinnedServer]:
     """Start GTChat, with rooms r0, r1 … whose owner is offline; stop it at the end.
 
@@ -90,13 +99,14 @@ def gtchat(
         rooms: How many rooms to create.
         data: The data folder; None for one that is deleted at the end.
         before: Python code to run in the server's process before it starts.
+        core: The CPU to keep it on; None for any.
 
     Raises:
         AssertionError: It does not start.
         BenchError: The rooms cannot be created.
     """
     with tempfile.TemporaryDirectory(prefix="gtchat-bench-") as folder:
-        server = PinnedServer(*NO_LIMITS, *options, data=data or folder, before=before)
+        server = PinnedServer(*NO_LIMITS, *options, data=data or folder, before=before, core=core)
         try:
             server.start()
             create_rooms(server.ws_port, rooms)

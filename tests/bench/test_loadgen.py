@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
@@ -14,6 +15,8 @@ from bench.tools import BenchError, LoadResult, compile_program, count_faults, g
 from bench.workloads import WORKLOADS
 
 MEMBERS = 4
+#: Options of the load generator for few messages.
+RATE = ("--rate", "300")
 
 
 class FaultyServer(WebSocketServerProtocol):
@@ -24,6 +27,9 @@ class FaultyServer(WebSocketServerProtocol):
         if message["op"] == "login":
             self.sendMessage(b'{"op":"ok"}')
         elif message["op"] == "join":
+            if self.factory.refuses(self):
+                self.sendMessage(b'{"op":"error"}')
+                return
             self.factory.room.append(self)
             self.sendMessage(b'{"op":"joined"}')
         else:
@@ -48,11 +54,19 @@ class FaultyFactory(WebSocketServerFactory):
         self.room: list[FaultyServer] = []
         self.message_count = 0
         self.kept: dict[FaultyServer, bytes] = {}
+        self.refused: set[FaultyServer] | None = None
         self.deliver = deliver
 
     def is_faulty_for(self, member: FaultyServer) -> bool:
         """Return whether this is the message and the member that a fault concerns."""
         return self.message_count == 10 and member is self.room[1]
+
+    def refuses(self, member: FaultyServer) -> bool:
+        """Return whether a join is refused: the first of each member, if `refused` is a set."""
+        if self.refused is None or member in self.refused:
+            return False
+        self.refused.add(member)
+        return True
 
 
 Deliver = Callable[[FaultyFactory, FaultyServer, bytes], None]
@@ -90,6 +104,15 @@ def closing(factory: FaultyFactory, member: FaultyServer, payload: bytes) -> Non
         correct(factory, member, payload)
 
 
+def numbering(factory: FaultyFactory, member: FaultyServer, payload: bytes) -> None:
+    member.sendMessage(payload[:-1] + b',"seq":%d}' % factory.message_count)
+
+
+def misnumbering(factory: FaultyFactory, member: FaultyServer, payload: bytes) -> None:
+    number = factory.message_count - factory.is_faulty_for(member)
+    member.sendMessage(payload[:-1] + b',"seq":%d}' % number)
+
+
 class LoadGenerator(TestCase):
     def setUp(self) -> None:
         try:
@@ -97,13 +120,26 @@ class LoadGenerator(TestCase):
         except BenchError as error:
             self.skipTest(str(error))
 
-    async def run_against(self, deliver: Deliver) -> LoadResult:
-        """Return what the load generator measures of a server that delivers like this."""
-        port = reactor.listenTCP(0, FaultyFactory(deliver), interface="127.0.0.1")  # type: ignore[attr-defined]
-        self.addCleanup(port.stopListening)
-        arguments = ["--port", str(port.getHost().port), "--quiet", "-n", str(MEMBERS)]
+    async def run_against(
+        self, deliver: Deliver, *options: str, ports: int = 1, refusing: bool = False
+    ) -> LoadResult:
+        """Return what the load generator measures of a server that delivers like this.
+
+        Args:
+            deliver: Delivers a message.
+            options: More options of the load generator.
+            ports: On how many ports the server listens.
+            refusing: Whether it refuses the first join of each member.
+        """
+        factory = FaultyFactory(deliver)
+        factory.refused = set() if refusing else None
+        arguments = [*options, "--quiet", "--nospin", "-n", str(MEMBERS)]
+        for _ in range(ports):
+            port = reactor.listenTCP(0, factory, interface="127.0.0.1")  # type: ignore[attr-defined]
+            self.addCleanup(port.stopListening)
+            arguments += ["--port", str(port.getHost().port)]
         arguments += ["-r", str(MEMBERS), "-s", "1", "-w", "8"]
-        arguments += ["--warm", "0.1", "--dur", "0.3", "--drain", "0.5"]
+        arguments += ["--settle", "0.1", "--warm", "0.1", "--dur", "0.3", "--drain", "0.5"]
         return await deferToThread(generate_load, arguments)
 
     async def test_a_correct_server(self) -> None:
@@ -122,6 +158,30 @@ class LoadGenerator(TestCase):
             result = await self.run_against(deliver)
             self.assertGreater(result[key], 0, deliver.__name__)
             self.assertGreater(count_faults(result), 0)
+
+    async def test_numbers_of_the_server_have_to_rise(self) -> None:
+        order = (*RATE, "--order", '"seq":')
+        result = await self.run_against(numbering, *order)
+        self.assertGreater(result["deliv_s"], 0)
+        self.assertEqual(count_faults(result), 0)
+        self.assertEqual((await self.run_against(misnumbering, *order))["reord"], 1)
+        self.assertGreater((await self.run_against(correct, *order))["reord"], 0)
+
+    async def test_members_take_turns_in_using_the_ports(self) -> None:
+        result = await self.run_against(correct, *RATE)
+        self.assertEqual(result["cross_p99_us"], 0)
+        result = await self.run_against(correct, *RATE, ports=2)
+        self.assertEqual(count_faults(result), 0)
+        self.assertGreater(result["cross_p99_us"], 0)
+
+    async def test_a_step_that_is_refused_is_done_again(self) -> None:
+        result = await self.run_against(correct, *RATE, refusing=True)
+        self.assertEqual((result["refusals"], count_faults(result)), (MEMBERS, 0))
+
+    async def test_cpu_time_of_other_processes_is_apart(self) -> None:
+        result = await self.run_against(correct, *RATE, "--beside", str(os.getpid()))
+        self.assertGreater(result["beside1_us"], 0)
+        self.assertEqual(result["cpu_us"], 0)
 
     async def test_no_server(self) -> None:
         port = reactor.listenTCP(0, FaultyFactory(correct), interface="127.0.0.1")  # type: ignore[attr-defined]
