@@ -24,7 +24,7 @@ from gtchat.chat.relay import (
     RoomTyping,
 )
 from gtchat.store.notifying import INotifier
-from gtchat.store.sql import bus
+from gtchat.store.sql import bus, bus_payloads
 from tests import postgres
 
 if postgres.MISSING is None:
@@ -238,7 +238,7 @@ class BusTests(BusCase):
         self.patch(bus, "RETRY_S", 0.001)
         a, b = await self.both()
         bugs = [ZeroDivisionError] * 3
-        fail = self.patch(bus, "rooms_payloads", lambda heads: 1 / 0)
+        fail = self.patch(bus_payloads, "rooms_payloads", lambda heads: 1 / 0)
         a.notify({7: 3})
         # What was to be sent is not known any more: all rooms are looked at.
         await self.until(lambda: ("b", None) in self.heard)
