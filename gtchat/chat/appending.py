@@ -82,7 +82,7 @@ class ChangeQueue:
             room_key=room.key,
             entry=entry,
             txn=request.txn if request is not None else None,
-            sender_id=request.account_id if request is not None else None,
+            sender_id=actor.user.id if actor is not None else None,
             checked=None if isinstance(entry, RoomCreated) else room.foreign,
             content=request.content if request is not None else "",
             needs_invitation=needs_invitation,

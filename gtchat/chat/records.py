@@ -70,12 +70,14 @@ class PendingEntry:
         room_id: the room; 0 for `room_created`, where the store fills in the new id.
         entry: the entry with `seq` 0; the store fills in its `seq`.
         txn: the sender's idempotency key, None if there is none.
-        sender_id: account id of the sender whose `txn` it is; None without a `txn`.
+        sender_id: account id of the sender whose `txn` it is, and of who asks for a change; None of
+            a change that the chat itself makes. A message without a `txn` needs none.
         error: filled in: why it was not stored, None if it was: `NotStored`, `TxnConflict`,
             `NoSuchUser`, `PrivateRoom`, `RoomExists`.
         earlier: filled in: the ack of an earlier entry with the same txn and content.
-        checked: `Room.foreign` of the state that the rules saw: it fails with `Stale`, or a message
-            with NotInRoom, if another node has changed that by then. None for nothing to check.
+        checked: `Room.foreign` of the state that the rules saw. If another node has changed that by
+            then, and what is stored does not allow the entry, it fails with `Stale`, or a message
+            with NotInRoom. None for nothing to check.
     """
 
     room_id: int

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import attrs
 
-from gtchat.chat.events import RoomCreated
+from gtchat.chat.events import RoomCreated, RoomSettingsEntry
 from gtchat.chat.interfaces import PendingEntry, PendingRoomChange, RoomRecord
 from gtchat.chat.node_records import ROOM_CHANGES, Foreign, RoomGone
 
@@ -20,11 +20,13 @@ class Followed:
         seq: the last entry that was delivered.
         foreign: how often its state has become another than rules here could foresee: changes that
             other nodes have stored, and batches in which own changes were not stored.
+        settings: what `foreign` was when that last was true of its settings.
     """
 
     name: str
     seq: int
     foreign: int = 0
+    settings: int = 0
 
 
 class Known:
@@ -78,10 +80,13 @@ class Known:
         for room_id, entries in foreign.entries.items():
             followed = self.rooms[room_id]
             followed.seq = entries[-1].seq
-            followed.foreign += sum(isinstance(entry, ROOM_CHANGES) for entry in entries)
-        for _, entry in foreign.system:
-            if isinstance(entry, RoomGone):
-                self.forget(entry.room_id)
+            for entry in entries:
+                followed.foreign += isinstance(entry, ROOM_CHANGES)
+                if isinstance(entry, RoomSettingsEntry):
+                    followed.settings = followed.foreign
+        for _, told in foreign.system:
+            if isinstance(told, RoomGone):
+                self.forget(told.room_id)
         if system is not None:
             self.system = system
 
@@ -103,9 +108,12 @@ class Known:
     def failed(self, batch: Iterable[object]) -> None:
         """Take note of a batch: of changes of rooms in it that were not stored."""
         changes = [job for job in batch if isinstance(job, PendingRoomChange)]
-        rooms = {change.room_id for change in changes if not change.entry.seq}
-        for room_id in rooms & self.rooms.keys():
+        failed = [change for change in changes if not change.entry.seq]
+        for room_id in {change.room_id for change in failed} & self.rooms.keys():
             self.rooms[room_id].foreign += 1
+        for change in failed:
+            if isinstance(change.entry, RoomSettingsEntry) and change.room_id in self.rooms:
+                self.rooms[change.room_id].settings = self.rooms[change.room_id].foreign
 
     def forget(self, room_id: int) -> None:
         """Follow a room no more, because it is deleted."""
@@ -122,3 +130,12 @@ class Known:
             return False
         followed = self.rooms.get(room_id)
         return followed is None or followed.foreign != checked
+
+    def has_seen_settings(self, room_id: int, checked: int | None) -> bool:
+        """Return whether the settings of a room are those that rules have seen.
+
+        Args:
+            room_id: the room, which is followed.
+            checked: as of `is_stale`.
+        """
+        return checked is not None and checked >= self.rooms[room_id].settings

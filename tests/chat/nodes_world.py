@@ -25,7 +25,17 @@ from gtchat.chat.chat import Chat
 from gtchat.chat.conversations import DirectTarget
 from gtchat.chat.devices import Device
 from gtchat.chat.errors import ChatError, NotStored
-from gtchat.chat.events import Entry, Joined, Kicked, Left, MessageSent, Removed
+from gtchat.chat.events import (
+    Edited,
+    Entry,
+    Joined,
+    Kicked,
+    Left,
+    MessageSent,
+    Reacted,
+    Removed,
+    RoomChanged,
+)
 from gtchat.chat.fold import RoomState
 from gtchat.chat.interfaces import EndedSession, Foreign, PendingEntry, PendingRoomChange
 from gtchat.chat.limits import Limits
@@ -107,7 +117,7 @@ class HeldNode(HeldMemoryStore):
         for job in todo:
             is_done = isinstance(job, StoreCall) and job.function is None
             # What follows in the room relies on it: a single entry fails for no reason only here.
-            relies = isinstance(job, PendingRoomChange) and job.room_id in rooms
+            relies = isinstance(job, PendingEntry) and job.room_id in rooms
             if (job in self.spoiled or relies) and job not in self.certain and not is_done:
                 job.error = NotStored()
                 if isinstance(job, PendingRoomChange):
@@ -630,7 +640,10 @@ def check_log(log: list[Entry]) -> None:
         elif isinstance(entry, Left | Kicked | Removed):
             assert entry.subject_id in before, entry
             assert not isinstance(entry, Kicked) or entry.by == state.owner, entry
-        elif isinstance(entry, MessageSent):
+        elif isinstance(entry, RoomChanged):
+            assert entry.usr == state.owner, entry
+            assert entry.subject_id in (None, state.owner_id, *before), entry
+        elif isinstance(entry, MessageSent | Edited | Reacted):
             assert entry.subject_id in before, entry
         state.fold(entry)
 

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 from twisted.trial.unittest import SynchronousTestCase
 
+from gtchat.chat.events import Left
 from gtchat.chat.foreign import NotDelivered
 from gtchat.chat.interfaces import EndedSession, Foreign
 from gtchat.store.following import Known
@@ -20,6 +21,7 @@ from gtchat.store.memory import follower
 from gtchat.store.memory.follower import MemoryFollower
 from gtchat.store.memory.node_calls import MemoryNodeCalls
 from gtchat.store.memory.sessions import SessionTable
+from gtchat.store.stale_check import ALLOWED, StaleCheck
 from tests.chat.nodes_world import NodeRequests
 
 
@@ -144,6 +146,19 @@ MUTANTS: dict[str, tuple[Any, tuple[Step, ...]]] = {
     "no stale check": (
         lambda: patch.object(Known, "is_stale", never_stale),
         (lambda one: one.all_join("a"),),
+    ),
+    "no places": (
+        lambda: patch.object(StaleCheck, "is_full", lambda *_: False),
+        (lambda one: one.all_join("a"),),
+    ),
+    "no members": (
+        lambda: patch.dict(ALLOWED, {Left: lambda *_: True}),
+        (
+            lambda one: one.add("a", 0, "bob"),
+            lambda one: one.settle(),
+            lambda one: one.kick("ann", "a", 0, True),
+            lambda one: one.leave("bob", "a", 0, False),
+        ),
     ),
     "foreign entries last": (
         lambda: patch.object(MemoryNodeCalls, "_deliver", own_results_first),

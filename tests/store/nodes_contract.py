@@ -268,9 +268,9 @@ class SeveralNodesContract(NodesCase):
         order: list[object] = []
         self.second.store.failed = order.append
         self.second.store.committed = order.extend
-        refused = self.second.append(garden, left("Ann"), ann, checked=1)
+        refused = self.second.append(garden, room_changed(owner="Ann"), ann, checked=1)
         # Its rules have seen all that is foreign, and the change before it, which is not stored.
-        later = self.second.append(garden, left("Bob"), bob, checked=2)
+        later = self.second.append(garden, room_changed(owner="Bob"), bob, checked=2)
         said = self.second.append(garden, message(), bob, checked=2)
         await self.second.store.flush()
         self.assertEqual([type(one.error) for one in (refused, later)], [Stale, Stale])

@@ -178,6 +178,26 @@ class FollowingTests(SynchronousTestCase):
         known.failed([stored, said])
         self.assertFalse(known.is_stale(1, 1))
 
+    def test_settings_were_seen_until_they_change_or_a_change_fails(self) -> None:
+        world = World()
+        seen = world.known.has_seen_settings
+        self.assertTrue(seen(1, 0))
+        self.assertFalse(seen(1, None))
+        world.theirs(1, joined("Bob"))
+        world.catch_up()
+        self.assertTrue(seen(1, 0))
+        world.theirs(1, room_changed(owner="Bob"))
+        world.theirs(1, kicked())
+        world.catch_up()
+        self.assertEqual((seen(1, 1), seen(1, 2)), (False, True))
+        world.known.failed([PendingRoomChange(1, joined("Cat"))])
+        self.assertTrue(seen(1, 2))
+        changes = [room_changed(owner="Bob"), joined("Dan")]
+        world.known.failed(
+            [PendingRoomChange(room_id, one) for room_id in (1, 9) for one in changes]
+        )
+        self.assertEqual((seen(1, 4), seen(1, 5)), (False, True))
+
     def test_an_own_room_that_comes_as_a_system_entry_too_is_followed_on(self) -> None:
         world = World()
         world.own_room()

@@ -44,6 +44,7 @@ from tests.store.search_contract import (
     SearchRightsContract,
 )
 from tests.store.session_contract import EpochContract, GuestContract, SessionEndContract
+from tests.store.stale_contract import StaleContract
 
 
 class InMemory:
@@ -86,6 +87,10 @@ class InNodes:
 
 class SeveralNodesTests(InNodes, SeveralNodesContract, TestCase):
     """See `SeveralNodesContract`."""
+
+
+class StaleTests(InNodes, StaleContract, TestCase):
+    """See `StaleContract`."""
 
 
 class MovingTests(InNodes, MovingContract, TestCase):

@@ -10,9 +10,8 @@ from collections.abc import Collection, Iterable, Sequence
 
 import attrs
 
-from gtchat.chat.errors import NotInRoom, Stale
-from gtchat.chat.events import Entry, MessageSent
-from gtchat.chat.interfaces import PendingEntry, PendingRoomChange, StoredState
+from gtchat.chat.events import Entry
+from gtchat.chat.interfaces import PendingEntry, StoredState
 from gtchat.chat.node_records import (
     DirectEntry,
     Foreign,
@@ -24,6 +23,7 @@ from gtchat.chat.node_records import (
 from gtchat.store.following import Known
 from gtchat.store.jobs import Job, Locks, locks_of, told_by
 from gtchat.store.memory.tables import MemoryTables
+from gtchat.store.stale_check import RoomAccess, StaleCheck
 
 
 class MemoryFollower:
@@ -63,8 +63,8 @@ class MemoryFollower:
             if one.begins:
                 rooms |= self._rooms_of(one)
         foreign = self._read(rooms, any(one.system for one in locks))
-        refused: set[int] = set()
-        return foreign, [job for job in batch if not self._refuse(job, refused)]
+        check = StaleCheck(self.known, self)
+        return foreign, [job for job in batch if not check.refuses(job)]
 
     def _rooms_of(self, locks: Locks) -> set[int]:
         """Return the rooms of the accounts whose sessions begin, and the lobby."""
@@ -108,38 +108,25 @@ class MemoryFollower:
             if isinstance(one, DirectEntry) and one.room_id in logs:
                 yield (one.room_id, one.seq), logs[one.room_id].messages.entry(one.seq)
 
-    def _refuse(self, job: Job, refused: set[int]) -> bool:
-        """Give a job its error if its rules saw another state than there is now.
+    # What `StaleCheck` asks for.
 
-        A job whose txn was used before is done for its earlier ack.
+    def was_used(self, account_id: int, txn: str) -> bool:
+        """See `StoredRooms.was_used`."""
+        return self._tables.rooms.txns.has(account_id, txn)
 
-        Args:
-            job: the job.
-            refused: the rooms of which changes before it are refused: its rules have seen those.
-        """
-        if isinstance(job, PendingEntry):
-            checked = job.checked
-            room_id, txn = job.room_id, (job.sender_id or 0, job.txn or "")
-        else:
-            room_id, checked = job.plan.checked or (0, None)
-            txn = job.plan.txn or (0, "")
-        is_stale = checked is not None and room_id in refused
-        if not is_stale and not self.known.is_stale(room_id, checked):
-            return False
-        if self._tables.rooms.txns.has(*txn):
-            return False
-        if isinstance(job, PendingRoomChange):
-            refused.add(room_id)
-        if not (isinstance(job, PendingEntry) and isinstance(job.entry, MessageSent)):
-            job.error = Stale()
-        elif not self._is_member(room_id, job.subject_id):
-            job.error = NotInRoom()
-        return job.error is not None
+    def find_access(self, room_id: int) -> RoomAccess | None:
+        """See `StoredRooms.find_access`."""
+        room = self._tables.rooms.rooms.get(room_id)
+        return None if room is None else RoomAccess(room.public, room.max, room.owner_id)
 
-    def _is_member(self, room_id: int, account_id: int | None) -> bool:
-        """Return whether an account is a member of a room by what is stored."""
+    def is_member(self, room_id: int, account_id: int | None) -> bool:
+        """See `StoredRooms.is_member`."""
         room = self._tables.rooms.rooms.get(room_id)
         return room is not None and (room is self._tables.rooms.lobby or account_id in room.read)
+
+    def has_members(self, room_id: int, count: int) -> bool:
+        """See `StoredRooms.has_members`."""
+        return len(self._tables.rooms.rooms[room_id].read) >= count
 
     def finish(self, job: Job) -> None:
         """Take note of a job that is done, and tell the other nodes of it."""

@@ -12,9 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 
-from gtchat.chat.errors import NotInRoom, Stale
-from gtchat.chat.events import MessageSent
-from gtchat.chat.interfaces import PendingEntry, PendingRoomChange, StoredState
+from gtchat.chat.interfaces import PendingEntry, StoredState
 from gtchat.chat.node_records import (
     SYSTEM_ID,
     Foreign,
@@ -31,6 +29,7 @@ from gtchat.store.sql.database import Connection, Database, PostgresSQL
 from gtchat.store.sql.foreign_reader import NOTHING, ForeignReader, added_rooms
 from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.system_log import Outrun
+from gtchat.store.stale_check import RoomAccess, StaleCheck
 
 #: Entries that a batch reads under its locks; for more of them it catches up first, so often: from
 #: then on it reads all, since another node may write faster than this one catches up.
@@ -42,6 +41,8 @@ _HEADS_OF_ACCOUNTS = (
     " OR room_id IN (SELECT room_id FROM members WHERE account_id = ANY(%s))"
 )
 _IS_MEMBER = "SELECT 1 FROM members WHERE room_id = %s AND account_id = %s"
+_HAS_MEMBERS = "SELECT 1 FROM members WHERE room_id = %s LIMIT 1 OFFSET %s"
+_ACCESS = "SELECT public, max, owner_id FROM rooms WHERE id = %s"
 _IS_USED = "SELECT 1 FROM txns WHERE account_id = %s AND txn = %s"
 _SESSIONS_HERE = "UPDATE sessions SET node_id = %s WHERE token_hash = ANY(%s)"
 
@@ -67,6 +68,38 @@ class _Transaction:
     system: int | None = None
     head: int | None = None
     told: list[SystemEntry] = attrs.field(factory=list)
+
+
+@attrs.frozen
+class SQLStoredRooms:
+    """What `StaleCheck` asks for.
+
+    Attributes:
+        db: the writer's connection, within a transaction that has locked the ends of the logs.
+        lobby: id of the lobby.
+    """
+
+    db: Connection
+    lobby: int
+
+    def was_used(self, account_id: int, txn: str) -> bool:
+        """See `StoredRooms.was_used`."""
+        return self.db.execute(_IS_USED, (account_id, txn)).fetchone() is not None
+
+    def find_access(self, room_id: int) -> RoomAccess | None:
+        """See `StoredRooms.find_access`."""
+        row = self.db.execute(_ACCESS, (room_id,)).fetchone()
+        return None if row is None else RoomAccess(*row)
+
+    def is_member(self, room_id: int, account_id: int | None) -> bool:
+        """See `StoredRooms.is_member`."""
+        if room_id == self.lobby:
+            return True
+        return self.db.execute(_IS_MEMBER, (room_id, account_id)).fetchone() is not None
+
+    def has_members(self, room_id: int, count: int) -> bool:
+        """See `StoredRooms.has_members`."""
+        return self.db.execute(_HAS_MEMBERS, (room_id, count - 1)).fetchone() is not None
 
 
 class Follower(ForeignReader):
@@ -149,8 +182,8 @@ class Follower(ForeignReader):
             seqs.update(row for row in found if row[0] not in heads)
         foreign = self._read(db, seqs, head)
         self._now.head = head
-        refused: set[int] = set()
-        return foreign, [job for job in batch if not self._refuse(db, job, refused)]
+        check = StaleCheck(self.known, SQLStoredRooms(db, self._lobby))
+        return foreign, [job for job in batch if not check.refuses(job)]
 
     def _read(self, db: Connection, seqs: Mapping[int, int], head: int | None) -> Foreign | None:
         """Read what is missing of logs, and take note of it; return None if that is nothing.
@@ -197,41 +230,6 @@ class Follower(ForeignReader):
             self._now.rooms[room_id] = None if followed is None else attrs.evolve(followed)
         self._now.system = self.known.system
         self.known.took(foreign, head)
-
-    def _refuse(self, db: Connection, job: Job, refused: set[int]) -> bool:
-        """Give a job its error if its rules saw another state than there is now.
-
-        A job whose txn was used before is done for its earlier ack.
-
-        Args:
-            db: the writer's connection.
-            job: the job.
-            refused: the rooms of which changes before it are refused: its rules have seen those.
-        """
-        if isinstance(job, StoreCall):
-            room_id, checked = job.plan.checked or (0, None)
-            txn = job.plan.txn
-        else:
-            room_id, checked = job.room_id, job.checked
-            txn = None if job.txn is None else (job.sender_id or 0, job.txn)
-        is_stale = checked is not None and room_id in refused
-        if not is_stale and not self.known.is_stale(room_id, checked):
-            return False
-        if txn is not None and db.execute(_IS_USED, txn).fetchone() is not None:
-            return False
-        if isinstance(job, PendingRoomChange):
-            refused.add(room_id)
-        if not (isinstance(job, PendingEntry) and isinstance(job.entry, MessageSent)):
-            job.error = Stale()
-        elif not self._is_member(db, room_id, job.subject_id):
-            job.error = NotInRoom()
-        return job.error is not None
-
-    def _is_member(self, db: Connection, room_id: int, account_id: int | None) -> bool:
-        """Return whether an account is a member of a room by what is stored."""
-        if room_id == self._lobby:
-            return True
-        return db.execute(_IS_MEMBER, (room_id, account_id)).fetchone() is not None
 
     def begin_sessions(self, db: Connection, calls: Sequence[StoreCall]) -> None:
         """Store that the sessions which calls have begun, or resumed, are at this node.

@@ -312,7 +312,7 @@ class StaleTests(NodesCase):
         made = await self.a.stored(room, joined("Ann"), ann, txn="t", content="join")
         again = self.b.append(room, joined("Ann"), ann, txn="t", content="join", checked=1)
         other = self.b.append(room, joined("Ann"), ann, txn="t", content="else", checked=1)
-        new = self.b.append(room, joined("Bob"), bob, txn="t", content="join", checked=1)
+        new = self.b.append(room, left("Bob"), bob, txn="t", content="leave", checked=1)
         await self.b.store.flush()
         assert again.earlier is not None
         self.assertEqual(again.earlier.seq, made.entry.seq)

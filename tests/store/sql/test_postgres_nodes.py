@@ -16,6 +16,7 @@ from tests.store.contract import message
 from tests.store.nodes_contract import MovingContract, NodesContract, SeveralNodesContract
 from tests.store.nodes_mail_contract import NodesMailContract
 from tests.store.sql.test_look import wired
+from tests.store.stale_contract import StaleContract
 
 if postgres.MISSING is None:
     import psycopg
@@ -81,6 +82,10 @@ class CarryingNodesMailTests(CarryingNodes, NodesMailContract, TestCase):
 
 class SeveralNodesTests(QuickNodes, SeveralNodesContract, TestCase):
     """See `SeveralNodesContract`."""
+
+
+class StaleTests(QuickNodes, StaleContract, TestCase):
+    """See `StaleContract`."""
 
 
 class NodesMailTests(QuickNodes, NodesMailContract, TestCase):
