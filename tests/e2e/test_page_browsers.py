@@ -71,6 +71,7 @@ class PageTests(Base):
         bob.wait_for_message("hello\nbob")
         bob.send("hi")
         ann.wait_for_message("hi")
+        bob.wait_for_message("hi")
         self.assertEqual(ann.texts(), ["hello\nbob", "hi"])
         self.assertEqual(bob.texts(), ["hello\nbob", "hi"])
         ann.send("```py\nreturn 1  # one\n```")
