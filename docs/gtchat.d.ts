@@ -49,6 +49,7 @@ export type Request =
   | GetAddressRequest
   | AllowRequest
   | DenyRequest
+  | AdminRequest
   | PingRequest;
 
 export type Reply =
@@ -97,6 +98,7 @@ export type Reply =
   | GetAddressReply
   | AllowReply
   | DenyReply
+  | AdminReply
   | PingReply
   | ErrorReply;
 
@@ -142,7 +144,7 @@ export interface RegisterRequest {
 /** Log in: a registered user (`reg`), a temporary one (`tmp`), a device that is remembered. */
 export interface LoginRequest {
   cmd: "login";
-  type: "device" | "reg" | "tmp";
+  type: "device" | "link" | "reg" | "tmp";
   pwd?: string | null;
   uuid?: string | null;
   marks_read?: boolean;
@@ -150,6 +152,7 @@ export interface LoginRequest {
   device_name?: string | null;
   device_token?: string | null;
   remember?: boolean;
+  link?: string | null;
   tracker?: string | number | null;
   usr?: string | null;
 }
@@ -595,6 +598,16 @@ export interface DenyRequest {
   usr?: string | null;
 }
 
+/** Run an administrative command, as an operator. */
+export interface AdminRequest {
+  cmd: "admin";
+  name: string;
+  args?: Record<string, string | number | boolean | null>;
+  pwd?: string | null;
+  tracker?: string | number | null;
+  usr?: string | null;
+}
+
 /** Ask for the time of the server. */
 export interface PingRequest {
   cmd: "ping";
@@ -629,6 +642,7 @@ export interface LoginReply {
   blocked: string[];
   invitations?: Invitation[];
   directs?: DirectInfo[];
+  operator?: boolean;
   device_token?: string;
   logged_out?: string;
 }
@@ -651,6 +665,7 @@ export interface ResumeReply {
   blocked: string[];
   invitations?: Invitation[];
   directs?: DirectInfo[];
+  operator?: boolean;
   resumed: Resumption[];
 }
 
@@ -1131,6 +1146,16 @@ export interface DenyReply {
   last_cmd: "deny";
   tracker: string;
   msg: string;
+}
+
+/** What an administrative command has returned; its fields are those of the command. */
+export interface AdminReply {
+  cmd: "c_response";
+  status: "ok";
+  last_cmd: "admin";
+  tracker: string;
+  msg: string;
+  result: Record<string, unknown>;
 }
 
 /** The time of the server. */
@@ -1667,6 +1692,7 @@ export interface Commands {
   get_address: { request: GetAddressRequest; reply: GetAddressReply };
   allow: { request: AllowRequest; reply: AllowReply };
   deny: { request: DenyRequest; reply: DenyReply };
+  admin: { request: AdminRequest; reply: AdminReply };
   ping: { request: PingRequest; reply: PingReply };
 }
 
@@ -1703,6 +1729,7 @@ export type Code =
   | "txn_conflict"
   | "not_stored"
   | "bad_session"
+  | "password_again"
   | "bad_key"
   | "rate_limited"
   | "over_quota"

@@ -86,7 +86,8 @@ def type_words(found: Any) -> str:
             return "list of `[start, end]`"
         return f"list of {type_words(found['items'])}"
     if found["type"] == "object":
-        return f"object of {type_words(found['additionalProperties'])}"
+        values = found.get("additionalProperties")
+        return f"object of {type_words(values)}" if values else "object"
     return str(found["type"])
 
 

@@ -5,76 +5,31 @@ Sessions of accounts are in `sessions`; temporary accounts, which have no creden
 
 from __future__ import annotations
 
-import hashlib
 import re
-import uuid as uuids
 from collections.abc import Sequence
-from contextlib import suppress
 
 from twisted.internet.defer import Deferred
 
-from gtchat.chat.audit import audit
+from gtchat.chat.audit import Actor, AuditRecord, write_line
 from gtchat.chat.background import InProgress
+from gtchat.chat.credentials import phone_hash, uuid_hash
 from gtchat.chat.errors import BadCredentials, BadName, BadRequest, NameTaken, RateLimited
 from gtchat.chat.guesses import Guesses
 from gtchat.chat.interfaces import Account, EndedSession, IPasswords, PhoneAccount
 from gtchat.chat.limits import BucketTable, network_key
 from gtchat.chat.lockout import KNOWN_MS, Turns
-from gtchat.chat.names import password, typed_password, user_key, user_name
+from gtchat.chat.names import Name, password, typed_password, user_key, user_name
 from gtchat.chat.state import State
 
 #: Names that are tried when the requested one is taken, how many of its characters count, and how
 #: many are looked at to find those that count.
 NAME_ATTEMPTS, MAX_REQUESTED_NAME, MAX_RAW_NAME = 1_000, 27, 256
-#: Longest telephone number as it may be typed, in characters.
-MAX_RAW_NUMBER = 64
-_UUID = re.compile(r"[0-9a-fA-F-]{36}")
 _NOT_IN_NAMES = re.compile(r"[^\w.-]", re.UNICODE)
 
 #: Most passwords of clients in one network that are checked at once, unless the account knows it.
 CHECKS_AT_ONCE = 8
 #: Stands in the log for a name that no account has: it may be a password in the wrong field.
 UNKNOWN_NAME = "(unknown name)"
-
-
-def uuid_hash(raw: str) -> bytes:
-    """Return the hash of a UUID that is stored: SHA-256 of its 16 bytes.
-
-    Its 122 random bits need no slow hash.
-
-    Args:
-        raw: a version-4 UUID as text (RFC 9562, section 4).
-
-    Raises:
-        BadRequest: it is not a version-4 UUID.
-    """
-    value = None
-    if _UUID.fullmatch(raw):
-        with suppress(ValueError):
-            value = uuids.UUID(raw)
-    if value is None or value.version != 4:
-        raise BadRequest("uuid: must be a version-4 UUID (RFC 9562).")
-    return hashlib.sha256(value.bytes).digest()
-
-
-def phone_number(raw: str) -> str:
-    """Return a telephone number as it is compared: 3 to 15 digits (E.164), with or without a +.
-
-    Args:
-        raw: the number, which may have spaces, brackets, dots, slashes and hyphens.
-
-    Raises:
-        BadRequest: it is not a telephone number.
-    """
-    number = re.sub(r"[ ()./-]", "", raw) if len(raw) <= MAX_RAW_NUMBER else ""
-    if not re.fullmatch(r"\+?[0-9]{3,15}", number):
-        raise BadRequest("phone: must have 3 to 15 digits.")
-    return number
-
-
-def phone_hash(number: str) -> bytes:
-    """Return the credential of a telephone number, 32 bytes, never the same as a UUID's."""
-    return hashlib.sha256(b"phone:" + number.encode()).digest()
 
 
 class Accounts:
@@ -95,6 +50,7 @@ class Accounts:
         self._limits = limits
         self._users = state.users
         self._quota = state.quota
+        self._audit = state.audit
         self._passwords = passwords
         self.guesses = Guesses(state)
         self.password_changes = InProgress()
@@ -123,27 +79,41 @@ class Accounts:
             BadRequest, BadName, WeakPassword, NameTaken, RateLimited, NotStored.
         """
         self._charge_registration(address)
+        digest = credential = None
         if uuid is not None:
             credential = uuid_hash(uuid)
             chosen = user_name(name if name is not None else f"mobile-{credential.hex()[:10]}")
-            digest = None
         else:
             if name is None or secret is None:
                 raise BadRequest("usr and pwd, or uuid, are required.")
-            credential, chosen = None, user_name(name)
-            normalized = password(secret)
-            if await self._store.find_similar(chosen.display, chosen.key) is not None:
-                raise NameTaken()
-            digest = await self._passwords.hash(normalized)
+            chosen, digest = await self._hashed(name, secret)
+        record, now = self._registered(chosen.display, address), self._users.now()
         await self._store.register(
-            chosen.display,
-            chosen.key,
-            digest,
-            credential,
-            self._users.now(),
-            network_key(address),
+            chosen.display, chosen.key, digest, credential, now, network_key(address), record
         )
-        audit("registered", name=chosen.display, address=address)
+        write_line(record)
+        return chosen.display
+
+    async def _hashed(self, name: str, secret: str) -> tuple[Name, str]:
+        """Return the name of a new account, and the hash of its password."""
+        chosen, normalized = user_name(name), password(secret)
+        if await self._store.find_similar(chosen.display, chosen.key) is not None:
+            raise NameTaken()
+        return chosen, await self._passwords.hash(normalized)
+
+    async def create(self, name: str, secret: str, actor: Actor) -> str:
+        """Create an account on the order of an operator. Return its name as displayed.
+
+        Raises:
+            BadName, WeakPassword, NameTaken, NotStored.
+        """
+        self._quota.check_space()
+        chosen, digest = await self._hashed(name, secret)
+        record = self._audit.record("account_created", actor, name=chosen.display)
+        await self._store.register(
+            chosen.display, chosen.key, digest, None, self._users.now(), None, record
+        )
+        write_line(record)
         return chosen.display
 
     async def register_phone(self, name: str, number: str, address: str) -> PhoneAccount:
@@ -168,12 +138,17 @@ class Accounts:
             chosen = user_name(requested if attempt == 1 else f"{requested}-{attempt}")
             if await self._store.find_similar(chosen.display, chosen.key) is not None:
                 continue
+            record = self._registered(chosen.display, address)
             account_id = await self._store.register_phone(
-                chosen.display, chosen.key, number, phone_hash(number), now
+                chosen.display, chosen.key, number, phone_hash(number), now, record
             )
-            audit("registered", name=chosen.display, address=address)
+            write_line(record)
             return PhoneAccount(account_id, chosen.display, number, now)
         raise NameTaken()
+
+    def _registered(self, name: str, address: str) -> AuditRecord:
+        """Return the record of a registration."""
+        return self._audit.record("registered", name=name, address=address)
 
     def phones(self) -> Deferred[Sequence[PhoneAccount]]:
         """Return all accounts with a telephone number, oldest first."""
@@ -268,9 +243,9 @@ class Accounts:
         name = account.name if account is not None else UNKNOWN_NAME
         seconds = self._limits.lockout_seconds if seconds is None else seconds
         locked = await self.guesses.failed(key, network_key(address), seconds, begun, rated)
-        audit("login_failed", name=name, address=address)
+        self._audit.note("login_failed", name=name, address=address)
         if locked:
-            audit("locked_out", name=name, address=address, seconds=seconds)
+            self._audit.note("locked_out", name=name, address=address, seconds=seconds)
 
     def attempts_left(self, name: str, address: str) -> int:
         """Return how many wrong passwords are left before a lockout; see `Lockout`.
@@ -297,8 +272,26 @@ class Accounts:
         try:
             return await self.authenticate_credential(uuid_hash(uuid))
         except BadCredentials:
-            audit("login_failed", name=UNKNOWN_NAME, address=address)
+            self._audit.note("login_failed", name=UNKNOWN_NAME, address=address)
             raise
+
+    async def authenticate_link(self, link_hash: bytes, address: str) -> Account:
+        """Check a login link. A wrong one counts as a failed login.
+
+        Args:
+            link_hash: of its secret, 32 bytes.
+            address: IP address of the client.
+
+        Raises:
+            BadCredentials, LockedOut, RateLimited, NotStored.
+        """
+        key, network = "login link", network_key(address)  # no user name has a space
+        await self.guesses.check(key, network)
+        account = await self._store.find_login_link(link_hash, self._users.now())
+        if account is None:
+            await self._fail(None, key, address, None, rated=True)
+            raise BadCredentials("This link was used, or is too old.")
+        return account
 
     async def authenticate_credential(self, credential: bytes) -> Account:
         """Check the hash of a UUID or of a telephone number.
@@ -355,6 +348,7 @@ class Accounts:
         keep: bytes | None,
         ended: Sequence[EndedSession],
         new_token: bytes,
+        audit: AuditRecord,
     ) -> bool:
         """Change a password, end the account's other sessions and revoke its device tokens.
 
@@ -364,6 +358,7 @@ class Accounts:
             keep: hash of the id of the session that goes on, 32 bytes; None for no session.
             ended: what the other sessions that are connected were sent.
             new_token: hash of a token, which the device of that session gets if it had one.
+            audit: the record that is stored with it.
 
         Returns:
             Whether it had one.
@@ -372,9 +367,10 @@ class Accounts:
             BadCredentials: the password was changed meanwhile.
             WeakPassword, RateLimited, NotStored.
         """
-        digest = await self._passwords.hash(password(new))
-        proved = account.password_hash or ""
-        return await self._store.set_password(account.id, proved, digest, keep, ended, new_token)
+        digest, proved = await self._passwords.hash(password(new)), account.password_hash
+        return await self._store.set_password(
+            account.id, proved, digest, keep, ended, new_token, audit
+        )
 
 
 def login_key(name: str) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from twisted.internet.defer import Deferred
 
+from gtchat.chat.audit import AuditRecord
 from gtchat.chat.errors import NoSuchUser
 from gtchat.chat.events import (
     Entry,
@@ -49,6 +50,7 @@ class ChangeQueue:
         request: RepeatableRequest | None = None,
         limits: RoomLimits = NO_LIMITS,
         tells: Sequence[Told] = (),
+        audit: AuditRecord | None = None,
     ) -> Deferred[Ack]:
         """Queue a change of a room, and make it in memory.
 
@@ -60,6 +62,7 @@ class ChangeQueue:
             request: what asked for it, if that may be repeated.
             limits: how many rooms the subject can have.
             tells: events for sessions at other nodes, with the entry.
+            audit: the record of the audit log that is stored with it, None for none.
 
         Returns:
             Fires with the ack once it is stored, before it is sent to the room. Fails, when the
@@ -88,6 +91,7 @@ class ChangeQueue:
             needs_invitation=needs_invitation,
             limits=limits,
             tells=tuple(tells),
+            audit=None if audit is None else lambda: audit,
             room=room,
             actor=actor,
         )
@@ -104,6 +108,7 @@ class ChangeQueue:
         is_moderator: bool,
         limits: ChangeLimits,
         users: Pair | None = None,
+        audit: Callable[[], AuditRecord | None] | None = None,
     ) -> Deferred[Ack]:
         """Queue a change of a message.
 
@@ -115,6 +120,7 @@ class ChangeQueue:
             is_moderator: whether the user may change the messages of others.
             limits: what limits changes.
             users: of a direct conversation: the user, and the other one.
+            audit: as of `PendingEntry`.
 
         Returns:
             Fires with the ack, whose `seq` is 0 if the change changes nothing. Fails with
@@ -134,6 +140,7 @@ class ChangeQueue:
             is_moderator=is_moderator,
             limits=limits,
             users=users,
+            audit=audit,
             room=room,
             session=session,
         )

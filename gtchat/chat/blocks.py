@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gtchat.chat.audit import audit
+from gtchat.chat.audit import write_line
 from gtchat.chat.events import Edited, Entry, MessageSent, Reacted
 from gtchat.chat.node_records import BlockChanged, ForeignHandlers
 from gtchat.chat.state import State
@@ -45,6 +45,7 @@ class Blocks:
 
     def __init__(self, state: State) -> None:
         self._store = state.store
+        self._audit = state.audit
         self._users = state.users
         self._directory = state.directory
 
@@ -69,11 +70,13 @@ class Blocks:
         """
         found = await self._directory.resolve_other(target, session.user)
         user_id = session.user.id
-        await self._store.block(user_id, found.id, on, BLOCK_LIMIT, found.name)
+        code = "blocked" if on else "unblocked"
+        record = self._audit.record(code, session.actor, name=found.name)
+        await self._store.block(user_id, found.id, on, BLOCK_LIMIT, found.name, record)
         # A login in the meantime made a new `User`.
         user = self._users.get_by_id(user_id) or session.user
         self._set(user, BlockChanged(user_id, found.id, found.name, on))
-        audit("blocked" if on else "unblocked", by=user.name, name=found.name)
+        write_line(record)
         return sorted(user.blocked.values())
 
     def _set_foreign(self, node_id: int, block: BlockChanged) -> None:

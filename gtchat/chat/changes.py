@@ -7,11 +7,12 @@ changed by another node meanwhile: then the rules here run again (`repeated`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from emoji import EMOJI_DATA, STATUS
 
-from gtchat.chat.audit import audit
+from gtchat.chat.audit import AuditRecord
 from gtchat.chat.conversations import Conversation, Conversations, Target
 from gtchat.chat.delivery import Delivery
 from gtchat.chat.errors import (
@@ -91,6 +92,7 @@ class Changes:
         self._conversations = conversations
         self.keep_versions = keep_versions
         self._store = state.store
+        self._audit = state.audit
         self._users = state.users
         self._delivery = delivery
         limits = state.limits
@@ -162,10 +164,15 @@ class Changes:
             room.require_begun()
         reason = text(reason, REASON_CHARS, "reason") if reason else ""
         entry = self._entry(Deleted, session, room, seq, by=user.name, reason=reason)
-        ack = await self._append(session, room, entry, txn)
-        if ack.seq and not ack.dup and entry.subject_id != user.id:
-            audit("message_deleted", by=user.name, name=entry.usr, room=room.name, seq=seq)
-        return ack
+
+        def record() -> AuditRecord | None:
+            if entry.subject_id == user.id:
+                return None
+            return self._audit.record(
+                "message_deleted", session.actor, name=entry.usr, room=room.name, seq=seq
+            )
+
+        return await self._append(session, room, entry, txn, record)
 
     async def react(
         self,
@@ -287,12 +294,17 @@ class Changes:
         )
 
     async def _append(
-        self, session: Session, room: Room | Conversation, entry: MessageChange, txn: str | None
+        self,
+        session: Session,
+        room: Room | Conversation,
+        entry: MessageChange,
+        txn: str | None,
+        audit: Callable[[], AuditRecord | None] | None = None,
     ) -> Ack:
         """Store a change. Return its ack."""
         check_txn(txn)
         is_moderator = may_moderate(session.user, room)
         users = room.users if isinstance(room, Conversation) else None
         return await self._delivery.append_message_change(
-            session, room, entry, txn, is_moderator, self._limits, users
+            session, room, entry, txn, is_moderator, self._limits, users, audit
         )

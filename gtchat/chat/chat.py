@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from gtchat.chat.accounts import Accounts
+from gtchat.chat.admin_store import AuditLimits
 from gtchat.chat.background import run_in_background
 from gtchat.chat.blocks import Blocks
 from gtchat.chat.changes import Changes
@@ -29,6 +30,7 @@ from gtchat.chat.logins import Logins
 from gtchat.chat.membership import Membership
 from gtchat.chat.messages import HISTORY_LIMIT, Messages
 from gtchat.chat.node_records import ForeignHandlers
+from gtchat.chat.operators import Administration
 from gtchat.chat.ownership import Ownership
 from gtchat.chat.peer_address import PeerAddress
 from gtchat.chat.read_state import ReadState
@@ -83,10 +85,12 @@ class Chat:
         accounts, logins, sessions, membership, invitations, repeats, messages, changes,
             conversations, whispers, blocks, peer_address, read_state, searches: the parts.
         session_rules: how many places an account can be logged in at.
+        admin: what operators do.
         speak, history, preview, broadcast: the methods of `messages`.
         rates: the token bucket of each account by its id, for all of its connections.
         guest_bursts: the tokens that new guests of each network (`network_key`) begin with.
         quota: how much text users can store in a day, and whether the disk is full.
+        audit: writes the audit log.
     """
 
     def __init__(
@@ -117,6 +121,7 @@ class Chat:
         self.clock = clock
         self.limits = limits
         self.quota = state.quota
+        self.audit = state.audit
         rate, burst = limits.commands_per_second, limits.commands_burst
         self.rates = BucketTable(rate, burst, clock.seconds)
         self.guest_bursts = BucketTable(rate, burst * GUEST_BURSTS, clock.seconds)
@@ -142,6 +147,9 @@ class Chat:
         live = LiveSessions(state, self.whispers)
         self.logins = Logins(state, self.accounts, self._guests, live, rules)
         self.sessions = Sessions(state, self.accounts, self._guests, live, rules)
+        self.admin = Administration(
+            state, self.accounts, live, self._guests, self._ownership, rules
+        )
         self._foreign = ForeignDelivery(state, delivery, self._ownership)
         self._foreign.handlers += [
             self.sessions.foreign_handlers(),
@@ -150,6 +158,7 @@ class Chat:
             self.blocks.foreign_handlers(),
             self.peer_address.foreign_handlers(),
             RemoteEvents(state).foreign_handlers(),
+            self.admin.accounts.foreign_handlers(),
         ]
         self.speak = self.messages.speak
         self.history = self.messages.history
@@ -207,9 +216,16 @@ class Chat:
             now - RESUME_WINDOW_S * 1000,
             now - TXN_RETENTION_S * 1000,
             self.session_rules.tokens_after(now),
+            self._audit_limits(now),
         )
         run_in_background(pruned, "cleaning up")
         self._prune_timer = self.clock.callLater(PRUNE_INTERVAL_S, self._clean_up)
+
+    def _audit_limits(self, now: int) -> AuditLimits:
+        """Return how much of the audit log is kept at a time."""
+        days = self.limits.audit_days
+        before = int(now - days * 24 * 3600 * 1000) if days else 0
+        return AuditLimits(before, self.limits.audit_records)
 
     async def stop(self) -> None:
         """Cancel all timers, and wait until everything queued is stored."""

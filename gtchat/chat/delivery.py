@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gtchat.chat.appending import ChangeQueue
+from gtchat.chat.audit import write_line
 from gtchat.chat.events import (
     Edited,
     Entry,
@@ -141,6 +142,7 @@ class Delivery(ChangeQueue):
             room.id = change.room_id
             self._rooms.add(room)
         room.advance(entry.seq)
+        _write_line(change)
         subject = self._users.get_by_id(entry.subject_id)
         ends_membership = isinstance(entry, Left | Kicked | Removed)
         if subject is not None and isinstance(entry, RoomCreated | Joined):
@@ -167,6 +169,7 @@ class Delivery(ChangeQueue):
                 change.done.callback(change.earlier or Ack("", 0, entry.at))
             return
         change.room.advance(entry.seq)
+        _write_line(change)
         change.done.callback(Ack("", entry.seq, entry.at))
         hides = isinstance(entry, Edited | Reacted) and session.user.blocked_by
         blockers = self._users.blockers_of(session.user.id) if hides else ()
@@ -254,6 +257,13 @@ class Delivery(ChangeQueue):
                     user.send(
                         InvitationEnded(room_name=room.name, usr=inviter.name, at=self._users.now())
                     )
+
+
+def _write_line(pending: PendingEntry) -> None:
+    """Write the line of the audit log of an entry that is stored, if it has one."""
+    record = pending.audit() if pending.audit is not None else None
+    if record is not None:
+        write_line(record)
 
 
 def _send_parts(

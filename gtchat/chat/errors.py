@@ -256,6 +256,13 @@ class BadSession(ChatError):
     default = "This session has ended. Log in again."
 
 
+class ConfirmPassword(ChatError):
+    """An operator has to prove again that it is them, with the password."""
+
+    code = "password_again"
+    default = "Enter your password again."
+
+
 class BadKey(ChatError):
     """The broadcast key is wrong."""
 

@@ -113,6 +113,15 @@ class RoomState:
         self.member_names.discard(self.members.pop(account_id))
         self.guests.discard(account_id)
 
+    def rename(self, account_id: int, name: str) -> None:
+        """Take note that an account has another name, which the entries of the log do not have."""
+        if account_id in self.members:
+            self.member_names.discard(self.members[account_id])
+            self.members[account_id] = name
+            self.member_names.add(name)
+        if self.owner_id == account_id:
+            self.list_entry, self.owner = None, name
+
     def fold(self, entry: Entry) -> Undo:
         """Change the room as an entry says; a message changes nothing.
 

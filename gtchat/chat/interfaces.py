@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute
 
+from gtchat.chat.admin_store import ALL_RECORDS, AuditLimits, IAdminStore
+from gtchat.chat.audit import AuditRecord
 from gtchat.chat.connections import DeliveryProof, IConnection, IEncodedBatch, IEncoder, IPasswords
 from gtchat.chat.direct_records import Arrived, Direct, DirectPage, StoredWhisper, WhisperLimits
 from gtchat.chat.history_records import HistoryPage, HistoryQuery
@@ -112,12 +114,13 @@ __all__ = [
 ]
 
 
-class IStore(IMailStore, ISessionStore, IMentionStore, INodeStore):
+class IStore(IMailStore, ISessionStore, IMentionStore, INodeStore, IAdminStore):
     """Keeps accounts, rooms and messages.
 
     What waits for users is in `IMailStore`, sessions and devices are in `ISessionStore`, what users
-    are told of in `IMentionStore`, other nodes in `INodeStore`. `tells` are events for sessions at
-    other nodes, which they are sent if the call has changed something.
+    are told of in `IMentionStore`, other nodes in `INodeStore`, what operators do in `IAdminStore`.
+    An `audit` is a record of the audit log, stored in the same transaction. `tells` are events for
+    sessions at other nodes, which they are sent if the call has changed something.
 
     Every Deferred can fail with `NotStored`, and with the ChatErrors that are named. Times (`at`
     and others) are milliseconds since 1970, UTC. `key` is a name as it is compared, `name` as it
@@ -187,6 +190,7 @@ class IStore(IMailStore, ISessionStore, IMentionStore, INodeStore):
         uuid_hash: bytes | None,
         at: int,
         network: str | None = None,
+        audit: AuditRecord | None = None,
     ) -> Deferred[int]:
         """Create a registered account. Return its id.
 
@@ -199,7 +203,8 @@ class IStore(IMailStore, ISessionStore, IMentionStore, INodeStore):
                 no network.
 
         Raises:
-            NameTaken: an account has the name or one that looks like it, or the credential.
+            NameTaken: an account has the name or one that looks like it, or the credential; or it
+                is reserved for another account.
         """
 
     def mark_read(account_id: int, token_hash: bytes, room_id: int, seq: int) -> Deferred[int]:
@@ -252,6 +257,7 @@ class IStore(IMailStore, ISessionStore, IMentionStore, INodeStore):
         request: RepeatableRequest | None = None,
         checked: int | None = None,
         by: str = "",
+        audit: AuditRecord | None = None,
     ) -> Deferred[EndedInvitations]:
         """Delete a room with its log, memberships and invitations; its name is free then.
 
@@ -271,7 +277,12 @@ class IStore(IMailStore, ISessionStore, IMentionStore, INodeStore):
         """
 
     def block(
-        account_id: int, blocked_id: int, on: bool, limit: int = 0, name: str = ""
+        account_id: int,
+        blocked_id: int,
+        on: bool,
+        limit: int = 0,
+        name: str = "",
+        audit: AuditRecord | None = None,
     ) -> Deferred[None]:
         """Block an account, or unblock it.
 
@@ -287,7 +298,12 @@ class IStore(IMailStore, ISessionStore, IMentionStore, INodeStore):
         """
 
     def register_phone(
-        name: str, key: str, number: str, credential: bytes, at: int
+        name: str,
+        key: str,
+        number: str,
+        credential: bytes,
+        at: int,
+        audit: AuditRecord | None = None,
     ) -> Deferred[int]:
         """Create a registered account with a telephone number. Return its id.
 
@@ -343,7 +359,9 @@ class IStore(IMailStore, ISessionStore, IMentionStore, INodeStore):
             wanted: the search.
         """
 
-    def prune(sessions_before: int, txns_before: int, tokens_before: int) -> Deferred[None]:
+    def prune(
+        sessions_before: int, txns_before: int, tokens_before: int, audit: AuditLimits = ALL_RECORDS
+    ) -> Deferred[None]:
         """Delete what has expired.
 
         Args:
@@ -351,6 +369,7 @@ class IStore(IMailStore, ISessionStore, IMentionStore, INodeStore):
                 starts before it; devices without a session and a token.
             txns_before: idempotency keys that were stored before this time.
             tokens_before: device tokens whose device was connected last before this time.
+            audit: how much of the audit log is kept.
         """
 
     def flush() -> Deferred[None]:

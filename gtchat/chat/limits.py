@@ -102,6 +102,13 @@ class Limits:
     daily_bytes_guests_address: int = _limit(
         52_428_800, "bytes of text that all guests of an address can store in a day"
     )
+    audit_days: float = _limit(90.0, "days for which records of the audit log are kept")
+    audit_records: int = _limit(
+        1_000_000, "records of the audit log that users cause, such as logins, that are kept"
+    )
+    admin_commands_per_minute: float = _limit(
+        60.0, "administrative commands a minute, for an operator's account"
+    )
     min_free_bytes: int = _limit(67_108_864, "free disk space below which nothing more is stored")
 
 

@@ -131,6 +131,7 @@ class LiveSessions:
         self._unstored.pop(user.id, None)
         session = Session(user, encoder, connection, token_hash(token), marks_read=marks_read)
         session.invitations = account_state.invitations
+        session.operator = account.operator
         session.directs = with_unread(account_state.directs, unread)
         if marks_read:
             session.pending = None

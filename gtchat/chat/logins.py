@@ -10,9 +10,10 @@ from __future__ import annotations
 import attrs
 from twisted.internet.defer import Deferred
 
-from gtchat.chat.accounts import Accounts, login_key, phone_hash
-from gtchat.chat.audit import audit
+from gtchat.chat.accounts import Accounts, login_key
+from gtchat.chat.audit import Actor, write_line
 from gtchat.chat.background import run_in_background
+from gtchat.chat.credentials import phone_hash
 from gtchat.chat.devices import Device, SessionRules
 from gtchat.chat.errors import AlreadyLoggedIn, BadRequest, NotAllowed, NotLoggedIn
 from gtchat.chat.guests import Guests
@@ -20,6 +21,7 @@ from gtchat.chat.interfaces import Account, IConnection, IEncoder, NewDevice
 from gtchat.chat.live_sessions import LiveSessions, token_hash
 from gtchat.chat.names import HOST, Name, user_name
 from gtchat.chat.read_state import count_unread
+from gtchat.chat.session_records import listed_session_id
 from gtchat.chat.state import State
 from gtchat.chat.users import Session
 
@@ -41,12 +43,13 @@ class BegunSession:
 
 @attrs.frozen
 class _Client:
-    """The client that logs in; the fields are arguments of `Logins.login`."""
+    """The client that logs in: arguments of `Logins.login`, and `NewSession.link`."""
 
     encoder: IEncoder
     connection: IConnection
     current: Session | None
     marks_read: bool = False
+    link: bytes | None = None
 
 
 class Logins:
@@ -150,6 +153,30 @@ class Logins:
         client = _Client(encoder, connection, current, marks_read)
         return await self._login_authenticated(account, client, device, proved)
 
+    async def login_link(
+        self,
+        link: str,
+        encoder: IEncoder,
+        connection: IConnection,
+        current: Session | None,
+        marks_read: bool = False,
+        device: Device | None = None,
+    ) -> BegunSession:
+        """Begin a session with a link that an operator has made, which ends then.
+
+        Args:
+            link: the secret in the link.
+            encoder, connection, current, marks_read, device: as in `login`.
+
+        Raises:
+            BadCredentials: the link was used, or is too old.
+            LockedOut, RateLimited, AlreadyLoggedIn, NotStored, NotLoggedIn: as in `login`.
+        """
+        link_hash = token_hash(link)
+        account = await self._accounts.authenticate_link(link_hash, connection.address)
+        client = _Client(encoder, connection, current, marks_read, link_hash)
+        return await self._login_authenticated(account, client, device)
+
     async def login_phone(
         self, number: str, encoder: IEncoder, connection: IConnection, current: Session | None
     ) -> Session:
@@ -199,6 +226,10 @@ class Logins:
         new = self._live.new(token, connection, client.current, client.marks_read)
         # The store would refuse for ever what it takes for connected because of a full disk.
         lost = self._live.unstored(account.id) if self._rules.refuses else ()
+        actor = Actor(account.name, listed_session_id(token_hash(token)), connection.address)
+        record = self._state.audit.record(
+            "login", actor, name=account.name, address=connection.address
+        )
         new = attrs.evolve(
             new,
             ended=new.ended + lost,
@@ -207,9 +238,11 @@ class Logins:
             replaces=self._rules.replaces(device is not None),
             limits=self._rules.session_limits(new.at),
             refuses=self._rules.refuses,
+            link=client.link,
+            audit=record,
         )
         account_state = await self._store.login(account.id, account.password_hash, new)
-        audit("login", name=account_state.account.name, address=connection.address)
+        write_line(record)
         self._end_previous(client.current)
         for session in self._live.of(account.id):
             if session.token_hash in account_state.ended:
@@ -268,7 +301,9 @@ class Logins:
         if not connection.resumable:
             new = attrs.evolve(new, token_hash=None)
         user = await self._guests.create(name, new)
-        audit("login", name=user.name, address=connection.address)
+        # Guests come and go in any number: their logins have a line, and no record.
+        audit = self._state.audit
+        write_line(audit.record("login", name=user.name, address=connection.address))
         self._end_previous(client.current)
         self._users.add(user)
         session = Session(

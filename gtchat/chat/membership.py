@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from twisted.internet.defer import Deferred
 
 from gtchat.chat.appending import NO_LIMITS
-from gtchat.chat.audit import audit
+from gtchat.chat.audit import AuditRecord
 from gtchat.chat.background import run_in_background
 from gtchat.chat.delivery import Delivery
 from gtchat.chat.directory import ResolvedUser
@@ -53,6 +53,7 @@ class Membership:
 
     def __init__(self, state: State, delivery: Delivery, ownership: Ownership) -> None:
         self._store = state.store
+        self._audit = state.audit
         self._users = state.users
         self._rooms = state.rooms
         self._directory = state.directory
@@ -130,9 +131,8 @@ class Membership:
                 raise NotInRoom("The new owner must be a member of the room.")
             limits = self._ownership.limits_of_receiver(room, next_owner.id)
         settings = self._ownership.settings(room, wanted, next_owner)
-        by = session.user.name
-        ack = await self._ownership.change(room, settings, by, session, request, limits)
-        audit("room_set", by=by, room=room.name, public=room.public, max=room.max, owner=room.owner)
+        by, record = session.user.name, self._ownership.record_of(room, settings, session.actor)
+        ack = await self._ownership.change(room, settings, by, session, request, limits, record)
         return RoomAck(room, ack)
 
     def _owned_room(self, user: User, raw: str) -> Room:
@@ -157,8 +157,8 @@ class Membership:
             NoSuchRoom, NotOwner, TxnConflict, NotStored.
         """
         room = self._owned_room(session.user, raw)
-        await self._ownership.delete(room, session.user.name, session, request)
-        audit("room_deleted", by=session.user.name, room=room.name)
+        record = self._audit.record("room_deleted", session.actor, room=room.name)
+        await self._ownership.delete(room, session.user.name, session, request, record)
         return RoomAck(None, Ack("", 0, self._users.now()))
 
     @repeated
@@ -296,10 +296,13 @@ class Membership:
         entry: Left | Kicked | Removed,
         actor: Session | None,
         request: RepeatableRequest | None = None,
+        audit: AuditRecord | None = None,
     ) -> Ack:
         """End the membership of the subject of an entry. Raises TxnConflict, Stale, NotStored."""
         try:
-            return await self._delivery.append_change(room, entry, actor, request=request)
+            return await self._delivery.append_change(
+                room, entry, actor, request=request, audit=audit
+            )
         except ChatError:
             if self._rooms.get(room.id) is room:
                 raise
@@ -362,15 +365,10 @@ class Membership:
     ) -> RoomAck:
         if member.id not in room.members:
             raise NotInRoom("This user is not a member of the room.")
-        entry = kind(
-            room_name=room.name,
-            usr=member.name,
-            subject_id=member.id,
-            by=actor.user.name,
-            at=self._users.now(),
-        )
-        ack = await self._end_membership(room, entry, actor, request)
-        audit(kind.kind, by=actor.user.name, name=member.name, room=room.name)
+        by, at = actor.user.name, self._users.now()
+        entry = kind(room_name=room.name, usr=member.name, subject_id=member.id, by=by, at=at)
+        record = self._audit.record(kind.kind, actor.actor, name=member.name, room=room.name)
+        ack = await self._end_membership(room, entry, actor, request, record)
         self._reassign_later(room)
         return RoomAck(room, ack)
 

@@ -13,7 +13,6 @@ from collections.abc import Callable
 import attrs
 
 from gtchat.chat.annotations import ReplyTo
-from gtchat.chat.audit import audit
 from gtchat.chat.conversations import Conversation, Conversations, Target
 from gtchat.chat.errors import (
     BadKey,
@@ -145,6 +144,7 @@ class Messages:
         self._users = state.users
         self._rooms = state.rooms
         self._relay = state.relay
+        self._audit = state.audit
         self._wall = state.wall
         self._next_id = state.next_id
         self._quota = state.quota
@@ -289,7 +289,7 @@ class Messages:
         event = BroadcastSent(
             usr=session.user.name, msg=text(msg, self._max_chars), at=self._users.now()
         )
-        audit("broadcast", name=session.user.name)
+        self._audit.note("broadcast", session.actor, name=session.user.name)
         self._relay.send(BroadcastMade(event))
         return self._users.broadcast(event, exclude=session)
 
@@ -307,6 +307,6 @@ class Messages:
         given = key.encode("utf-8", "replace")
         if not hmac.compare_digest(given, (expected or "").encode()) or not expected:
             await self._guesses.failed(subject, network, self._lockout_seconds, rated=True)
-            audit("broadcast_refused", name=session.user.name)
+            self._audit.note("broadcast_refused", session.actor, name=session.user.name)
             raise BadKey()
         await self._guesses.succeeded(subject, network, rated=True)

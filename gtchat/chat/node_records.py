@@ -130,6 +130,15 @@ class AccountEnded:
 
 
 @attrs.frozen
+class AccountRenamed:
+    """An account, which is logged in nowhere, has another name."""
+
+    account_id: int
+    name: str
+    key: str
+
+
+@attrs.frozen
 class EpochBegun:
     """A new epoch of all logs has begun."""
 
@@ -196,6 +205,7 @@ SystemEntry = (
     | DirectEntry
     | Told
     | AccountEnded
+    | AccountRenamed
     | EpochBegun
     | NodeGone
     | AddressAsked
@@ -213,6 +223,7 @@ SYSTEM_TYPES: dict[str, type[Any]] = {
     "direct": DirectEntry,
     "told": Told,
     "account_ended": AccountEnded,
+    "account_renamed": AccountRenamed,
     "epoch": EpochBegun,
     "node_gone": NodeGone,
     "address_asked": AddressAsked,

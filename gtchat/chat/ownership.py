@@ -8,6 +8,7 @@ from __future__ import annotations
 import attrs
 
 from gtchat.chat.appending import NO_LIMITS
+from gtchat.chat.audit import Actor, AuditRecord, write_line
 from gtchat.chat.delivery import Delivery
 from gtchat.chat.directory import ResolvedUser
 from gtchat.chat.errors import BadRequest, ChatError, NotAllowed
@@ -70,6 +71,7 @@ class Ownership:
 
     def __init__(self, state: State, delivery: Delivery) -> None:
         self._store = state.store
+        self._audit = state.audit
         self._limits = state.limits
         self.limits = RoomLimits(
             rooms=state.limits.rooms_per_user, memberships=state.limits.memberships_per_user
@@ -196,6 +198,11 @@ class Ownership:
             preview=room.preview if wanted.preview is None else wanted.preview,
         )
 
+    def record_of(self, room: Room, settings: CurrentSettings, actor: Actor) -> AuditRecord:
+        """Return the record of the audit log of settings that a user changes."""
+        fields = {"public": settings.public, "max": settings.max, "owner": settings.owner}
+        return self._audit.record("room_set", actor, room=room.name, **fields)
+
     async def change(
         self,
         room: Room,
@@ -204,6 +211,7 @@ class Ownership:
         actor: Session | None,
         request: RepeatableRequest | None = None,
         limits: RoomLimits = NO_LIMITS,
+        audit: AuditRecord | None = None,
     ) -> Ack:
         """Change the settings of a room. Return the ack.
 
@@ -211,7 +219,7 @@ class Ownership:
             room: the room.
             settings: the new settings.
             by: name of the user who changes them.
-            actor, request, limits: as in `Delivery.append_change`.
+            actor, request, limits, audit: as in `Delivery.append_change`.
 
         Raises:
             NoSuchUser: the new owner is ending.
@@ -230,7 +238,7 @@ class Ownership:
             at=self._users.now(),
         )
         return await self._delivery.append_change(
-            room, entry, actor, request=request, limits=limits
+            room, entry, actor, request=request, limits=limits, audit=audit
         )
 
     async def delete(
@@ -239,13 +247,14 @@ class Ownership:
         by: str,
         actor: Session | None = None,
         request: RepeatableRequest | None = None,
+        audit: AuditRecord | None = None,
     ) -> None:
         """Delete a room with its log.
 
         Args:
             room: the room.
             by: name of the user who deletes it.
-            actor, request: as in `Delivery.append_change`.
+            actor, request, audit: as in `Delivery.append_change`.
 
         Raises:
             TxnConflict, Stale, NotStored: the room is as before, unless another node has deleted it
@@ -254,11 +263,13 @@ class Ownership:
         room.deleted = True
         try:
             ended = await self._store.delete_room(
-                room.id, self._users.now(), request, room.foreign, by
+                room.id, self._users.now(), request, room.foreign, by, audit
             )
         except ChatError:
             room.deleted = self._rooms.get(room.id) is not room
             raise
+        if audit is not None:
+            write_line(audit)
         if self._rooms.get(room.id) is room:  # else another node did the same request before
             self.discard(room, by, actor, ended)
 

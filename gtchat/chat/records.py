@@ -6,11 +6,12 @@ Times are milliseconds since 1970, UTC. Secrets are hashed before they are here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import attrs
 
+from gtchat.chat.audit import AuditRecord
 from gtchat.chat.direct_records import Direct
 from gtchat.chat.errors import ChatError
 from gtchat.chat.events import Entry, Invited
@@ -78,6 +79,8 @@ class PendingEntry:
         checked: `Room.foreign` of the state that the rules saw. If another node has changed that by
             then, and what is stored does not allow the entry, it fails with `Stale`, or a message
             with NotInRoom. None for nothing to check.
+        audit: returns the record of the audit log that is stored with it, if any; asked once it
+            is stored, in any thread. None for none.
     """
 
     room_id: int
@@ -87,6 +90,7 @@ class PendingEntry:
     error: ChatError | None = None
     earlier: Ack | None = None
     checked: int | None = None
+    audit: Callable[[], AuditRecord | None] | None = None
 
     @property
     def subject_id(self) -> int | None:
@@ -164,6 +168,7 @@ class Account:
         seen_at: when the account last registered or logged in from the network that the query
             named, 0 for never; it is up to `NETWORK_REFRESH_MS` too early.
         memberships: number of rooms that it is a member of, counted by `IStore.find_account` only.
+        operator: whether it has the operator mark.
     """
 
     id: int
@@ -174,6 +179,7 @@ class Account:
     blocks_asker: bool = False
     seen_at: int = 0
     memberships: int = 0
+    operator: bool = False
 
 
 @attrs.frozen

@@ -5,13 +5,21 @@ Times are milliseconds since 1970, UTC. Secrets are hashed before they are here 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from enum import Enum
 
 import attrs
 
+from gtchat.chat.audit import AuditRecord
+
 #: Most sessions and devices in a list.
 LISTED_SESSIONS = 1_000
+
+
+def listed_session_id(token_hash: bytes) -> str:
+    """Return a name for a session that tells nothing of its secret."""
+    return hashlib.sha256(b"listed " + token_hash).hexdigest()[:12]
 
 
 @attrs.frozen
@@ -93,6 +101,8 @@ class NewSession:
         limits: how many sessions the account can have.
         refuses: whether it does not begin (AlreadyLoggedIn) while another session of the account
             is connected, at any node.
+        link: hash of the login link that it was proved with, which ends; None for none.
+        audit: the record that is stored with it, None for none.
     """
 
     token_hash: bytes | None
@@ -107,6 +117,8 @@ class NewSession:
     replaces: Replaces = Replaces.NOTHING
     limits: SessionLimits = SessionLimits()
     refuses: bool = False
+    link: bytes | None = None
+    audit: AuditRecord | None = None
 
 
 @attrs.frozen
@@ -132,3 +144,23 @@ class SessionRecord:
     device: str | None = None
     device_name: str = ""
     remembered: bool = False
+
+
+@attrs.frozen
+class ListedSession:
+    """A session of an account, or a device that can begin one, as its user sees it.
+
+    Attributes:
+        id: names it in `Sessions.end`; it is no secret.
+        record: what is known of it.
+        is_current: whether it is the session that asks.
+    """
+
+    id: str
+    record: SessionRecord
+    is_current: bool
+
+
+def listed_id(record: SessionRecord) -> str:
+    """Return a name for a session, or a device without one, that tells nothing of the secrets."""
+    return listed_session_id(record.token_hash or b"device " + (record.device or "").encode())

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
+from gtchat.chat.audit import AuditRecord
 from gtchat.chat.records import Account, AccountState, ResumeResult
 from gtchat.chat.session_records import EndedSession, NewSession, SessionRecord
 
@@ -27,13 +28,13 @@ class ISessionStore(Interface):
         Args:
             account_id: the account.
             proved: the password hash of the account when its credential was checked; not used
-                where the device proved a token.
+                where the device proved a token, or a link was opened.
             session: the session, and those that end with it.
 
         Raises:
             NoSuchUser: there is no such account.
             BadCredentials: the account has another password by now, or the device no longer has
-                the token; nothing has changed.
+                the token, or the account the link; nothing has changed.
             AlreadyLoggedIn: the login is refused (`NewSession.refuses`); nothing has changed.
         """
 
@@ -114,13 +115,21 @@ class ISessionStore(Interface):
             tokens_after: as in `SessionLimits`.
         """
 
-    def end_session(session: EndedSession, at: int, forget: bool = False) -> Deferred[None]:
+    def end_session(
+        session: EndedSession,
+        at: int,
+        forget: bool = False,
+        audit: AuditRecord | None = None,
+        reason: str = "ended",
+    ) -> Deferred[None]:
         """End a session for good.
 
         Args:
             session: the session. What it was sent counts as read, unless it marks it itself.
             at: now.
             forget: whether the token of its device is revoked, if it has a device.
+            audit: a record of the audit log; see `IStore`.
+            reason: as of `end_other_sessions`.
         """
 
     def end_other_sessions(
@@ -129,6 +138,7 @@ class ISessionStore(Interface):
         connected: Sequence[EndedSession],
         at: int | None = None,
         reason: str = "ended",
+        audit: AuditRecord | None = None,
     ) -> Deferred[frozenset[bytes]]:
         """End all sessions of an account but one, or all.
 
@@ -144,7 +154,9 @@ class ISessionStore(Interface):
             The token hashes of the sessions that have ended.
         """
 
-    def forget_device(account_id: int, device: str) -> Deferred[None]:
+    def forget_device(
+        account_id: int, device: str, audit: AuditRecord | None = None
+    ) -> Deferred[None]:
         """Revoke the token of a device.
 
         Args:
@@ -154,17 +166,21 @@ class ISessionStore(Interface):
 
     def set_password(
         account_id: int,
-        proved: str,
+        proved: str | None,
         password_hash: str,
         keep: bytes | None,
         ended: Sequence[EndedSession],
         new_token: bytes | None = None,
+        audit: AuditRecord | None = None,
     ) -> Deferred[bool]:
         """Change a password, end all sessions of the account but one, and revoke all tokens.
 
+        Its login link ends, too.
+
         Args:
             account_id: the account.
-            proved: the password hash that the old password was checked against.
+            proved: the password hash that the old password was checked against; None if the account
+                has no password.
             password_hash: Argon2id hash as text.
             keep: token hash of the session that goes on, None for no session.
             ended: what the other sessions that are connected were sent.

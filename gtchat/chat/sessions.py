@@ -6,17 +6,15 @@ connected are in `live_sessions`, the accounts of temporary users in `guests`.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections import Counter
 from collections.abc import Mapping
 
-import attrs
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from gtchat.chat.accounts import Accounts, login_key
-from gtchat.chat.audit import audit
+from gtchat.chat.audit import AT_CONSOLE, NO_ACTOR, Actor, AuditRecord, write_line
 from gtchat.chat.background import run_in_background
 from gtchat.chat.devices import SessionRules
 from gtchat.chat.errors import (
@@ -28,7 +26,7 @@ from gtchat.chat.errors import (
 )
 from gtchat.chat.foreign_sessions import ForeignSessions
 from gtchat.chat.guests import GUEST_GRACE_S, Guests
-from gtchat.chat.interfaces import EndedSession, IConnection, IEncoder, SessionRecord
+from gtchat.chat.interfaces import EndedSession, IConnection, IEncoder
 from gtchat.chat.limits import network_key
 from gtchat.chat.live_sessions import LiveSessions, token_hash
 from gtchat.chat.names import password
@@ -44,25 +42,11 @@ from gtchat.chat.resume import (
     missed_by_name,
     missed_directs,
 )
+from gtchat.chat.session_records import ListedSession, listed_id
 from gtchat.chat.state import State
 from gtchat.chat.users import Session
 
 _log = Logger()
-
-
-@attrs.frozen
-class ListedSession:
-    """A session of an account, or a device that can begin one, as its user sees it.
-
-    Attributes:
-        id: names it in `Sessions.end`; it is no secret.
-        record: what is known of it.
-        is_current: whether it is the session that asks.
-    """
-
-    id: str
-    record: SessionRecord
-    is_current: bool
 
 
 class Sessions:
@@ -185,7 +169,7 @@ class Sessions:
             session.user.id, _resumable_since(now), self._rules.tokens_after(now)
         )
         return [
-            ListedSession(_listed_id(one), one, one.token_hash == session.token_hash)
+            ListedSession(listed_id(one), one, one.token_hash == session.token_hash)
             for one in records
         ]
 
@@ -208,17 +192,17 @@ class Sessions:
             return
         if listed.is_current:
             raise SelfTarget("This is the session that you use. Log out instead.")
-        record = listed.record
+        record, audit = listed.record, self._ended(session)
         if record.token_hash is not None:
             ended = EndedSession(user.id, record.token_hash, {})
             for live in self._live.of(user.id):
                 if live.token_hash == record.token_hash:
                     ended = self._live.record(live)
-            await self._store.end_session(ended, self._users.now(), True)
+            await self._store.end_session(ended, self._users.now(), True, audit)
             self._close(user.id, frozenset([record.token_hash]))
         else:
-            await self._store.forget_device(user.id, record.device or "")
-        audit("sessions_ended", name=user.name, address=session.connection.address)
+            await self._store.forget_device(user.id, record.device or "", audit)
+        write_line(audit)
 
     async def end_others(self, session: Session) -> None:
         """End all other sessions of a user, and forget all other devices.
@@ -231,9 +215,16 @@ class Sessions:
         """
         user, keep = session.user, session.token_hash
         connected = [one for one in self._live.of(user.id) if one is not session]
-        ended = await self._store.end_other_sessions(user.id, keep, self._live.records(connected))
+        audit = self._ended(session)
+        records = self._live.records(connected)
+        ended = await self._store.end_other_sessions(user.id, keep, records, audit=audit)
         self._close(user.id, ended)
-        audit("sessions_ended", name=user.name, address=session.connection.address)
+        write_line(audit)
+
+    def _ended(self, session: Session) -> AuditRecord:
+        """Return the record of a user who ends sessions."""
+        fields = {"name": session.user.name, "address": session.connection.address}
+        return self._state.audit.record("sessions_ended", session.actor, **fields)
 
     def _close(self, account_id: int, ended: frozenset[bytes]) -> None:
         """Close the connections of sessions that have ended in the store."""
@@ -258,8 +249,12 @@ class Sessions:
         if not session.user.registered:
             await self._guests.end(session.user)
 
-    async def disconnect_user(self, name: str) -> str:
+    async def disconnect_user(self, name: str, actor: Actor = AT_CONSOLE) -> str:
         """End all sessions of a user, on the operator's order. The user may log in again.
+
+        Args:
+            name: the name as it was typed.
+            actor: the operator.
 
         Returns:
             The name as displayed.
@@ -275,13 +270,14 @@ class Sessions:
         if found is None or not self._users.is_online(found.id):
             raise NoSuchUser()
         connected, now = self._live.records(self._live.of(found.id)), self._users.now()
-        await self._store.end_other_sessions(found.id, None, connected, now, "kicked")
+        record = self._state.audit.record("put_out", actor, name=found.name)
+        await self._store.end_other_sessions(found.id, None, connected, now, "kicked", record)
         for session in self._live.of(found.id):
             self._live.close(session, "kicked")
         user = self._users.get_by_id(found.id)
         if user is not None and not user.registered:
             await self._guests.end(user)
-        audit("put_out", name=found.name)
+        write_line(record)
         return found.name
 
     def connection_lost(self, session: Session, clean: bool, arrived: bool = False) -> None:
@@ -365,13 +361,15 @@ class Sessions:
         keep = session.token_hash if session is not None else None
         ended = self._live.records(one for one in self._live.of(account.id) if one is not session)
         token = self._state.token()
+        actor = session.actor if session is not None else NO_ACTOR
+        record = self._state.audit.record("password_changed", actor, name=name, address=address)
         remembered = await self._accounts.change_password(
-            account, new, keep, ended, token_hash(token)
+            account, new, keep, ended, token_hash(token), record
         )
         for other in self._live.of(account.id):
             if other.token_hash != keep:
                 self._live.close(other, "password")
-        audit("password_changed", name=name, address=address)
+        write_line(record)
         return token if remembered else None
 
     def foreign_handlers(self) -> ForeignHandlers:
@@ -385,9 +383,3 @@ class Sessions:
 def _resumable_since(now: int) -> int:
     """Return since when a session must have been connected to be resumed, as `now` in ms."""
     return now - RESUME_WINDOW_S * 1000
-
-
-def _listed_id(record: SessionRecord) -> str:
-    """Return a name for a session, or a device without one, that tells nothing of the secrets."""
-    named = record.token_hash or b"device " + (record.device or "").encode()
-    return hashlib.sha256(b"listed " + named).hexdigest()[:12]

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import attrs
 from twisted.internet.interfaces import IReactorTime
 
+from gtchat.chat.audit import Audit
 from gtchat.chat.directory import UserDirectory
 from gtchat.chat.interfaces import IStore
 from gtchat.chat.limits import Limits
@@ -40,6 +41,7 @@ class State:
         sender_marks: how far senders have read the rooms in which they spoke.
         next_id: makes a unique message id.
         quota: how much text users can store in a day.
+        audit: writes the audit log.
     """
 
     store: IStore
@@ -54,6 +56,7 @@ class State:
     sender_marks: SenderMarks = attrs.field(init=False)
     next_id: Callable[[], str] = attrs.field(init=False)
     quota: Quota = attrs.field(init=False)
+    audit: Audit = attrs.field(init=False)
 
     @users.default
     def _make_users(self) -> UserRegistry:
@@ -70,6 +73,10 @@ class State:
     @quota.default
     def _make_quota(self) -> Quota:
         return Quota(self.limits, self.clock.seconds)
+
+    @audit.default
+    def _make_audit(self) -> Audit:
+        return Audit(self.store, self.users.now)
 
     @next_id.default
     def _make_next_id(self) -> Callable[[], str]:

@@ -13,6 +13,7 @@ from typing import Protocol
 import attrs
 from twisted.internet.interfaces import IReactorTime
 
+from gtchat.chat.audit import Actor
 from gtchat.chat.events import Event, Invited
 from gtchat.chat.interfaces import Direct, IConnection, IEncoder
 from gtchat.chat.names import SortedNames
@@ -20,6 +21,7 @@ from gtchat.chat.node_store import INodeStore
 from gtchat.chat.pending_delivery import PendingDelivery
 from gtchat.chat.presence import Presence
 from gtchat.chat.rooms import Room, Subscribers, connections_of
+from gtchat.chat.session_records import listed_session_id
 
 
 @attrs.define(eq=False)
@@ -39,6 +41,7 @@ class Session:
         marks_read: whether its client marks what was read, and shows `invitations` and `directs`.
         invitations: those that were pending when it began; the reply to the login takes them, and
             the newest direct conversations.
+        operator: whether its account had the operator mark when it began.
         prepaid: bytes of text that it may store before it has to ask the `Quota` again.
     """
 
@@ -53,6 +56,13 @@ class Session:
     invitations: Sequence[Invited] = ()
     directs: Sequence[Direct] = ()
     prepaid: int = 0
+    operator: bool = False
+
+    @property
+    def actor(self) -> Actor:
+        """Its user in the audit log."""
+        session = listed_session_id(self.token_hash)
+        return Actor(self.user.name, session, self.connection.address)
 
     def send(self, *events: Event) -> None:
         """Send events to this session only."""

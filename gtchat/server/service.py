@@ -22,7 +22,6 @@ from twisted.internet.interfaces import IDelayedCall, IListeningPort
 from twisted.internet.stdio import StandardIO
 from twisted.logger import ILogObserver, Logger
 
-from gtchat.chat.audit import audit
 from gtchat.chat.background import run_in_background
 from gtchat.chat.chat import Chat
 from gtchat.protocols.base.callback_rules import CallbackRules, parse_networks
@@ -164,7 +163,7 @@ class ChatService(Service):
         _log.info("data: {where}", where=self._storage.directory or "none (in memory)")
         # Last, since its threads would keep a process alive that could not start.
         self._passwords.start()
-        audit("started", settings=self.settings.chosen())
+        self.chat.audit.note("started", settings=self.settings.chosen())
 
     def _build_chat(self) -> None:
         server = self.settings.server

@@ -13,6 +13,7 @@ import attrs
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from gtchat.chat.audit import AuditRecord
 from gtchat.chat.errors import ChatError, NotStored
 from gtchat.chat.events import Joined, Kicked, Left, Removed, RoomChanged, RoomCreated
 from gtchat.chat.interfaces import (
@@ -67,7 +68,7 @@ def _nothing(result: object) -> Iterable[SystemEntry]:
 
 @attrs.frozen
 class Plan:
-    """What a call of a store means for several nodes.
+    """What a call of a store means besides what it does: for other nodes, and the audit log.
 
     Attributes:
         locks: what it needs.
@@ -79,6 +80,7 @@ class Plan:
             the same, for its ack.
         begun: token hashes of the sessions that begin, or go on, at this node.
         entry: the entry that the call stores, None if it stores none.
+        audit: the record of the audit log that is stored with it once it is done, None for none.
     """
 
     locks: Locks = NO_LOCKS
@@ -87,9 +89,15 @@ class Plan:
     txn: tuple[int, str] | None = None
     begun: tuple[bytes, ...] = ()
     entry: PendingEntry | None = None
+    audit: AuditRecord | None = None
 
 
 NO_PLAN = Plan()
+
+
+def audited(plan: Plan, record: AuditRecord | None) -> Plan:
+    """Return a plan with a record of the audit log."""
+    return plan if record is None else attrs.evolve(plan, audit=record)
 
 
 @attrs.define(eq=False)
@@ -196,6 +204,21 @@ def told_by(job: Job) -> Iterable[SystemEntry]:
     if isinstance(job, StoreCall):
         return job.plan.tells(job.result)
     return _told_by_entry(job) if job.entry.seq else ()
+
+
+def records_of(jobs: Iterable[Job]) -> list[AuditRecord]:
+    """Return the records of the audit log of those jobs that are done."""
+    found = []
+    for job in jobs:
+        if job.error is not None:
+            continue
+        if isinstance(job, StoreCall):
+            record = job.plan.audit
+        else:  # a repeated request stores no entry
+            record = job.audit() if job.audit is not None and job.entry.seq else None
+        if record is not None:
+            found.append(record)
+    return found
 
 
 def _told_by_entry(job: PendingEntry) -> Iterator[SystemEntry]:

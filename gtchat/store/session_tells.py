@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable
 
 import attrs
 
+from gtchat.chat.audit import AuditRecord
 from gtchat.chat.interfaces import AccountState, EndedSession, NewSession, ResumeResult
 from gtchat.chat.node_records import AccountEnded, EpochBegun, SessionsEnded, SystemEntry
 from gtchat.store.jobs import Locks, Plan
@@ -25,12 +26,13 @@ def login(account_id: int, session: NewSession) -> Plan:
         ended = SessionsEnded(account_id, state.ended, "replaced", session.address)
         return (ended,) if state.ended else ()
 
-    return Plan(_locks(session, account_id), tells, begun=_begun(session))
+    return Plan(_locks(session, account_id), tells, begun=_begun(session), audit=session.audit)
 
 
 def login_guest(name: str, session: NewSession) -> Plan:
     """Return the plan of `login_guest`."""
-    return Plan(attrs.evolve(_locks(session), names=(name,)), begun=_begun(session))
+    locks = attrs.evolve(_locks(session), names=(name,))
+    return Plan(locks, begun=_begun(session), audit=session.audit)
 
 
 def _locks(session: NewSession, *accounts: int) -> Locks:
@@ -62,25 +64,33 @@ def session_lost(session: EndedSession) -> Plan:
     return Plan(Locks(accounts=(session.account_id,)))
 
 
-def end_session(session: EndedSession) -> Plan:
+def end_session(
+    session: EndedSession, audit: AuditRecord | None = None, reason: str = "ended"
+) -> Plan:
     """Return the plan of `end_session`."""
-    ended = SessionsEnded(session.account_id, frozenset({session.token_hash}), "ended")
-    return Plan(Locks(accounts=(session.account_id,), system=True), lambda result: (ended,))
+    ended = SessionsEnded(session.account_id, frozenset({session.token_hash}), reason)
+    locks = Locks(accounts=(session.account_id,), system=True)
+    return Plan(locks, lambda result: (ended,), audit=audit)
 
 
-def end_other_sessions(account_id: int, keep: bytes | None, reason: str = "ended") -> Plan:
+def end_other_sessions(
+    account_id: int,
+    keep: bytes | None,
+    reason: str = "ended",
+    audit: AuditRecord | None = None,
+) -> Plan:
     """Return the plan of `end_other_sessions`."""
 
     def tells(ended: frozenset[bytes]) -> Iterable[SystemEntry]:
         tokens = ended if keep is not None else None
         return () if tokens == frozenset() else (SessionsEnded(account_id, tokens, reason),)
 
-    return Plan(Locks(accounts=(account_id,), system=True), tells)
+    return Plan(Locks(accounts=(account_id,), system=True), tells, audit=audit)
 
 
-def set_password(account_id: int, keep: bytes | None) -> Plan:
+def set_password(account_id: int, audit: AuditRecord | None = None) -> Plan:
     """Return the plan of `set_password`; the session that goes on is at this node."""
-    return end_other_sessions(account_id, None, "password")
+    return end_other_sessions(account_id, None, "password", audit)
 
 
 def begin_ending(account_id: int) -> Plan:

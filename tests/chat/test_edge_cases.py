@@ -31,9 +31,9 @@ class DelayedMethod:
         self._server = server
         test.patch(server.store, name, self._hold)
 
-    def _hold(self, *details: Any) -> Deferred[Any]:
+    def _hold(self, *details: Any, **more: Any) -> Deferred[Any]:
         result: Deferred[Any] = Deferred()
-        self._held.append((result, self._method(*details)))
+        self._held.append((result, self._method(*details, **more)))
         return result
 
     def fire(self) -> None:
@@ -51,7 +51,7 @@ class DelayedMethod:
 def refuse(test: SynchronousTestCase, server: TestServer, *names: str) -> None:
     """Make methods of the store fail from now on."""
     for name in names:
-        test.patch(server.store, name, lambda *_: fail(NotStored()))
+        test.patch(server.store, name, lambda *_, **more: fail(NotStored()))
 
 
 def refuse_appends(test: SynchronousTestCase, server: TestServer) -> None:

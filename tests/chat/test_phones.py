@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat import accounts
-from gtchat.chat.accounts import phone_hash, phone_number
+from gtchat.chat.credentials import phone_hash, phone_number
 from gtchat.chat.errors import BadCredentials, BadName, BadRequest, NameTaken
 from gtchat.chat.interfaces import PhoneAccount
 from tests.fakes import RecordingConnection, RecordingEncoder, TestServer

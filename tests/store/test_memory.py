@@ -15,6 +15,7 @@ from tests.store.accounts_contract import (
     ResumeContract,
     SessionContract,
 )
+from tests.store.admin_contract import AccountAdminContract, AuditContract
 from tests.store.changes_contract import (
     ChangedHistoryContract,
     ChangesContract,
@@ -163,6 +164,14 @@ class SeveralSessionsTests(InMemory, SeveralSessionsContract, TestCase):
 
 class NetworkTests(InMemory, NetworkContract, TestCase):
     """See `NetworkContract`."""
+
+
+class AuditTests(InMemory, AuditContract, TestCase):
+    """See `AuditContract`."""
+
+
+class AccountAdminTests(InMemory, AccountAdminContract, TestCase):
+    """See `AccountAdminContract`."""
 
 
 class PhoneTests(InMemory, PhoneContract, TestCase):

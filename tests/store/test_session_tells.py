@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
+from gtchat.chat.audit import audit_record
 from gtchat.chat.interfaces import Account, AccountState, EndedSession, ResumeResult
-from gtchat.chat.node_records import AccountEnded, EpochBegun, SessionsEnded, SystemEntry
-from gtchat.store import session_tells
-from gtchat.store.jobs import Locks, Plan
+from gtchat.chat.node_records import (
+    AccountEnded,
+    AccountRenamed,
+    EpochBegun,
+    SessionsEnded,
+    SystemEntry,
+)
+from gtchat.store import admin_tells, session_tells
+from gtchat.store.jobs import NO_PLAN, Locks, Plan, audited
 from tests.store.contract import new_session
 
 ANN, GUEST = 3, 4
@@ -71,6 +79,7 @@ ROWS: tuple[tuple[Plan, Locks, Any, list[SystemEntry]], ...] = (
     (RESUMED, RESUME, resumed("new"), [EpochBegun("new")]),
     (session_tells.session_lost(LOST), Locks(accounts=(ANN,)), None, []),
     (session_tells.end_session(LOST), END, None, [ended("ended", TOKEN)]),
+    (session_tells.end_session(LOST, None, "kicked"), END, None, [ended("kicked", TOKEN)]),
     (session_tells.end_other_sessions(ANN, TOKEN), END, frozenset(), []),
     (session_tells.end_other_sessions(ANN, TOKEN), END, {OLD}, [ended("ended", OLD)]),
     (
@@ -80,7 +89,7 @@ ROWS: tuple[tuple[Plan, Locks, Any, list[SystemEntry]], ...] = (
         [SessionsEnded(ANN, None, "kicked")],
     ),
     (
-        session_tells.set_password(ANN, TOKEN),
+        session_tells.set_password(ANN),
         END,
         True,
         [SessionsEnded(ANN, None, "password")],
@@ -96,6 +105,27 @@ class Plans(SynchronousTestCase):
             self.assertEqual((plan.locks, list(plan.tells(result))), (locks, told))
             self.assertIsNone(plan.checked)
             self.assertTrue(locks.system or not told)
+
+    def test_a_record_of_the_audit_log_goes_with_the_call(self) -> None:
+        record = audit_record("put_out", 7, name="Ann")
+        for plan in (
+            session_tells.login(ANN, attrs.evolve(NEW, audit=record)),
+            session_tells.login_guest("Bob", attrs.evolve(NEW, audit=record)),
+            session_tells.end_session(LOST, record),
+            session_tells.end_other_sessions(ANN, None, audit=record),
+            session_tells.set_password(ANN, record),
+            audited(NO_PLAN, record),
+            admin_tells.record(record),
+            admin_tells.set_operator(ANN, record),
+            admin_tells.add_login_link(ANN, record),
+        ):
+            self.assertEqual(plan.audit, record)
+        self.assertIs(audited(NO_PLAN, None), NO_PLAN)
+
+    def test_a_new_name_is_told_and_locks_the_account(self) -> None:
+        plan = admin_tells.rename(ANN, "Ann", "Zoe", "zoe", audit_record("account_renamed", 7))
+        self.assertEqual(plan.locks, Locks(names=("Ann", "Zoe"), accounts=(ANN,), system=True))
+        self.assertEqual(list(plan.tells(None)), [AccountRenamed(ANN, "Zoe", "zoe")])
 
     def test_sessions_that_begin_or_go_on_belong_to_the_node(self) -> None:
         for plan, begun in (

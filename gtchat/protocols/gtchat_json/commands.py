@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from gtchat.chat.errors import ChatError
-from gtchat.protocols.gtchat_json import changes, messages, requests, rooms, search, sessions
+from gtchat.protocols.gtchat_json import admin, changes, messages, requests, rooms, search, sessions
 from gtchat.protocols.gtchat_json.context import Context
 from gtchat.protocols.gtchat_json.requests import Request
 from gtchat.protocols.gtchat_json.responses import Reply
@@ -107,6 +107,7 @@ COMMANDS: dict[type[Request], Command] = {
     requests.GetAddress: Command(messages.get_address, "Address requested."),
     requests.Allow: Command(messages.allow, "Address request allowed."),
     requests.Deny: Command(messages.deny, "Address request denied."),
+    admin.Admin: Command(admin.admin, "Done."),
     requests.Ping: Command(sessions.ping, "Pong.", before_login=True, repeatable=True),
 }
 

@@ -45,11 +45,13 @@ class Register(Request, tag="register"):
 class Login(Request, tag="login"):
     """Log in: a registered user (`reg`), a temporary one (`tmp`), a device that is remembered.
 
+    With `link` an operator's link logs in the account that it was made for, once.
+
     `marks_read`: see `Resume`. `device` names the device, `device_name` is its name for users.
     `remember`: whether the device gets a token, which it sends as `device_token`.
     """
 
-    type: Literal["reg", "tmp", "device"]
+    type: Literal["reg", "tmp", "device", "link"]
     pwd: str | None = None
     uuid: str | None = None
     marks_read: bool = False
@@ -57,6 +59,7 @@ class Login(Request, tag="login"):
     device_name: str | None = None
     device_token: str | None = None
     remember: bool = False
+    link: str | None = None
 
 
 class Resume(Request, tag="resume"):

@@ -95,7 +95,7 @@ class DirectInfo(msgspec.Struct):
 
 
 class SessionReply(Reply, kw_only=True):
-    """A session has begun, or goes on."""
+    """A session has begun, or goes on. `operator`: whether its account may use `admin`."""
 
     session_id: str
     epoch: str
@@ -108,6 +108,7 @@ class SessionReply(Reply, kw_only=True):
     blocked: list[str]
     invitations: list[Invitation] | UnsetType = UNSET
     directs: list[DirectInfo] | UnsetType = UNSET
+    operator: bool | UnsetType = UNSET
 
 
 class LoginReply(SessionReply, kw_only=True):

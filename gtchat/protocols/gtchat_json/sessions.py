@@ -17,7 +17,7 @@ from gtchat.chat.interfaces import Backlog, Direct
 from gtchat.chat.logins import BegunSession
 from gtchat.chat.room_list import RoomList
 from gtchat.chat.rooms import Room
-from gtchat.chat.sessions import ListedSession
+from gtchat.chat.session_records import ListedSession
 from gtchat.protocols.base import login as steps
 from gtchat.protocols.base.text import rfc3339
 from gtchat.protocols.gtchat_json import requests, responses
@@ -64,6 +64,7 @@ FEATURES: dict[str, str] = {
     "strict": "`hello` with `strict` refuses unknown fields",
     "preview": "`history` with `preview` reads public rooms without joining",
     DEVICES: "accounts can be logged in on several devices (setting `sessions`)",
+    "admin": "`admin` runs administrative commands for operators; `login` with `type` `link`",
     VERSIONS: "earlier texts of messages are kept; `versions`",
 }
 
@@ -100,6 +101,10 @@ async def _begin(context: Context, request: requests.Login) -> BegunSession:
         if on is None or request.device_token is None:
             raise BadRequest("device and device_token are required.")
         return await logins.login_device(on, request.device_token, *client, marks_read)
+    if request.type == "link":
+        if request.link is None:
+            raise BadRequest("link: this field is missing.")
+        return await logins.login_link(request.link, *client, marks_read=marks_read, device=on)
     return await logins.login(
         request.usr, request.pwd, request.uuid, *client, marks_read=marks_read, device=on
     )
@@ -131,6 +136,7 @@ def _account_state(context: Context, token: str) -> dict[str, Any]:
         "blocked": fitting_names(sorted(user.blocked.values()), NAMES_BYTES),
         "invitations": _newest_fitting(invitations) or msgspec.UNSET,
         "directs": listed or msgspec.UNSET,
+        "operator": session.operator or msgspec.UNSET,
     }
 
 

@@ -98,7 +98,8 @@ def _type(found: Schema, indent: str = "") -> str:
     if found["type"] != "object":
         return _PLAIN[found["type"]]
     if "properties" not in found:
-        return f"Record<string, {_type(found['additionalProperties'], indent)}>"
+        values = found.get("additionalProperties")
+        return f"Record<string, {_type(values, indent) if values else 'unknown'}>"
     fields = "".join(
         f"\n{indent}  {_field(name, one, name in found['required'], indent)}"
         for name, one in found["properties"].items()

@@ -11,8 +11,8 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from gtchat.chat.accounts import phone_number
 from gtchat.chat.background import run_in_background
+from gtchat.chat.credentials import phone_number
 from gtchat.chat.errors import (
     BadRequest,
     ChatError,

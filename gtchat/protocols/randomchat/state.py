@@ -12,9 +12,9 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from gtchat.chat import events
-from gtchat.chat.accounts import phone_number
 from gtchat.chat.background import run_in_background
 from gtchat.chat.chat import Chat
+from gtchat.chat.credentials import phone_number
 from gtchat.chat.errors import ChatError, NoSuchUser, NotStored
 from gtchat.chat.events import Event, MessageSent
 from gtchat.chat.interfaces import IConnection, IEncodedBatch, IEncoder, PhoneAccount

@@ -26,9 +26,10 @@ from gtchat.chat.interfaces import (
     SearchPage,
     StoredGuest,
 )
+from gtchat.chat.look_alikes import rivals, skeleton
 from gtchat.chat.names import RESERVED
 from gtchat.store.memory.rooms import RoomLog, RoomTable, SkeletonIndex
-from gtchat.store.memory.rows import AccountDirects, AccountRow, SessionRow
+from gtchat.store.memory.rows import AccountDirects, AccountRow, ReservedName, SessionRow
 from gtchat.store.memory.search import search
 from gtchat.store.pending import check_blocks
 
@@ -42,6 +43,7 @@ class AccountTable:
     Attributes:
         accounts: account id -> account.
         sessions: token hash -> session.
+        reserved: key of a former name -> for which account it is reserved.
     """
 
     def __init__(self, rooms: RoomTable) -> None:
@@ -49,6 +51,7 @@ class AccountTable:
         self._keys: dict[str, AccountRow] = {}
         self._uuids: dict[bytes, AccountRow] = {}
         self._skeletons = SkeletonIndex()
+        self.reserved: dict[str, ReservedName] = {}
         self._phones: dict[int, PhoneAccount] = {}
         self.sessions: dict[bytes, SessionRow] = {}
         self._blocked_by: defaultdict[int, set[int]] = defaultdict(set)
@@ -81,8 +84,33 @@ class AccountTable:
 
     def find_similar(self, name: str, key: str) -> Account | None:
         """Return the account with a name, else one with a name that looks like it."""
-        rival = self._skeletons.rival(name)
+        rival = self._skeletons.rival(name) or self._reserved_for(name, key)
         return self.find(key, None) or (None if rival is None else self.accounts[rival].record())
+
+    def _reserved_for(self, name: str, key: str) -> int | None:
+        """Return the account for which a name, or one that looks like it, is reserved, if any."""
+        looks = rivals(skeleton(name)) if self.reserved else ()
+        for reserved_key, one in self.reserved.items():
+            if reserved_key == key or skeleton(one.name) in looks:
+                return one.account_id
+        return None
+
+    def reserve(self, account_id: int, name: str, key: str, until: int) -> None:
+        """Reserve a former name for its account until a time."""
+        self.reserved[key] = ReservedName(account_id, name, until)
+
+    def rename(self, row: AccountRow, name: str, key: str) -> bool:
+        """Give an account another name. Return whether it is free."""
+        holder = self._reserved_for(name, key)
+        self._skeletons.discard(row.name, row.id)
+        is_taken = key in self._keys and self._keys[key] is not row
+        if is_taken or self._skeletons.rival(name) is not None or holder not in (None, row.id):
+            self._skeletons.add(row.name, row.id)
+            return False
+        del self._keys[row.key]
+        row.name, row.key, self._keys[key] = name, key, row
+        self._skeletons.add(name, row.id)
+        return True
 
     def find_by_uuid(self, uuid_hash: bytes) -> Account | None:
         """Return the account with a credential."""
@@ -127,6 +155,8 @@ class AccountTable:
         if key in self._keys or uuid_hash in self._uuids:
             raise NameTaken()
         if key not in RESERVED and self._skeletons.rival(name) is not None:
+            raise NameTaken()
+        if self._reserved_for(name, key) is not None:
             raise NameTaken()
         self._last_id += 1
         read_seq = self._rooms.lobby.last

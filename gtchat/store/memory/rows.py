@@ -47,6 +47,7 @@ class AccountRow:
         networks: network that it registered or logged in from -> when it last did.
         notify: room id -> `MembershipRecord.notify`, where it is not `all`.
         created_at: when it was created, in milliseconds since 1970, UTC; 0 for a temporary one.
+        operator: whether it has the operator mark.
     """
 
     id: int
@@ -64,6 +65,7 @@ class AccountRow:
     networks: dict[str, int] = attrs.field(factory=dict)
     notify: dict[int, str] = attrs.field(factory=dict)
     created_at: int = 0
+    operator: bool = False
 
     def record(self, asker: int | None = None, network: str | None = None) -> Account:
         """Return the account as the chat loads it.
@@ -80,6 +82,7 @@ class AccountRow:
             password_hash=self.password_hash,
             blocks_asker=asker in self.blocks,
             seen_at=self.networks.get(network, 0) if network is not None else 0,
+            operator=self.operator,
         )
 
     def not_counted(self, accounts: Mapping[int, AccountRow]) -> dict[int, str]:
@@ -93,6 +96,21 @@ class AccountRow:
         self.networks[network] = at
         if len(self.networks) > NETWORKS_PER_ACCOUNT:
             del self.networks[min(self.networks, key=self.networks.__getitem__)]
+
+
+@attrs.frozen
+class ReservedName:
+    """A former name that only its account may have.
+
+    Attributes:
+        account_id: the account.
+        name: the name as displayed.
+        until: the end of that, in milliseconds since 1970, UTC.
+    """
+
+    account_id: int
+    name: str
+    until: int
 
 
 @attrs.define(eq=False)

@@ -5,7 +5,7 @@ Methods with the name of a method of `ISessionStore` do the same, but return the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 import attrs
@@ -47,6 +47,8 @@ class SessionTable:
         self._epoch_start = 0
         #: The node whose batch is being done; None while only one uses the tables.
         self.writing: int | None = None
+        #: Ends the login link of an account; set by the tables, which have it.
+        self.use_login_link: Callable[[int, bytes, int], None] = lambda *_: None
 
     def mark_disconnected(self, at: int) -> None:
         """Let the sessions that are connected expire from a time, in milliseconds since 1970."""
@@ -63,6 +65,9 @@ class SessionTable:
         if device is not None and device.proved is not None:
             row = self._accounts.require_account(account_id)
             self._devices.check_token(row, device, session.limits.tokens_after)
+        elif session.link is not None:
+            row = self._accounts.require_account(account_id)
+            self.use_login_link(account_id, session.link, session.at)
         else:
             row = self._check_proof(account_id, proved)
         session = self._with_own(session)
@@ -275,7 +280,7 @@ class SessionTable:
     def set_password(
         self,
         account_id: int,
-        proved: str,
+        proved: str | None,
         password_hash: str,
         keep: bytes | None,
         ended: Sequence[EndedSession],

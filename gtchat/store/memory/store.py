@@ -6,7 +6,6 @@ same order and the same batches as from the store on disk.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -17,40 +16,41 @@ from zope.interface import implementer
 import gtchat.store.mail_tells as mail_tells
 import gtchat.store.room_tells as room_tells
 import gtchat.store.session_tells as session_tells
+from gtchat.chat.admin_store import ALL_RECORDS, AuditLimits
+from gtchat.chat.audit import AuditRecord
 from gtchat.chat.errors import NotStored
 from gtchat.chat.events import GuestMessage, MessageSent
 from gtchat.chat.interfaces import (
     Account,
-    AccountState,
     Ack,
     EndedInvitations,
-    EndedSession,
     Foreign,
     HistoryPage,
     HistoryQuery,
     IStore,
     MessageSearch,
     MessageVersions,
-    NewSession,
     PendingEntry,
     PhoneAccount,
     RepeatableRequest,
-    ResumeResult,
     SearchPage,
-    SessionRecord,
     UnreadRecord,
 )
-from gtchat.store.jobs import NO_PLAN, Job, Plan, StoreCall, deliver_results
+from gtchat.store.jobs import NO_PLAN, Job, Plan, StoreCall, audited, deliver_results, records_of
+from gtchat.store.memory.admin_calls import MemoryAdminCalls
 from gtchat.store.memory.direct_calls import MemoryDirectCalls
 from gtchat.store.memory.mention_calls import MemoryMentionCalls
 from gtchat.store.memory.node_calls import MemoryNodeCalls
+from gtchat.store.memory.session_calls import MemorySessionCalls
 from gtchat.store.memory.tables import MemoryTables
 
 T = TypeVar("T")
 
 
 @implementer(IStore)
-class MemoryStore(MemoryDirectCalls, MemoryMentionCalls, MemoryNodeCalls):
+class MemoryStore(
+    MemorySessionCalls, MemoryDirectCalls, MemoryMentionCalls, MemoryNodeCalls, MemoryAdminCalls
+):
     """A store in memory.
 
     Args:
@@ -103,114 +103,12 @@ class MemoryStore(MemoryDirectCalls, MemoryMentionCalls, MemoryNodeCalls):
         uuid_hash: bytes | None,
         at: int,
         network: str | None = None,
+        audit: AuditRecord | None = None,
     ) -> Deferred[int]:
         """See `IStore.register`."""
         args = (name, key, password_hash, uuid_hash, at, network)
-        return self._write(self._accounts.register, *args, plan=room_tells.register(name))
-
-    def login(
-        self, account_id: int, proved: str | None, session: NewSession
-    ) -> Deferred[AccountState]:
-        """See `ISessionStore.login`."""
-        plan = session_tells.login(account_id, session)
-        return self._write(self._sessions.login, account_id, proved, session, plan=plan)
-
-    def login_guest(self, name: str, key: str, session: NewSession) -> Deferred[int]:
-        """See `ISessionStore.login_guest`."""
-        plan = session_tells.login_guest(name, session)
-        return self._write(self._sessions.login_guest, name, key, session, plan=plan)
-
-    def find_device(
-        self, token_hash: bytes, tokens_after: int
-    ) -> Deferred[tuple[Account, str] | None]:
-        """See `ISessionStore.find_device`."""
-        return self._read(self._devices.find, token_hash, tokens_after)
-
-    def resume(
-        self,
-        token_hash: bytes,
-        at: int,
-        oldest: int,
-        seen: Mapping[int, int],
-        liveness_ms: int,
-        limit: int,
-        network: str,
-        marks_read: bool = False,
-        address: str = "",
-    ) -> Deferred[ResumeResult]:
-        """See `ISessionStore.resume`."""
-
-        def resume() -> ResumeResult:
-            result = self._sessions.resume(
-                token_hash,
-                at,
-                oldest,
-                dict(seen),
-                liveness_ms,
-                limit,
-                network,
-                marks_read,
-                address,
-                secrets.token_urlsafe(9),
-            )
-            self._tables.epoch = result.epoch or self._tables.epoch
-            return result
-
-        return self._write(resume, plan=session_tells.resume(token_hash, seen, address))
-
-    def session_lost(self, session: EndedSession, at: int) -> Deferred[None]:
-        """See `ISessionStore.session_lost`."""
-        plan = session_tells.session_lost(session)
-        return self._write(self._sessions.session_lost, session, at, plan=plan)
-
-    def sessions(
-        self, account_id: int, oldest: int, tokens_after: int
-    ) -> Deferred[Sequence[SessionRecord]]:
-        """See `ISessionStore.sessions`."""
-        return self._read(self._sessions.sessions, account_id, oldest, tokens_after)
-
-    def end_session(self, session: EndedSession, at: int, forget: bool = False) -> Deferred[None]:
-        """See `ISessionStore.end_session`."""
-        plan = session_tells.end_session(session)
-        return self._write(self._sessions.end_session, session, at, forget, plan=plan)
-
-    def end_other_sessions(
-        self,
-        account_id: int,
-        keep: bytes | None,
-        connected: Sequence[EndedSession],
-        at: int | None = None,
-        reason: str = "ended",
-    ) -> Deferred[frozenset[bytes]]:
-        """See `ISessionStore.end_other_sessions`."""
-        args = (account_id, keep, tuple(connected), at)
-        plan = session_tells.end_other_sessions(account_id, keep, reason)
-        return self._write(self._sessions.end_other_sessions, *args, plan=plan)
-
-    def forget_device(self, account_id: int, device: str) -> Deferred[None]:
-        """See `ISessionStore.forget_device`."""
-        return self._write(self._devices.forget, account_id, device)
-
-    def set_password(
-        self,
-        account_id: int,
-        proved: str,
-        password_hash: str,
-        keep: bytes | None,
-        ended: Sequence[EndedSession],
-        new_token: bytes | None = None,
-    ) -> Deferred[bool]:
-        """See `ISessionStore.set_password`."""
-        return self._write(
-            self._sessions.set_password,
-            account_id,
-            proved,
-            password_hash,
-            keep,
-            tuple(ended),
-            new_token,
-            plan=session_tells.set_password(account_id, keep),
-        )
+        plan = audited(room_tells.register(name), audit)
+        return self._write(self._accounts.register, *args, plan=plan)
 
     def mark_read(
         self, account_id: int, token_hash: bytes, room_id: int, seq: int
@@ -247,6 +145,7 @@ class MemoryStore(MemoryDirectCalls, MemoryMentionCalls, MemoryNodeCalls):
         request: RepeatableRequest | None = None,
         checked: int | None = None,
         by: str = "",
+        audit: AuditRecord | None = None,
     ) -> Deferred[EndedInvitations]:
         """See `IStore.delete_room`."""
 
@@ -254,21 +153,33 @@ class MemoryStore(MemoryDirectCalls, MemoryMentionCalls, MemoryNodeCalls):
             self._mentions.delete_room(room_id)
             return self._mailbox.delete_room(room_id, at)
 
-        plan = room_tells.delete_room(room_id, request, checked, by)
+        plan = audited(room_tells.delete_room(room_id, request, checked, by), audit)
         return self._write(self._rooms.txns.do_once, request, {}, delete_room, plan=plan)
 
     def block(
-        self, account_id: int, blocked_id: int, on: bool, limit: int = 0, name: str = ""
+        self,
+        account_id: int,
+        blocked_id: int,
+        on: bool,
+        limit: int = 0,
+        name: str = "",
+        audit: AuditRecord | None = None,
     ) -> Deferred[None]:
         """See `IStore.block`."""
-        plan = mail_tells.block(account_id, blocked_id, on, name)
+        plan = audited(mail_tells.block(account_id, blocked_id, on, name), audit)
         return self._write(self._accounts.block, account_id, blocked_id, on, limit, plan=plan)
 
     def register_phone(
-        self, name: str, key: str, number: str, credential: bytes, at: int
+        self,
+        name: str,
+        key: str,
+        number: str,
+        credential: bytes,
+        at: int,
+        audit: AuditRecord | None = None,
     ) -> Deferred[int]:
         """See `IStore.register_phone`."""
-        plan = room_tells.register_phone(name, number, at)
+        plan = audited(room_tells.register_phone(name, number, at), audit)
         args = (name, key, number, credential, at)
         return self._write(self._accounts.register_phone, *args, plan=plan)
 
@@ -299,12 +210,19 @@ class MemoryStore(MemoryDirectCalls, MemoryMentionCalls, MemoryNodeCalls):
         """See `IStore.search`."""
         return self._read(self._accounts.search, wanted)
 
-    def prune(self, sessions_before: int, txns_before: int, tokens_before: int) -> Deferred[None]:
+    def prune(
+        self,
+        sessions_before: int,
+        txns_before: int,
+        tokens_before: int,
+        audit: AuditLimits = ALL_RECORDS,
+    ) -> Deferred[None]:
         """See `IStore.prune`."""
 
         def prune() -> None:
             self._sessions.prune(sessions_before, tokens_before)
             self._rooms.txns.prune(txns_before)
+            self._tables.admin.prune(audit, sessions_before)
 
         return self._write(prune)
 
@@ -363,8 +281,10 @@ class MemoryStore(MemoryDirectCalls, MemoryMentionCalls, MemoryNodeCalls):
                     room.append(job.entry)
                 else:
                     self._mailbox.append(job)
+                    self._tables.admin.write(records_of([job]))
             else:
                 job.run()
+                self._tables.admin.write(records_of([job]))
             if follower is not None:
                 follower.finish(job)
         if follower is None:

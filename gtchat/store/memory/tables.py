@@ -15,6 +15,7 @@ from gtchat.chat.node_records import (
     SystemEntry,
 )
 from gtchat.store.memory.accounts import AccountTable
+from gtchat.store.memory.administration import AdminTable
 from gtchat.store.memory.devices import DeviceTable
 from gtchat.store.memory.mailbox import Mailbox
 from gtchat.store.memory.mentions import MentionTable
@@ -43,6 +44,7 @@ class MemoryTables:
         sessions: the sessions of the accounts.
         mailbox: what users send to rooms and to each other.
         mentions: the mentions of accounts in messages.
+        admin: what operators do, and the audit log.
         nodes: node id -> the node, of those that have not ended.
         online: node id -> account id -> name as displayed, of who is online there.
         system: the system log: (node id, entry); of `NodeGone` the node that takes over the guests.
@@ -57,6 +59,8 @@ class MemoryTables:
         self.devices = DeviceTable(self.accounts)
         self.sessions = SessionTable(self.accounts, self.devices, self.rooms)
         self.mailbox = Mailbox(self.rooms, self.accounts)
+        self.admin = AdminTable(self.accounts, self.rooms)
+        self.sessions.use_login_link = self.admin.use_login_link
         self.mentions = MentionTable(self.rooms, self.accounts, self.mailbox.directs)
         self.nodes: dict[int, WokenNode] = {}
         self.online: dict[int, dict[int, str]] = {}

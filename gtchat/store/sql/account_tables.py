@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     false,
+    literal_column,
 )
 
 from gtchat.store.sql.columns import ID
@@ -36,6 +37,7 @@ accounts = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("lobby_read_seq", BigInteger, nullable=False),
     Column("skeleton", Text),
+    Column("operator", Boolean, nullable=False, server_default=false()),
     Index("accounts_skeleton", "skeleton"),
     sqlite_autoincrement=True,
 )
@@ -102,6 +104,58 @@ devices = Table(
     PrimaryKeyConstraint("account_id", "device"),
     Index("devices_last_seen", "last_seen"),
     sqlite_with_rowid=False,
+)
+
+#: Links that log an account in once. `token_hash`: of the secret in the link.
+login_links = Table(
+    "login_links",
+    metadata,
+    _account("account_id", is_key=True),
+    Column("token_hash", LargeBinary, nullable=False, unique=True),
+    Column("expires_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: Former names, which only their account may have before `until`.
+reserved_names = Table(
+    "reserved_names",
+    metadata,
+    Column("key", Text, primary_key=True),
+    _account("account_id"),
+    Column("skeleton", Text, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Index("reserved_names_account", "account_id"),
+    Index("reserved_names_skeleton", "skeleton"),
+    sqlite_with_rowid=False,
+)
+
+#: The audit log. `who`, `subject`: names of accounts, "" for none. `what`: the fields of the line
+#: in the log, as JSON. `counted`: whether only a number of them is kept; see `AuditLimits`. Without
+#: foreign keys: records stay when their account ends.
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("session", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("counted", Boolean, nullable=False),
+    Index("audit_at", "at"),
+    Index("audit_who", "who", "id"),
+    sqlite_autoincrement=True,
+)
+
+#: Most records are about the account that did it: those cost the index no write.
+Index(
+    "audit_subject",
+    audit.c.subject,
+    audit.c.id,
+    sqlite_where=audit.c.subject != literal_column("''"),
+    postgresql_where=audit.c.subject != literal_column("''"),
 )
 
 #: Finds devices to delete without reading those that are remembered.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import bindparam, delete, exists, func, select, update
+from sqlalchemy import bindparam, delete, exists, func, or_, select, update
 
 from gtchat.chat.errors import Blocked, NameTaken, NoSuchUser, NotStored
 from gtchat.chat.interfaces import Account, PhoneAccount, StoredGuest
@@ -25,6 +25,7 @@ _sessions = schema.sessions
 _blocks = schema.blocks
 _networks = schema.account_networks
 _phones = schema.phones
+_reserved = schema.reserved_names
 _is_account = _accounts.c.id == bindparam("account_id")
 _columns = (
     _accounts.c.id,
@@ -32,6 +33,7 @@ _columns = (
     _accounts.c.key,
     _accounts.c.registered,
     _accounts.c.password_hash,
+    _accounts.c.operator,
 )
 
 _FIND = Statement(
@@ -54,6 +56,18 @@ _FIND = Statement(
 _FIND_RIVAL = Statement(
     select(*_columns)
     .where(_accounts.c.skeleton.in_((bindparam("rival"), bindparam("other_rival"))))
+    .limit(1)
+)
+#: A name whose time is over is reserved until it is deleted, within an hour.
+_RESERVED = Statement(
+    select(*_columns)
+    .join_from(_reserved, _accounts, _accounts.c.id == _reserved.c.account_id)
+    .where(
+        or_(
+            _reserved.c.key == bindparam("key"),
+            _reserved.c.skeleton.in_((bindparam("rival"), bindparam("other_rival"))),
+        )
+    )
     .limit(1)
 )
 _FIND_BY_UUID = Statement(select(*_columns).where(_accounts.c.uuid_hash == bindparam("uuid_hash")))
@@ -154,8 +168,8 @@ _PHONES = Statement(
 def from_row(
     row: Any, blocks_asker: object = False, seen_at: int | None = None, memberships: int = 0
 ) -> Account:
-    """Return the account of a row of the columns id, name, key, registered, password_hash."""
-    id_, name, key, registered, password_hash = row
+    """Return the account of a row of the columns id to operator of `_columns`."""
+    id_, name, key, registered, password_hash, operator = row
     return Account(
         id_,
         name,
@@ -165,6 +179,7 @@ def from_row(
         bool(blocks_asker),
         seen_at or 0,
         memberships,
+        bool(operator),
     )
 
 
@@ -176,13 +191,20 @@ def find(db: Connection, key: str, asker: int | None, network: str | None = None
 
 def find_similar(db: Connection, name: str, key: str) -> Account | None:
     """Return the account with a name or a similar one; see `IStore.find_similar`."""
-    return find(db, key, None) or _find_rival(db, skeleton(name))
+    return find(db, key, None) or _find_rival(db, skeleton(name)) or find_reserved(db, name, key)
 
 
 def _find_rival(db: Connection, new: str) -> Account | None:
     """Return an account whose name looks like that of a skeleton, None if there is none."""
     rival, other = rivals(new)
     row = _FIND_RIVAL(db, rival=rival, other_rival=other).fetchone()
+    return None if row is None else from_row(row)
+
+
+def find_reserved(db: Connection, name: str, key: str) -> Account | None:
+    """Return the account for which a name, or one that looks like it, is reserved, if any."""
+    rival, other = rivals(skeleton(name))
+    row = _RESERVED(db, key=key, rival=rival, other_rival=other).fetchone()
     return None if row is None else from_row(row)
 
 
@@ -262,11 +284,14 @@ def create(
         uuid_hash: credential of 32 bytes, None without one.
 
     Raises:
-        NameTaken: an account has the name, one that looks like it, or the credential.
+        NameTaken: an account has the name, one that looks like it, or the credential; or the name
+            is reserved for another one.
     """
     looks = skeleton(name)
     # An old look-alike does not keep the server from its own name.
     if key not in RESERVED and _find_rival(db, looks) is not None:
+        raise NameTaken()
+    if find_reserved(db, name, key) is not None:
         raise NameTaken()
     account_id: int | None = _CREATE.scalar(
         db,

@@ -14,8 +14,17 @@ import attrs
 
 from gtchat.chat.errors import NotStored
 from gtchat.chat.interfaces import Foreign, PendingEntry
-from gtchat.store.jobs import CatchUp, Job, StoreCall, group_writes, refuse, reset
+from gtchat.store.jobs import (
+    CatchUp,
+    Job,
+    StoreCall,
+    group_writes,
+    records_of,
+    refuse,
+    reset,
+)
 from gtchat.store.notifying import TellHeads
+from gtchat.store.sql import audit_log
 from gtchat.store.sql.database import Connection, Database, UncertainCommit
 from gtchat.store.sql.follower import Behind, Follower
 from gtchat.store.sql.log_writer import LogWriter
@@ -189,6 +198,8 @@ class BatchWriter:
             outcome.foreign, accepted = self._follower.prepare(db, batch)
             strategy(db, accepted, outcome)
             self._follower.finish(db, accepted)
+            batch = accepted
+        audit_log.write(db, records_of(batch))
         self._log_writer.write_heads(db)
         self._database.check()
         self._database.commit(db)

@@ -11,6 +11,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+import attrs
 from sqlalchemy import BindParameter, bindparam, func, literal_column, select, tuple_
 
 from gtchat.chat.events import Joined, Kicked, Left, Removed, RoomChanged, RoomCreated
@@ -147,5 +148,11 @@ def _changes(db: Connection, after: int, upto: int) -> Iterator[Any]:
 
 
 def _facts(state: RoomState) -> tuple[object, ...]:
-    """Return what a log says of a room, with the order of its members."""
-    return state.settings, state.creator_id, list(state.members.items()), state.guests
+    """Return what a log says of a room, with the order of its members.
+
+    Names are those of the accounts, which may have been renamed since; only temporary accounts that
+    the log does not name have nothing but their name.
+    """
+    settings = attrs.evolve(state.settings, owner="" if state.owner_id else state.owner)
+    members = [(id_, name if id_ < 0 else "") for id_, name in state.members.items()]
+    return settings, state.creator_id, members, state.guests

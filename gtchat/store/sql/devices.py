@@ -49,6 +49,7 @@ _FIND = Statement(
         _accounts.c.key,
         _accounts.c.registered,
         _accounts.c.password_hash,
+        _accounts.c.operator,
     )
     .join_from(_devices, _accounts, _accounts.c.id == _devices.c.account_id)
     .where(_devices.c.token_hash == bindparam("token"), _valid)

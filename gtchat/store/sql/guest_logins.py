@@ -21,8 +21,12 @@ from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.statements import BulkInsert, Lookup, Statement, insert
 
 _accounts = schema.accounts
+_reserved = schema.reserved_names
 
 _RIVALS = Lookup(select(_accounts.c.skeleton), _accounts.c.skeleton)
+_RESERVED = Lookup(select(_reserved.c.key, _reserved.c.skeleton), _reserved.c.skeleton)
+_RESERVED_KEYS = Lookup(select(_reserved.c.key, _reserved.c.skeleton), _reserved.c.key)
+_ANY_RESERVED = Statement(select(_reserved.c.key).limit(1))
 _CREATE = BulkInsert(
     insert(_accounts).on_conflict_do_nothing().returning(_accounts.c.key, _accounts.c.id),
     ("name", "key", "registered", "created_at", "lobby_read_seq", "skeleton"),
@@ -88,7 +92,7 @@ def login_guests(
 def _free(
     db: Connection, calls: Sequence[BulkCall], looks: Sequence[str]
 ) -> list[tuple[tuple[Any, ...], str]]:
-    """Return the arguments and skeletons of those whose name looks like no account's.
+    """Return the arguments and skeletons of those whose name looks like no other, and is free.
 
     Args:
         db: the writer's connection.
@@ -100,11 +104,19 @@ def _free(
         () if call.arguments[1] in RESERVED else rivals(look)
         for call, look in zip(calls, looks, strict=True)
     ]
-    found = {row[0] for row in _RIVALS(db, sorted({look for pair in of_call for look in pair}))}
+    rival_looks = sorted({look for pair in of_call for look in pair})
+    found = {row[0] for row in _RIVALS(db, rival_looks)}
+    keys: set[str] = set()
+    if _ANY_RESERVED.scalar(db) is not None:
+        by_look = _RESERVED(db, rival_looks)
+        by_key = _RESERVED_KEYS(db, [call.arguments[1] for call in calls])
+        for key, look in (*by_look, *by_key):
+            keys.add(key)
+            found.add(look)
     return [
         (call.arguments, look)
         for call, look, pair in zip(calls, looks, of_call, strict=True)
-        if found.isdisjoint(pair)
+        if found.isdisjoint(pair) and call.arguments[1] not in keys
     ]
 
 

@@ -19,10 +19,19 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql import ColumnElement
 
+from gtchat.chat.admin_store import ALL_RECORDS, AuditLimits
 from gtchat.chat.interfaces import EndedInvitations, RoomRecord, StoredState
 from gtchat.chat.look_alikes import skeleton
 from gtchat.chat.rooms import LOBBY
-from gtchat.store.sql import accounts, devices, failures, joining, schema
+from gtchat.store.sql import (
+    accounts,
+    administration,
+    audit_log,
+    devices,
+    failures,
+    joining,
+    schema,
+)
 from gtchat.store.sql.database import Connection, PostgresSQL
 from gtchat.store.sql.idempotency import prune_slice
 from gtchat.store.sql.message_changes import delete_slice
@@ -322,19 +331,28 @@ class Cleanup:
             there are none left.
         system_log: whether there may be entries of the log of all nodes that are too old.
         failures: whether there may be counts of wrong guesses that are too old.
+        audit: how much of the audit log is kept; None if no more has to be deleted.
     """
 
     pending_deletes: bool = False
     txns_before: int | None = None
     system_log: bool = False
     failures: bool = False
+    audit: AuditLimits | None = None
 
     def prune(
-        self, db: Connection, sessions_before: int, txns_before: int, tokens_before: int
+        self,
+        db: Connection,
+        sessions_before: int,
+        txns_before: int,
+        tokens_before: int,
+        audit: AuditLimits = ALL_RECORDS,
     ) -> None:
         """Delete what has expired; see `IStore.prune`."""
         prune_sessions(db, sessions_before, tokens_before)
         self.prune_txns(db, txns_before)
+        administration.prune(db, sessions_before)
+        self.audit = audit
         if isinstance(db, PostgresSQL):
             # What another node has left undone is looked for, too.
             self.pending_deletes = self.system_log = self.failures = True
@@ -350,19 +368,21 @@ class Cleanup:
 
     def has_work(self) -> bool:
         """Return whether there may be rows to delete."""
-        return (
-            self.pending_deletes or self.system_log or self.failures or self.txns_before is not None
-        )
+        limited = (self.txns_before, self.audit) != (None, None)
+        return limited or self.pending_deletes or self.system_log or self.failures
 
     def do_slice(self, db: Connection) -> None:
         """Delete at most `SLICE` rows, unless another node is at it."""
         if isinstance(db, PostgresSQL) and not db.execute(_TRY_CLEANUP).fetchone()[0]:
             # It does this work, too; what it overlooks is found by the next `prune`.
             self.pending_deletes = self.system_log = self.failures = False
-            self.txns_before = None
+            self.txns_before = self.audit = None
         elif self.txns_before is not None:
             if not prune_slice(db, self.txns_before, SLICE):
                 self.txns_before = None
+        elif self.audit is not None:
+            if not audit_log.prune(db, self.audit, SLICE):
+                self.audit = None
         elif self.system_log:
             self.system_log = db.execute(_PRUNE_SYSTEM_LOG, (SLICE,)).rowcount == SLICE
         elif self.failures:

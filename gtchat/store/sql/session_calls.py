@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred
 
 import gtchat.store.session_tells as session_tells
+from gtchat.chat.audit import AuditRecord
 from gtchat.chat.interfaces import (
     Account,
     AccountState,
@@ -18,7 +19,7 @@ from gtchat.chat.interfaces import (
     ResumeResult,
     SessionRecord,
 )
-from gtchat.store.jobs import NO_PLAN, BulkCall, Plan, StoreCall
+from gtchat.store.jobs import NO_PLAN, BulkCall, Plan, StoreCall, audited
 from gtchat.store.sql import devices, guest_logins, session_ends, sessions
 from gtchat.store.sql.database import Connection, Database
 from gtchat.store.sql.log_writer import LogWriter
@@ -118,9 +119,16 @@ class SessionCalls(ABC):
 
         return self._reads.run(read)
 
-    def end_session(self, session: EndedSession, at: int, forget: bool = False) -> Deferred[None]:
+    def end_session(
+        self,
+        session: EndedSession,
+        at: int,
+        forget: bool = False,
+        audit: AuditRecord | None = None,
+        reason: str = "ended",
+    ) -> Deferred[None]:
         """See `ISessionStore.end_session`."""
-        plan = session_tells.end_session(session)
+        plan = session_tells.end_session(session, audit, reason)
         return self._write(session_ends.end_session, session, at, forget, plan=plan)
 
     def end_other_sessions(
@@ -130,24 +138,28 @@ class SessionCalls(ABC):
         connected: Sequence[EndedSession],
         at: int | None = None,
         reason: str = "ended",
+        audit: AuditRecord | None = None,
     ) -> Deferred[frozenset[bytes]]:
         """See `ISessionStore.end_other_sessions`."""
-        plan = session_tells.end_other_sessions(account_id, keep, reason)
+        plan = session_tells.end_other_sessions(account_id, keep, reason, audit)
         args = (account_id, keep, tuple(connected), at)
         return self._write(session_ends.end_other_sessions, *args, plan=plan)
 
-    def forget_device(self, account_id: int, device: str) -> Deferred[None]:
+    def forget_device(
+        self, account_id: int, device: str, audit: AuditRecord | None = None
+    ) -> Deferred[None]:
         """See `ISessionStore.forget_device`."""
-        return self._write(devices.forget, account_id, device)
+        return self._write(devices.forget, account_id, device, plan=audited(NO_PLAN, audit))
 
     def set_password(
         self,
         account_id: int,
-        proved: str,
+        proved: str | None,
         password_hash: str,
         keep: bytes | None,
         ended: Sequence[EndedSession],
         new_token: bytes | None = None,
+        audit: AuditRecord | None = None,
     ) -> Deferred[bool]:
         """See `ISessionStore.set_password`."""
         return self._write(
@@ -158,5 +170,5 @@ class SessionCalls(ABC):
             keep,
             tuple(ended),
             new_token,
-            plan=session_tells.set_password(account_id, keep),
+            plan=session_tells.set_password(account_id, audit),
         )

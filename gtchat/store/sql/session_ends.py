@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, delete, func, or_, select, update
 from gtchat.chat.devices import CONNECTED_ELSEWHERE
 from gtchat.chat.errors import AlreadyLoggedIn, BadCredentials, NoSuchUser
 from gtchat.chat.interfaces import Account, EndedSession, NewSession, Replaces
-from gtchat.store.sql import accounts, devices, read_state, schema
+from gtchat.store.sql import accounts, administration, devices, read_state, schema
 from gtchat.store.sql.database import Connection, Cursor, PostgresSQL
 from gtchat.store.sql.statements import Statement
 
@@ -165,7 +165,7 @@ def check_proof(account: Account | None, proved: str | None) -> None:
 def set_password(
     db: Connection,
     account_id: int,
-    proved: str,
+    proved: str | None,
     password_hash: str,
     keep: bytes | None,
     ended: Sequence[EndedSession],
@@ -175,6 +175,7 @@ def set_password(
     check_proof(accounts.get(db, account_id), proved)
     device = _end_others(db, account_id, keep, ended)[0]
     accounts.set_password(db, account_id, password_hash)
+    administration.delete_login_link(db, account_id)
     return devices.replace_token(db, account_id, device, new_token)
 
 

@@ -28,6 +28,7 @@ from gtchat.chat.session_records import LISTED_SESSIONS
 from gtchat.store.paging import ConnectedInterval, LogInfo, LogsShortened, backlogs
 from gtchat.store.sql import (
     accounts,
+    administration,
     devices,
     direct,
     invitations,
@@ -188,6 +189,8 @@ def login(
     account, device = accounts.get(db, account_id), session.device
     if account is not None and device is not None and device.proved is not None:
         devices.check_token(db, account_id, device, session.limits.tokens_after)
+    elif account is not None and session.link is not None:
+        administration.use_login_link(db, account_id, session.link, session.at)
     else:
         session_ends.check_proof(account, proved)
     session_ends.check_refused(db, account_id, session)

@@ -19,6 +19,8 @@ from zope.interface import implementer
 import gtchat.store.mail_tells as mail_tells
 import gtchat.store.room_tells as room_tells
 import gtchat.store.session_tells as session_tells
+from gtchat.chat.admin_store import ALL_RECORDS, AuditLimits
+from gtchat.chat.audit import AuditRecord
 from gtchat.chat.errors import NotStored
 from gtchat.chat.interfaces import (
     Account,
@@ -42,6 +44,7 @@ from gtchat.store.jobs import (
     Job,
     Plan,
     StoreCall,
+    audited,
     deliver_results,
     ignore_entries,
     refuse,
@@ -55,6 +58,7 @@ from gtchat.store.sql import (
     rooms,
     search,
 )
+from gtchat.store.sql.admin_calls import AdminCalls
 from gtchat.store.sql.batch_writer import Outcome
 from gtchat.store.sql.catch_ups import CatchUps
 from gtchat.store.sql.database import Connection, Database
@@ -76,7 +80,7 @@ T = TypeVar("T")
 
 
 @implementer(IStore)
-class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls):
+class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls, AdminCalls):
     """A store in a database; `SQLStore.open` returns one in an SQLite file.
 
     Args:
@@ -201,10 +205,11 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls):
         uuid_hash: bytes | None,
         at: int,
         network: str | None = None,
+        audit: AuditRecord | None = None,
     ) -> Deferred[int]:
         """See `IStore.register`."""
         args = (name, key, password_hash, uuid_hash, at, network)
-        plan = room_tells.register(name)
+        plan = audited(room_tells.register(name), audit)
         return self._write(accounts.register, self._log_writer, *args, plan=plan)
 
     def mark_read(
@@ -238,6 +243,7 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls):
         request: RepeatableRequest | None = None,
         checked: int | None = None,
         by: str = "",
+        audit: AuditRecord | None = None,
     ) -> Deferred[EndedInvitations]:
         """See `IStore.delete_room`."""
 
@@ -247,7 +253,8 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls):
             self._logs_deleted([room_id])
             return ended
 
-        return self._write(delete, plan=room_tells.delete_room(room_id, request, checked, by))
+        plan = room_tells.delete_room(room_id, request, checked, by)
+        return self._write(delete, plan=audited(plan, audit))
 
     def _logs_deleted(self, room_ids: Iterable[int]) -> None:
         """Take note of logs that are deleted, of which the rows are deleted later."""
@@ -256,18 +263,30 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls):
             self._cleanup.pending_deletes = True
 
     def block(
-        self, account_id: int, blocked_id: int, on: bool, limit: int = 0, name: str = ""
+        self,
+        account_id: int,
+        blocked_id: int,
+        on: bool,
+        limit: int = 0,
+        name: str = "",
+        audit: AuditRecord | None = None,
     ) -> Deferred[None]:
         """See `IStore.block`."""
-        plan = mail_tells.block(account_id, blocked_id, on, name)
+        plan = audited(mail_tells.block(account_id, blocked_id, on, name), audit)
         return self._write(accounts.block, account_id, blocked_id, on, limit, plan=plan)
 
     def register_phone(
-        self, name: str, key: str, number: str, credential: bytes, at: int
+        self,
+        name: str,
+        key: str,
+        number: str,
+        credential: bytes,
+        at: int,
+        audit: AuditRecord | None = None,
     ) -> Deferred[int]:
         """See `IStore.register_phone`."""
         args = (name, key, number, credential, at)
-        plan = room_tells.register_phone(name, number, at)
+        plan = audited(room_tells.register_phone(name, number, at), audit)
         return self._write(accounts.register_phone, self._log_writer, *args, plan=plan)
 
     def set_phone_left(self, phone: PhoneAccount) -> Deferred[None]:
@@ -312,9 +331,16 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls):
         if merge:
             await self._write(self._indexer.merge)
 
-    def prune(self, sessions_before: int, txns_before: int, tokens_before: int) -> Deferred[None]:
+    def prune(
+        self,
+        sessions_before: int,
+        txns_before: int,
+        tokens_before: int,
+        audit: AuditLimits = ALL_RECORDS,
+    ) -> Deferred[None]:
         """See `IStore.prune`."""
-        return self._write(self._cleanup.prune, sessions_before, txns_before, tokens_before)
+        args = (sessions_before, txns_before, tokens_before, audit)
+        return self._write(self._cleanup.prune, *args)
 
     def flush(self) -> Deferred[None]:
         """See `IStore.flush`."""

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
+from gtchat.chat.audit import AT_CONSOLE, audit_record
 from gtchat.chat.events import (
     Edited,
     Invited,
@@ -33,6 +34,7 @@ from gtchat.chat.interfaces import (
 from gtchat.store import SQLStore, StoreError
 from gtchat.store.sql import consistency
 from gtchat.store.sql.consistency import find_contradictions
+from gtchat.store.sql.schema import SQLITE_REVISIONS
 from tests import postgres
 from tests.databases import create_empty
 from tests.store.contract import NETWORK, StoreCase, joined, message, new_session, room_changed
@@ -113,6 +115,11 @@ class ChatCase(StoreCase):
         whisper = PendingWhisper(entry=sent, sender_id=ids["Ann"], target_id=ids["Bob"])
         await store.whisper(whisper, WhisperLimits())
         await store.add_missed(ids["Bob"], room, 6, 0)
+        ids["Rob"] = rob = await self.account("Rob")
+        await self.room(rob, "Cellar")
+        renamed = audit_record("account_renamed", 9, AT_CONSOLE, name="Rob", new_name="Robert")
+        await store.rename(rob, "Rob", "Robert", "robert", 9, renamed)
+        await store.add_login_link(rob, b"l" * 32, 9, audit_record("login_link", 9, name="Robert"))
         self.shed = await self.room(ids["Ann"], "Shed")
         await store.delete_room(self.shed, 7)
         self.ended = await store.login_guest("Old", "old", new_session(b"o" * 32))
@@ -317,10 +324,11 @@ class RefusedTests(MigrateCase, TestCase):
         impatient = f"{good}&options={quote('-c lock_timeout=10ms')}"
         other = self.path.with_name("other")
         other.write_text("no database" * 20)
+        newest = f"UPDATE alembic_version SET version_num = '{SQLITE_REVISIONS[-1]}'"
         for change, path, url, text in (
             ("UPDATE alembic_version SET version_num = '0011'", self.path, good, "server with it"),
             ("UPDATE alembic_version SET version_num = '9'", self.path, good, "a newer version"),
-            ("UPDATE alembic_version SET version_num = '0012'", other, good, "not a database"),
+            (newest, other, good, "not a database"),
             ("SELECT 1", self.path.with_name("none"), good, "is not a file"),
             ("SELECT 1", self.path, "postgresql://gtchat:secret@127.0.0.1:1/x", "can't be used"),
             ("SELECT 1", self.path, impatient, "another server uses it: stop that one"),

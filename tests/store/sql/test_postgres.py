@@ -15,6 +15,7 @@ from gtchat.store.sql import search
 from tests import postgres
 from tests.store import (
     accounts_contract,
+    admin_contract,
     changes_contract,
     contract,
     devices_contract,
@@ -38,6 +39,7 @@ if postgres.MISSING is None:
 NUMBERS = count(1)
 #: Modules with the contract of a store.
 CONTRACTS = (
+    admin_contract,
     accounts_contract,
     changes_contract,
     contract,

@@ -38,6 +38,7 @@ from tests.store.accounts_contract import (
     ResumeContract,
     SessionContract,
 )
+from tests.store.admin_contract import AccountAdminContract, AuditContract
 from tests.store.changes_contract import (
     ChangedHistoryContract,
     ChangesContract,
@@ -170,6 +171,14 @@ class SeveralSessionsTests(OnDisk, SeveralSessionsContract, TestCase):
 
 class NetworkTests(OnDisk, NetworkContract, TestCase):
     """See `NetworkContract`."""
+
+
+class AuditTests(OnDisk, AuditContract, TestCase):
+    """See `AuditContract`."""
+
+
+class AccountAdminTests(OnDisk, AccountAdminContract, TestCase):
+    """See `AccountAdminContract`."""
 
 
 class PhoneTests(OnDisk, PhoneContract, TestCase):

@@ -13,6 +13,7 @@ from gtchat.chat.interfaces import Account, Inviter, PhoneAccount, StoredGuest
 from gtchat.chat.node_records import (
     SYSTEM_TYPES,
     AccountEnded,
+    AccountRenamed,
     AddressAnswered,
     AddressAsked,
     BlockChanged,
@@ -64,6 +65,7 @@ ENTRIES: dict[type[Any], st.SearchStrategy[Any]] = {
         st.none() | ID,
     ),
     AccountEnded: st.builds(AccountEnded, ID),
+    AccountRenamed: st.builds(AccountRenamed, ID, TEXT, TEXT),
     EpochBegun: st.builds(EpochBegun, TEXT),
     AddressAsked: st.builds(AddressAsked, ID, TEXT, TOKEN, ID, ID),
     AddressAnswered: st.builds(AddressAnswered, ID, ID, TEXT, ID, TEXT, st.integers(0, 65535)),

@@ -1,0 +1,162 @@
+"""What a store does for operators: accounts as lists, the operator mark, links, the audit log.
+
+It is part of `interfaces.IStore`, whose conventions hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+from twisted.internet.defer import Deferred
+from zope.interface import Interface
+
+from gtchat.chat.audit import AuditRecord
+from gtchat.chat.records import Account
+
+#: Milliseconds for which a former name is reserved for its account.
+RESERVED_MS = 30 * 24 * 3600 * 1000
+
+
+@attrs.frozen
+class AccountQuery:
+    """Which accounts are listed, in the order of their keys.
+
+    Attributes:
+        search: part of a name as it is compared, "" for all.
+        after: the key after which the page begins, "" for the first one.
+        limit: the most accounts of the page.
+        guests: whether temporary accounts are listed, too.
+        operators: whether only those with the operator mark are.
+    """
+
+    search: str = ""
+    after: str = ""
+    limit: int = 100
+    guests: bool = False
+    operators: bool = False
+
+
+@attrs.frozen
+class ListedAccount:
+    """An account in a list.
+
+    Attributes:
+        id: the account id.
+        name: the name as displayed.
+        key: the name as compared.
+        registered: False for a temporary account.
+        operator: whether it has the operator mark.
+        created_at: when it was created, in milliseconds since 1970, UTC.
+        has_password: whether it has a password.
+        has_key: whether it has a UUID or a telephone number as a credential.
+        rooms: number of rooms that it is a member of.
+    """
+
+    id: int
+    name: str
+    key: str
+    registered: bool
+    operator: bool
+    created_at: int
+    has_password: bool
+    has_key: bool
+    rooms: int
+
+
+@attrs.frozen
+class AuditQuery:
+    """Which records of the audit log are listed, newest first.
+
+    Attributes:
+        since, until: from and before these times, in milliseconds since 1970, UTC; None for any.
+        name: of the account that did it, or that it is about; "" for any.
+        code: a code, "" for any.
+        before: number of the record before which the page begins, None for the newest.
+        limit: the most records of the page.
+    """
+
+    since: int | None = None
+    until: int | None = None
+    name: str = ""
+    code: str = ""
+    before: int | None = None
+    limit: int = 100
+
+
+@attrs.frozen
+class AuditLimits:
+    """How much of the audit log is kept.
+
+    Attributes:
+        before: records from before this time are deleted, in milliseconds since 1970, UTC; 0 for
+            none.
+        records: of those that users cause, so many of the newest are kept; 0 for all.
+    """
+
+    before: int = 0
+    records: int = 0
+
+
+ALL_RECORDS = AuditLimits()
+
+
+class IAdminStore(Interface):
+    """Keeps the audit log, and what operators do with accounts."""
+
+    def record(audit: AuditRecord) -> Deferred[None]:
+        """Store a record of the audit log; those of changes are stored with their changes."""
+
+    def audit_records(query: AuditQuery) -> Deferred[Sequence[AuditRecord]]:
+        """Return records of the audit log, newest first (read)."""
+
+    def list_accounts(query: AccountQuery) -> Deferred[Sequence[ListedAccount]]:
+        """Return accounts in the order of their keys (read)."""
+
+    def listed_account(account_id: int) -> Deferred[ListedAccount | None]:
+        """Return an account as it is listed, None if there is none (read)."""
+
+    def set_operator(account_id: int, on: bool, audit: AuditRecord) -> Deferred[None]:
+        """Give an account the operator mark, or take it.
+
+        Raises:
+            NoSuchUser: there is no such account.
+        """
+
+    def rename(
+        account_id: int, old: str, name: str, key: str, at: int, audit: AuditRecord
+    ) -> Deferred[None]:
+        """Rename a registered account that is not connected; reserve its name for `RESERVED_MS`.
+
+        Entries of logs keep the name that they have.
+
+        Args:
+            account_id: the account.
+            old: its name.
+            name, key: the new name.
+            at: now.
+            audit: the record that is stored with it.
+
+        Raises:
+            NoSuchUser: there is no such account, it is temporary, or has another name by now.
+            NotAllowed: it has a connected session, at any node.
+            NameTaken: another account has the name, or one that looks like it, or it is reserved.
+        """
+
+    def add_login_link(
+        account_id: int, token_hash: bytes, expires_at: int, audit: AuditRecord
+    ) -> Deferred[None]:
+        """Keep a link that logs an account in once, in place of the one it had.
+
+        Args:
+            account_id: the account.
+            token_hash: of its secret, 32 bytes.
+            expires_at: when it ends.
+            audit: the record that is stored with it.
+
+        Raises:
+            NoSuchUser: there is no such account, or it is temporary.
+        """
+
+    def find_login_link(token_hash: bytes, at: int) -> Deferred[Account | None]:
+        """Return the account that a link logs in, None if it is not valid (read)."""

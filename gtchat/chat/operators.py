@@ -1,0 +1,166 @@
+"""Operators: accounts that may run administrative commands, and how they prove it is them.
+
+The commands are a table of the server, which knows more than the chat; this is the gate before it
+for commands that come over the connection of an account. An operator gives the password again, and
+has ten minutes then, for each session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Mapping
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import attrs
+from zope.interface import Interface
+
+from gtchat.chat.account_admin import AccountAdmin
+from gtchat.chat.accounts import Accounts, login_key
+from gtchat.chat.admin_store import AuditQuery
+from gtchat.chat.audit import Actor, AuditRecord
+from gtchat.chat.devices import SessionRules
+from gtchat.chat.errors import ChatError, ConfirmPassword, NotAllowed, RateLimited, UnknownCommand
+from gtchat.chat.guests import Guests
+from gtchat.chat.limits import BucketTable
+from gtchat.chat.live_sessions import LiveSessions
+from gtchat.chat.ownership import Ownership
+from gtchat.chat.room_admin import RoomAdmin, SessionAdmin
+from gtchat.chat.state import State
+from gtchat.chat.users import Session
+
+#: Seconds for which a password that was given again is valid, for a session.
+CONFIRMED_S = 600
+
+
+class IAdminCommands(Interface):
+    """The table of administrative commands, as accounts with the operator mark use it."""
+
+    def run(
+        actor: Actor, name: str, arguments: Mapping[str, Any]
+    ) -> Coroutine[Any, Any, Mapping[str, Any]]:
+        """Run a command that accounts may use. Return its result, which can be encoded as JSON.
+
+        Args:
+            actor: the operator.
+            name: the name of the command.
+            arguments: its arguments by name.
+
+        Raises:
+            UnknownCommand: there is no such command.
+            NotAllowed: it is one for the console only.
+            ChatError: what the command raises.
+        """
+
+
+class Operators:
+    """Lets accounts with the operator mark run administrative commands.
+
+    Args:
+        state: the chat's shared objects.
+        accounts: checks passwords.
+    """
+
+    def __init__(self, state: State, accounts: Accounts) -> None:
+        self._store = state.store
+        self._audit = state.audit
+        self._seconds = state.clock.seconds
+        self._accounts = accounts
+        #: The table of commands; set by the server.
+        self.commands: IAdminCommands | None = None
+        per_minute = state.limits.admin_commands_per_minute
+        self._rates = BucketTable(per_minute / 60, max(per_minute, 1), self._seconds)
+        #: Session -> monotonic seconds until which it has proved that it is its operator's.
+        self._confirmed: WeakKeyDictionary[Session, float] = WeakKeyDictionary()
+
+    async def run(
+        self, session: Session, name: str, arguments: Mapping[str, Any], secret: str | None
+    ) -> Mapping[str, Any]:
+        """Run an administrative command for a session of an operator. Return its result.
+
+        Args:
+            session: the session.
+            name: the name of the command.
+            arguments: its arguments by name.
+            secret: the password of the operator, None if it was given before.
+
+        Raises:
+            RateLimited: the account sends too many.
+            NotAllowed: it is not an operator's, or the command is for the console only.
+            ConfirmPassword: the password is wanted.
+            BadCredentials, LockedOut: it is wrong.
+            UnknownCommand, NotStored, ChatError: what the command raises.
+        """
+        if wait := self._rates.take(session.user.id):
+            raise RateLimited("Too many administrative commands.", retry_after=wait)
+        try:
+            await self._check(session, secret)
+            if self.commands is None:
+                raise UnknownCommand()
+            return await self.commands.run(session.actor, name, arguments)
+        except ConfirmPassword:
+            raise
+        except ChatError as error:
+            # What clients send may be anything: of the name only what a name can have.
+            shown = "".join(each for each in name[:40] if each.isalpha() or each in " -")
+            self._audit.note("admin_refused", session.actor, command=shown, reason=error.code)
+            raise
+
+    async def _check(self, session: Session, secret: str | None) -> None:
+        """Check that a session is an operator's, and that the password was given."""
+        user = session.user
+        account = await self._store.find_account(user.key, None) if user.registered else None
+        if account is None or account.id != user.id or not account.operator:
+            raise NotAllowed("This is for operators.")
+        now = self._seconds()
+        if secret is not None:
+            await self._accounts.authenticate(user.name, secret, session.connection.address)
+            self._confirmed[session] = now + CONFIRMED_S
+        elif self._confirmed.get(session, now) <= now:
+            raise ConfirmPassword()
+
+
+class Administration:
+    """What operators do, at the server or with their accounts.
+
+    Args:
+        state: the chat's shared objects.
+        accounts: registers accounts, and checks passwords.
+        live: the sessions that are connected.
+        guests: ends temporary accounts.
+        ownership: changes owners and deletes rooms.
+        rules: how many places an account can be logged in at.
+
+    Attributes:
+        operators: lets accounts run commands.
+        accounts, sessions, rooms: what is done with them.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        accounts: Accounts,
+        live: LiveSessions,
+        guests: Guests,
+        ownership: Ownership,
+        rules: SessionRules,
+    ) -> None:
+        self._state = state
+        self.operators = Operators(state, accounts)
+        self.accounts = AccountAdmin(state, accounts, live)
+        self.sessions = SessionAdmin(state, live, guests, rules)
+        self.rooms = RoomAdmin(state, ownership)
+
+    async def audit(self, query: AuditQuery) -> list[AuditRecord]:
+        """Return records of the audit log, newest first.
+
+        Args:
+            query: which; its name in any case, if there is such an account.
+
+        Raises:
+            NotStored.
+        """
+        store = self._state.store
+        account = await store.find_account(login_key(query.name), None)
+        if account is not None:
+            query = attrs.evolve(query, name=account.name)
+        return list(await store.audit_records(query))

@@ -1,0 +1,34 @@
+"""What calls of operators need locked, and what other nodes are told.
+
+Each function gets arguments of the call of `IAdminStore` with its name. Both stores use them.
+"""
+
+from __future__ import annotations
+
+from gtchat.chat.audit import AuditRecord
+from gtchat.chat.node_records import AccountRenamed
+from gtchat.store.jobs import Locks, Plan
+
+
+def record(audit: AuditRecord) -> Plan:
+    """Return the plan of `record`."""
+    return Plan(audit=audit)
+
+
+def set_operator(account_id: int, audit: AuditRecord) -> Plan:
+    """Return the plan of `set_operator`."""
+    return Plan(Locks(accounts=(account_id,)), audit=audit)
+
+
+def rename(account_id: int, old: str, name: str, key: str, audit: AuditRecord) -> Plan:
+    """Return the plan of `rename`."""
+    # With the lock of the account no session of it begins, at any node; with that of its name it is
+    # not taken before it is reserved.
+    locks = Locks(names=(old, name), accounts=(account_id,), system=True)
+    renamed = AccountRenamed(account_id, name, key)
+    return Plan(locks, tells=lambda _: [renamed], audit=audit)
+
+
+def add_login_link(account_id: int, audit: AuditRecord) -> Plan:
+    """Return the plan of `add_login_link`."""
+    return Plan(Locks(accounts=(account_id,)), audit=audit)

@@ -1,0 +1,64 @@
+"""The methods of `IAdminStore` of the store in memory; `MemoryStore` inherits them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from twisted.internet.defer import Deferred
+
+import gtchat.store.admin_tells as admin_tells
+from gtchat.chat.admin_store import AccountQuery, AuditQuery, ListedAccount
+from gtchat.chat.audit import AuditRecord
+from gtchat.chat.interfaces import Account
+from gtchat.store.memory.calls import MemoryCalls
+from gtchat.store.memory.tables import MemoryTables
+
+
+class MemoryAdminCalls(MemoryCalls):
+    """Calls of `IAdminStore`: writes to the queue, reads past it."""
+
+    _tables: MemoryTables
+
+    def record(self, audit: AuditRecord) -> Deferred[None]:
+        """See `IAdminStore.record`."""
+        return self._write(lambda: None, plan=admin_tells.record(audit))
+
+    def audit_records(self, query: AuditQuery) -> Deferred[Sequence[AuditRecord]]:
+        """See `IAdminStore.audit_records`."""
+        return self._read(self._tables.admin.audit_records, query)
+
+    def list_accounts(self, query: AccountQuery) -> Deferred[Sequence[ListedAccount]]:
+        """See `IAdminStore.list_accounts`."""
+        return self._read(self._tables.admin.list_accounts, query)
+
+    def listed_account(self, account_id: int) -> Deferred[ListedAccount | None]:
+        """See `IAdminStore.listed_account`."""
+        return self._read(self._tables.admin.listed_account, account_id)
+
+    def set_operator(self, account_id: int, on: bool, audit: AuditRecord) -> Deferred[None]:
+        """See `IAdminStore.set_operator`."""
+        plan = admin_tells.set_operator(account_id, audit)
+        return self._write(self._tables.admin.set_operator, account_id, on, plan=plan)
+
+    def rename(
+        self, account_id: int, old: str, name: str, key: str, at: int, audit: AuditRecord
+    ) -> Deferred[None]:
+        """See `IAdminStore.rename`."""
+
+        def rename() -> None:
+            online = self._tables.is_online(account_id)
+            self._tables.admin.rename(account_id, old, name, key, at, online)
+
+        return self._write(rename, plan=admin_tells.rename(account_id, old, name, key, audit))
+
+    def add_login_link(
+        self, account_id: int, token_hash: bytes, expires_at: int, audit: AuditRecord
+    ) -> Deferred[None]:
+        """See `IAdminStore.add_login_link`."""
+        plan = admin_tells.add_login_link(account_id, audit)
+        args = (account_id, token_hash, expires_at)
+        return self._write(self._tables.admin.add_login_link, *args, plan=plan)
+
+    def find_login_link(self, token_hash: bytes, at: int) -> Deferred[Account | None]:
+        """See `IAdminStore.find_login_link`."""
+        return self._read(self._tables.admin.find_login_link, token_hash, at)

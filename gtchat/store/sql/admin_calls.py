@@ -1,0 +1,74 @@
+"""The methods of `IAdminStore` of the store on disk; `SQLStore` inherits them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred
+
+import gtchat.store.admin_tells as admin_tells
+from gtchat.chat.admin_store import AccountQuery, AuditQuery, ListedAccount
+from gtchat.chat.audit import AuditRecord
+from gtchat.chat.interfaces import Account
+from gtchat.store.jobs import NO_PLAN, Plan
+from gtchat.store.sql import administration, audit_log
+from gtchat.store.sql.database import Connection
+from gtchat.store.sql.read_pool import ReadPool
+
+T = TypeVar("T")
+
+
+class AdminCalls(ABC):
+    """Calls of `IAdminStore`: writes to the queue, reads to the read pool."""
+
+    _reads: ReadPool
+
+    @abstractmethod
+    def _write(self, function: Callable[..., T], *args: Any, plan: Plan = NO_PLAN) -> Deferred[T]:
+        """Queue a call of a function with the writer's connection; return its result."""
+
+    def record(self, audit: AuditRecord) -> Deferred[None]:
+        """See `IAdminStore.record`."""
+        return self._write(_do_nothing, plan=admin_tells.record(audit))
+
+    def audit_records(self, query: AuditQuery) -> Deferred[Sequence[AuditRecord]]:
+        """See `IAdminStore.audit_records`."""
+        return self._reads.run(lambda db: audit_log.page(db, query))
+
+    def list_accounts(self, query: AccountQuery) -> Deferred[Sequence[ListedAccount]]:
+        """See `IAdminStore.list_accounts`."""
+        return self._reads.run(lambda db: administration.listed(db, query))
+
+    def listed_account(self, account_id: int) -> Deferred[ListedAccount | None]:
+        """See `IAdminStore.listed_account`."""
+        return self._reads.run(lambda db: administration.get(db, account_id))
+
+    def set_operator(self, account_id: int, on: bool, audit: AuditRecord) -> Deferred[None]:
+        """See `IAdminStore.set_operator`."""
+        plan = admin_tells.set_operator(account_id, audit)
+        return self._write(administration.set_operator, account_id, on, plan=plan)
+
+    def rename(
+        self, account_id: int, old: str, name: str, key: str, at: int, audit: AuditRecord
+    ) -> Deferred[None]:
+        """See `IAdminStore.rename`."""
+        plan = admin_tells.rename(account_id, old, name, key, audit)
+        return self._write(administration.rename, account_id, old, name, key, at, plan=plan)
+
+    def add_login_link(
+        self, account_id: int, token_hash: bytes, expires_at: int, audit: AuditRecord
+    ) -> Deferred[None]:
+        """See `IAdminStore.add_login_link`."""
+        plan = admin_tells.add_login_link(account_id, audit)
+        args = (account_id, token_hash, expires_at)
+        return self._write(administration.add_login_link, *args, plan=plan)
+
+    def find_login_link(self, token_hash: bytes, at: int) -> Deferred[Account | None]:
+        """See `IAdminStore.find_login_link`."""
+        return self._reads.run(lambda db: administration.find_login_link(db, token_hash, at))
+
+
+def _do_nothing(db: Connection) -> None:
+    """Do what a call does of which only its plan matters."""

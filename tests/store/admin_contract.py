@@ -1,0 +1,286 @@
+"""What every store does for operators, and with the audit log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gtchat.chat.admin_store import RESERVED_MS, AccountQuery, AuditLimits, AuditQuery
+from gtchat.chat.audit import AuditRecord, audit_record
+from gtchat.chat.errors import BadCredentials, NameTaken, NoSuchUser, NotAllowed, NotStored
+from gtchat.chat.interfaces import EndedSession
+from tests.store.contract import StoreCase, joined, message, new_session, room_changed
+
+TOKEN, OTHER, LINK = b"t" * 32, b"o" * 32, b"l" * 32
+
+
+def record(code: str = "password_set", at: int = 1000, **fields: Any) -> AuditRecord:
+    return audit_record(code, at, **{"by": "Zoe", "name": "Ann", **fields})
+
+
+class Recorded(StoreCase):
+    """A store with an audit log."""
+
+    async def codes(self, **query: Any) -> list[str]:
+        """Return the codes of records, newest first."""
+        return [one.code for one in await self.store.audit_records(AuditQuery(**query))]
+
+
+class AuditContract(Recorded):
+    """The audit log."""
+
+    async def test_records_are_returned_as_they_were_stored(self) -> None:
+        first = audit_record("room_set", 7, room="Garden", public=True, max=7, owner="Ann", by="Bo")
+        second = audit_record("login", 9, name="Ann", address="192.0.2.1")
+        await self.store.record(first)
+        await self.store.record(second)
+        newest, oldest = await self.store.audit_records(AuditQuery())
+        self.assertEqual((newest.at, newest.code, newest.who), (9, "login", "Ann"))
+        self.assertEqual((newest.address, newest.subject), ("192.0.2.1", ""))
+        self.assertEqual((oldest.who, oldest.subject), ("Bo", "Ann"))
+        self.assertEqual(dict(oldest.what), dict(first.what))
+        self.assertLess(oldest.id, newest.id)
+
+    async def test_records_are_found_by_time_account_and_code(self) -> None:
+        for at, (code, name) in enumerate(
+            [("login", "Ann"), ("login", "Bob"), ("kicked", "Ann"), ("kicked", "Cat")], 1
+        ):
+            await self.store.record(record(code, at, name=name))
+        self.assertEqual(await self.codes(since=2, until=4), ["kicked", "login"])
+        self.assertEqual(await self.codes(name="Ann"), ["kicked", "login"])
+        self.assertEqual(await self.codes(name="Zoe", code="kicked"), ["kicked", "kicked"])
+        self.assertEqual(await self.codes(code="locked_out"), [])
+
+    async def test_records_come_in_pages(self) -> None:
+        for at in range(5):
+            await self.store.record(record(at=at))
+        first = await self.store.audit_records(AuditQuery(limit=2))
+        rest = await self.store.audit_records(AuditQuery(before=first[-1].id, limit=9))
+        self.assertEqual([one.at for one in (*first, *rest)], [4, 3, 2, 1, 0])
+
+    async def test_a_change_that_is_stored_has_its_record(self) -> None:
+        ann = await self.store.register("Ann", "ann", "hash", None, 1, None, record("registered"))
+        bob = await self.store.register_phone("Bob", "bob", "1", b"p" * 32, 1, record("blocked"))
+        await self.store.block(ann, bob, True, 0, "Bob", record("unblocked"))
+        await self.store.login(ann, "hash", new_session(TOKEN, audit=record("login")))
+        await self.store.end_session(EndedSession(ann, TOKEN, {}), 2, False, record("put_out"))
+        await self.store.end_other_sessions(ann, None, (), audit=record("sessions_ended"))
+        await self.store.forget_device(ann, "phone", record("kicked"))
+        await self.store.set_password(ann, "hash", "new", None, (), None, record())
+        garden = await self.room(ann)
+        change = room_changed(owner="Ann")
+        await self.stored(garden, change, ann, audit=lambda: record("room_set", owner="Ann"))
+        await self.store.delete_room(garden, 3, None, None, "", record("room_deleted"))
+        self.assertEqual(
+            (await self.codes())[::-1],
+            [
+                *("registered", "blocked", "unblocked", "login", "put_out", "sessions_ended"),
+                *("kicked", "password_set", "room_set", "room_deleted"),
+            ],
+        )
+
+    async def test_what_is_refused_has_no_record(self) -> None:
+        ann = await self.account("Ann")
+        taken = self.store.register("Ann", "ann", "hash", None, 1, None, record("registered"))
+        await self.assertFails(taken, NameTaken)
+        changed = self.store.set_password(ann, "other", "new", None, (), None, record())
+        await self.assertFails(changed, BadCredentials)
+        lost = self.append(99, joined("Ann"), ann, audit=lambda: record("kicked"))
+        await self.store.flush()
+        self.assertIsNotNone(lost.error)
+        self.assertEqual(await self.codes(), [])
+
+    async def test_a_repeated_request_has_one_record(self) -> None:
+        ann = await self.account("Ann")
+        for _ in range(2):
+            self.append(self.lobby, message(), ann, "txn", audit=lambda: record("kicked"))
+        await self.store.flush()
+        self.assertEqual(await self.codes(), ["kicked"])
+
+    async def test_a_record_may_say_that_there_is_none(self) -> None:
+        await self.stored(self.lobby, message(), audit=lambda: None)
+        self.assertEqual(await self.codes(), [])
+
+    async def test_old_records_are_deleted(self) -> None:
+        for at in range(700):
+            self.store.record(record(at=at))
+        await self.prune(AuditLimits(before=650))
+        found = await self.store.audit_records(AuditQuery(limit=1000))
+        self.assertEqual([one.at for one in found], list(range(699, 649, -1)))
+
+    async def test_of_what_users_cause_a_number_is_kept(self) -> None:
+        await self.store.record(record("operator_on", 1))
+        for at in range(2, 12):
+            await self.store.record(record("login_failed", at))
+        await self.prune(AuditLimits(records=3))
+        found = await self.store.audit_records(AuditQuery())
+        self.assertEqual([one.at for one in found], [11, 10, 9, 1])
+        await self.prune(AuditLimits())
+        self.assertEqual(len(await self.codes()), 4)
+
+    async def prune(self, limits: AuditLimits) -> None:
+        """Prune, and wait until the slices are done."""
+        await self.store.prune(0, 0, 0, limits)
+        for _ in range(20):
+            await self.store.flush()
+
+
+class AccountAdminContract(Recorded):
+    """What operators do with accounts."""
+
+    async def names(self, **query: Any) -> list[str]:
+        """Return the names of listed accounts."""
+        return [one.name for one in await self.store.list_accounts(AccountQuery(**query))]
+
+    async def test_accounts_are_listed_by_name_in_pages(self) -> None:
+        for name in ("Bob", "Ann", "Cat", "An_n"):
+            await self.account(name)
+        await self.store.login_guest("Gus", "gus", new_session(OTHER))
+        self.assertEqual(await self.names(), ["An_n", "Ann", "Bob", "Cat"])
+        self.assertEqual(await self.names(limit=2), ["An_n", "Ann"])
+        self.assertEqual(await self.names(after="ann", limit=2), ["Bob", "Cat"])
+        self.assertEqual(await self.names(after="cat", guests=True), ["Gus"])
+
+    async def test_accounts_are_found_by_a_part_of_the_name(self) -> None:
+        for name in ("Ann", "An_n", "Joanna", "a%b", "a\\b"):
+            await self.store.register(name, name.lower(), None, None, 1)
+        for search, names in (
+            ("ann", ["Ann", "Joanna"]),
+            ("_", ["An_n"]),
+            ("%", ["a%b"]),
+            ("\\", ["a\\b"]),
+            ("x", []),
+        ):
+            self.assertEqual(await self.names(search=search), names)
+
+    async def test_a_listed_account_says_what_it_has(self) -> None:
+        ann = await self.account("Ann")
+        bob = await self.store.register("Bob", "bob", None, b"u" * 32, 7)
+        await self.room(ann)
+        found = await self.store.listed_account(ann)
+        self.assertEqual((found.id, found.key, found.registered), (ann, "ann", True))
+        self.assertEqual((found.has_password, found.has_key, found.rooms), (True, False, 1))
+        found = await self.store.listed_account(bob)
+        self.assertEqual((found.has_password, found.has_key, found.created_at), (False, True, 7))
+        self.assertIsNone(await self.store.listed_account(99))
+
+    async def test_the_operator_mark_is_given_and_taken(self) -> None:
+        ann, gus = (
+            await self.account("Ann"),
+            await self.store.login_guest("G", "g", new_session(OTHER)),
+        )
+        for on in (True, False):
+            await self.store.set_operator(ann, on, record(f"operator_{'on' if on else 'off'}"))
+            self.assertEqual((await self.store.find_account("ann", None)).operator, on)
+            self.assertEqual((await self.store.listed_account(ann)).operator, on)
+            self.assertEqual(await self.names(operators=True), ["Ann"] if on else [])
+            state = await self.store.login(ann, "hash", new_session(TOKEN + bytes([on])))
+            self.assertEqual(state.account.operator, on)
+        for account_id in (gus, 99):
+            await self.assertFails(self.store.set_operator(account_id, True, record()), NoSuchUser)
+        self.assertEqual(await self.codes(), ["operator_off", "operator_on"])
+
+    async def test_a_renamed_account_keeps_what_it_has(self) -> None:
+        ann = await self.account("Ann")
+        garden = await self.room(ann)
+        await self.store.rename(ann, "Ann", "Anna", "anna", 1000, record("account_renamed"))
+        self.assertIsNone(await self.store.find_account("ann", None))
+        self.assertEqual((await self.store.find_account("anna", None)).id, ann)
+        room = await self.record(garden)
+        self.assertEqual((room.owner, room.members), ("Anna", ((ann, "Anna", True),)))
+        self.assertEqual(await self.codes(), ["account_renamed"])
+
+    async def test_a_former_name_is_reserved(self) -> None:
+        ann, bob = await self.account("Ann"), await self.account("Bob")
+        await self.store.rename(ann, "Ann", "Dora", "dora", 1000, record())
+        for name in ("Ann", "ANN", "\u0391nn"):
+            key = name.lower()
+            await self.assertFails(self.store.register(name, key, None, None, 1), NameTaken)
+            await self.assertFails(self.store.login_guest(name, key, new_session(TOKEN)), NameTaken)
+            await self.assertFails(self.store.rename(bob, "Bob", name, key, 1, record()), NameTaken)
+            self.assertEqual((await self.store.find_similar(name, key)).id, ann)
+        await self.store.login_guest("Eve", "eve", new_session(OTHER))
+        await self.store.rename(ann, "Dora", "Ann", "ann", 2000, record())
+        await self.assertFails(self.store.register("Dora", "dora", None, None, 1), NameTaken)
+
+    async def test_a_former_name_is_free_in_the_end(self) -> None:
+        ann = await self.account("Ann")
+        await self.store.rename(ann, "Ann", "Dora", "dora", 1000, record())
+        for after, is_free in ((-1, False), (1, True)):
+            await self.store.prune(1000 + RESERVED_MS + after, 0, 0)
+            found = await self.store.find_similar("Ann", "ann")
+            self.assertEqual(found is None, is_free)
+        await self.account("Ann")
+
+    async def test_a_name_can_be_written_in_another_way(self) -> None:
+        ann = await self.account("Ann")
+        await self.store.rename(ann, "Ann", "ANN", "ann", 1000, record())
+        self.assertEqual((await self.store.find_account("ann", None)).name, "ANN")
+        refused = self.store.rename(ann, "Ann", "Dora", "dora", 1000, record())
+        await self.assertFails(refused, NoSuchUser)
+        await self.store.rename(ann, "ANN", "Dora", "dora", 1000, record())
+
+    async def test_a_taken_name_is_refused(self) -> None:
+        ann, _ = await self.account("Ann"), await self.account("Bob")
+        for name in ("Bob", "B\u03bfb"):
+            renamed = self.store.rename(ann, "Ann", name, name.lower(), 1, record())
+            await self.assertFails(renamed, NameTaken)
+        self.assertEqual(await self.names(), ["Ann", "Bob"])
+        await self.assertFails(self.store.register("Ann", "ann", None, None, 1), NameTaken)
+
+    async def test_who_is_logged_in_is_not_renamed(self) -> None:
+        ann = await self.account("Ann")
+        await self.store.login(ann, "hash", new_session(TOKEN))
+        await self.assertFails(
+            self.store.rename(ann, "Ann", "Dora", "dora", 1, record()), NotAllowed
+        )
+        await self.store.session_lost(EndedSession(ann, TOKEN, {}), 2)
+        await self.store.rename(ann, "Ann", "Dora", "dora", 1, record())
+
+    async def test_a_guest_is_not_renamed(self) -> None:
+        gus = await self.store.login_guest("Gus", "gus", new_session(TOKEN))
+        for account_id in (gus, 99):
+            renamed = self.store.rename(account_id, "Gus", "Dora", "dora", 1, record())
+            await self.assertFails(renamed, NoSuchUser)
+
+    async def test_a_login_link_begins_one_session(self) -> None:
+        ann = await self.store.register("Ann", "ann", None, None, 1)
+        await self.store.add_login_link(ann, LINK, 1000, record("login_link"))
+        self.assertEqual((await self.store.find_login_link(LINK, 999)).id, ann)
+        self.assertIsNone(await self.store.find_login_link(LINK, 1000))
+        self.assertIsNone(await self.store.find_login_link(OTHER, 1))
+        state = await self.store.login(ann, None, new_session(TOKEN, 5, link=LINK))
+        self.assertEqual(state.account.id, ann)
+        again = self.store.login(ann, None, new_session(OTHER, 5, link=LINK))
+        await self.assertFails(again, BadCredentials)
+        self.assertIsNone(await self.store.find_login_link(LINK, 5))
+        self.assertEqual(await self.codes(), ["login_link"])
+
+    async def test_a_login_link_ends_with_time_a_new_one_and_a_new_password(self) -> None:
+        ann, bob = await self.account("Ann"), await self.account("Bob")
+        await self.store.add_login_link(ann, LINK, 1000, record())
+        late = self.store.login(ann, "hash", new_session(TOKEN, 1000, link=LINK))
+        await self.assertFails(late, BadCredentials)
+        wrong = self.store.login(bob, "hash", new_session(TOKEN, 5, link=LINK))
+        await self.assertFails(wrong, BadCredentials)
+        await self.store.add_login_link(ann, OTHER, 1000, record())
+        self.assertIsNone(await self.store.find_login_link(LINK, 5))
+        await self.store.set_password(ann, "hash", "new", None, ())
+        self.assertIsNone(await self.store.find_login_link(OTHER, 5))
+        await self.store.add_login_link(ann, LINK, 1000, record())
+        await self.store.prune(1001, 0, 0)
+        self.assertIsNone(await self.store.find_login_link(LINK, 5))
+
+    async def test_a_guest_has_no_login_link(self) -> None:
+        gus = await self.store.login_guest("Gus", "gus", new_session(TOKEN))
+        for account_id in (gus, 99):
+            made = self.store.add_login_link(account_id, LINK, 9, record())
+            await self.assertFails(made, NoSuchUser)
+
+    async def test_an_account_without_a_password_gets_one(self) -> None:
+        ann = await self.store.register("Ann", "ann", None, b"u" * 32, 1)
+        await self.store.set_password(ann, None, "hash", None, ())
+        self.assertTrue((await self.store.listed_account(ann)).has_password)
+
+    async def test_a_closed_store_records_nothing(self) -> None:
+        await self.store.close()
+        await self.assertFails(self.store.record(record()), NotStored)
