@@ -5,6 +5,7 @@
   const GTChat = globalThis.GTChat;
 
   const LIST = "#/";
+  const LINK = /^#\/login\/([\w-]{16,128})$/;
   // The panes of a phone, from the outermost to the innermost.
   const PANES = ["list", "conversation", "panel"];
   const [LIST_PANE] = PANES;
@@ -182,7 +183,10 @@
   GTChat.keepHistory = (shell) => {
     const kept = new History(shell);
     shell.on("change", () => kept.follow());
-    addEventListener("popstate", (event) => kept.onMove(event.state));
+    addEventListener("popstate", (event) => {
+      if (!shell.loggedIn && LINK.test(location.hash)) shell.enter();
+      else kept.onMove(event.state);
+    });
     document.addEventListener("click", (event) => {
       const link = event.target.closest?.("a[href]");
       if (!link || !shell.loggedIn || event.ctrlKey || event.metaKey || event.shiftKey || event.defaultPrevented) return;
@@ -193,5 +197,12 @@
   // Takes the address away, so that the next login does not open it.
   const clear = () => history.replaceState(null, "", withoutFragment(location.href));
 
-  GTChat.address = { parse, format, urlOf, clear };
+  // Returns the secret of a link that logs in once (#/login/secret), or null, and takes it out of the address.
+  const takeLink = () => {
+    const [, link = null] = LINK.exec(location.hash) ?? [];
+    if (link) clear();
+    return link;
+  };
+
+  GTChat.address = { parse, format, urlOf, clear, takeLink };
 })();

@@ -34,7 +34,7 @@
 
   const login = (state, reply, fields) => {
     state.me = reply.usr;
-    state.hasPassword = fields.pwd !== undefined;
+    state.hasPassword = fields.pwd !== undefined || fields.type === "link";
     state.rooms.clear();
     state.directs = [];
     state.current = null;

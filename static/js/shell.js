@@ -63,8 +63,9 @@
     // not take its session away.
     start() {
       const saved = tab.get("gtchat", null);
-      if (saved?.session) this.#resume(saved);
-      else if (!saved?.out) this.enter();
+      const link = GTChat.address.takeLink();
+      if (saved?.session && !link) this.#resume(saved);
+      else if (!saved?.out || link) this.enter(link);
       document.addEventListener("visibilitychange", () => this.#updateFocus());
       addEventListener("focus", () => this.#updateFocus());
       addEventListener("blur", () => this.#updateFocus());
@@ -122,11 +123,11 @@
       this.change();
     }
 
-    // Logs in by the token of this device, if it has one. Returns a promise of whether it has one. A token that
-    // is refused is forgotten.
-    async enter() {
+    // Logs in by a link of an operator, or by the token of this device, if it has one. Returns a promise of
+    // whether there is one. A token that is refused is forgotten.
+    async enter(link = GTChat.address.takeLink()) {
       const device = new GTChat.Device(this.url);
-      const fields = device.loginByToken();
+      const fields = link ? { type: "link", link, ...device.login(true) } : device.loginByToken();
       if (!fields) return false;
       Object.assign(this, { entering: true, ended: null, mode: "member" });
       this.change();
@@ -135,8 +136,8 @@
         await this.actions.login(fields);
       } catch (error) {
         const refused = GTChat.Device.refuses(error.code);
-        if (refused) device.forget(fields.device_token);
-        this.ended ??= refused ? GTChat.text("token_refused") : GTChat.reason(error);
+        if (refused && !link) device.forget(fields.device_token);
+        this.ended ??= refused ? GTChat.text(link ? "link_refused" : "token_refused") : GTChat.reason(error);
       }
       this.entering = false;
       this.change();
@@ -225,7 +226,7 @@
     #onLogin(reply, { type, device, pwd }) {
       const { device: own, state } = this;
       if (type === "device") state.hasPassword = own.kept?.hasPassword ?? false;
-      else own.keep(reply, reply.usr, { device, hasPassword: pwd !== undefined });
+      else own.keep(reply, reply.usr, { device, hasPassword: pwd !== undefined || type === "link" });
       this.tabLock.take(reply.session_id);
       this.#onSession();
     }

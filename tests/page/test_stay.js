@@ -78,6 +78,23 @@
     });
   }
 
+  stay("a link of an operator logs in, whatever user was before", async () => {
+    history.replaceState(null, "", "#/login/0123456789abcdef-_");
+    const { shell, server } = await openTab({ stored: kept("bob"), session: saved() });
+    const [{ type, link, device, remember }] = server.requests("login");
+    equal([type, link, device, remember], ["link", "0123456789abcdef-_", "this-device", true]);
+    equal([server.requests("resume").length, location.hash], [0, ""]);
+    await server.reply("login", loginReply("ann", [roomInfo("lobby")], { session_id: "new", device_token: "u" }));
+    equal([shell.loggedIn, shell.remembered, shell.state.hasPassword], [true, true, true]);
+  });
+
+  stay("a link that is refused leaves the token of the device alone", async () => {
+    history.replaceState(null, "", "#/login/0123456789abcdef");
+    const { shell, server } = await openTab({ stored: kept() });
+    await server.replyError("login", "bad_credentials");
+    equal([shell.loggedIn, shell.ended, shell.device.kept.token], [false, GTChat.text("link_refused"), "t"]);
+  });
+
   stay("a reload resumes the session of the tab", async () => {
     const { server } = await openTab({ stored: kept(), session: saved() });
     equal([server.requests("resume").length, server.requests("login").length], [1, 0]);

@@ -33,6 +33,7 @@
     not_kept: ["You are logged in, but this server does not keep devices logged in.", "你已登录，但此服务器不支持保持登录。"],
     log_in_with_token: ["Log in as {usr}", "以 {usr} 登录"],
     logging_in: ["Logging in…", "正在登录…"],
+    link_refused: ["This link was used, or is too old. Ask the operator for another one.", "此链接已使用或已过期，请向管理员索取新链接。"],
     token_refused: ["This device is not logged in any more. Log in again.", "此设备已不再保持登录，请重新登录。"],
     tab_copied: ["This tab is a copy of one that is logged in. Go on there, or log in here too.", "此标签页是已登录标签页的副本。请在原标签页继续，或在此重新登录。"],
     language: ["Language", "语言"],
