@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import selectors
-import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +19,7 @@ from gtchat.server.config import SettingsError
 from gtchat.server.process import EXIT_CONFIG, StartError
 
 if TYPE_CHECKING:
-    from gtchat.server.config import ServerSettings
+    from gtchat.server.config import ServerSettings, Settings
     from gtchat.store.sql.postgres import PostgresDatabase
 
 #: Exit status of a program that SIGPIPE ended, as shells show it.
@@ -91,6 +89,11 @@ def _database_parser(name: str) -> _Parser:
 
 
 def _server_settings(options: argparse.Namespace) -> ServerSettings:
+    """Return the settings of `[server]`; see `_settings_of`."""
+    return _settings_of(options).server
+
+
+def _settings_of(options: argparse.Namespace) -> Settings:
     """Return the settings of options, environment and settings file; the store has a database.
 
     Raises:
@@ -102,10 +105,10 @@ def _server_settings(options: argparse.Namespace) -> ServerSettings:
     given = {
         key: getattr(options, key) for key in ("data", "store") if getattr(options, key) is not None
     }
-    server = load(given, os.environ, options.config).server
-    if server.store == "memory":
+    settings = load(given, os.environ, options.config)
+    if settings.server.store == "memory":
         raise CommandError("a store in memory has no database")
-    return server
+    return settings
 
 
 def _database(options: argparse.Namespace) -> Path | PostgresDatabase:
@@ -261,47 +264,38 @@ def _import_credentials(words: Sequence[str]) -> int:
 
 
 def _console(words: Sequence[str]) -> int:
-    from gtchat.server.admin_console import SCREEN_LINE, SOCKET
+    from gtchat.server.admin_console import SOCKET
+    from gtchat.server.console_client import open_console
     from gtchat.server.storage import data_directory
 
     path = data_directory(_server_settings(_database_parser("console").parse_args(words))) / SOCKET
-    with socket.socket(socket.AF_UNIX) as server:
-        try:
-            server.connect(str(path))
-        except OSError as error:
-            raise CommandError(f"no server answers at {path}: {error.strerror}") from error
-        if sys.stdin.isatty() and sys.stdout.isatty():
-            server.sendall(SCREEN_LINE + b"\n")
-        return _relay(server)
+    try:
+        return open_console(path)
+    except OSError as error:
+        raise CommandError(f"no server answers at {path}: {error.strerror}") from error
 
 
-def _relay(server: socket.socket) -> int:
-    """Copy standard input to a socket and the socket to standard output.
+def _admin(words: Sequence[str]) -> int:
+    from gtchat.server import admin_cli
 
-    Returns:
-        0, when the server closes the socket.
-    """
-    typed = sys.stdin.fileno()
-    with selectors.DefaultSelector() as ready:
-        ready.register(server, selectors.EVENT_READ)
-        try:
-            ready.register(typed, selectors.EVENT_READ)
-        except PermissionError:  # epoll refuses regular files, which are always readable
-            server.sendall(sys.stdin.buffer.read())
-            server.shutdown(socket.SHUT_WR)
-        while True:
-            for key, _ in ready.select():
-                if key.fileobj is server:
-                    data = server.recv(65_536)
-                    sys.stdout.write(data.decode("utf-8", "replace"))
-                    sys.stdout.flush()
-                    if not data:
-                        return 0
-                elif data := os.read(typed, 65_536):
-                    server.sendall(data)
-                else:
-                    ready.unregister(typed)
-                    server.shutdown(socket.SHUT_WR)
+    parser = _database_parser("admin")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser.add_argument(
+        "--offline", action="store_true", help="use the database of a server that is stopped"
+    )
+    parser.add_argument(
+        "words",
+        nargs=argparse.REMAINDER,
+        metavar="COMMAND",
+        help="a command with its arguments; `help` lists them",
+    )
+    options = parser.parse_args(words)
+    settings = _settings_of(options)
+    try:
+        with _store_errors():
+            return admin_cli.run(settings, options.words or ["help"], options.offline, options.json)
+    except admin_cli.CannotRun as error:
+        raise CommandError(str(error)) from error
 
 
 @attrs.frozen
@@ -343,6 +337,11 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     ),
     "console": Subcommand(
         _console, "[--config FILE]", "open the admin console of a server on this machine"
+    ),
+    "admin": Subcommand(
+        _admin,
+        "[--json] [--offline] COMMAND",
+        "run an administrative command; `gtchat admin help` lists them",
     ),
     "import-credentials": Subcommand(
         _import_credentials, "FILE [--config FILE]", "create accounts from lines `name password`"

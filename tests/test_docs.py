@@ -94,7 +94,7 @@ class Operations(SynchronousTestCase):
             codes, fields = row.strip("| ").split(" | ")
             for code in re.findall(r"`(\w+)`", codes):
                 described[code] = set(re.split(r"[:;] ", fields)[0].split(", "))
-        wanted = {code: set(re.findall(r"{(\w+)}", line)) for code, line in AUDIT.items()}
+        wanted = {code: set(re.findall(r"{(\w+)}", kind.text)) for code, kind in AUDIT.items()}
         self.assertEqual(described, wanted)
 
 

@@ -1,9 +1,10 @@
 """The admin console: the operator reads the lobby, writes to it as Host, and kicks users.
 
-    HELP   KICK NAME   LIST_USERS   EXIT   any other line is sent to the lobby
+    HELP   KICK NAME   LIST_USERS   EXIT   ADMIN COMMAND   any other line is sent to the lobby
 
 It is on standard input (`--console`) and on a Unix socket in the data directory (`gtchat console`)
 that accepts only the user of the server, and root. All consoles share one session, that of Host.
+`gtchat admin` uses the same socket, for one request a connection (`admin_socket`).
 
 The lines of a console take effect one after the other. What looks like a command and is none is
 not sent to the lobby. On a terminal it has the screen of the original: a banner, a prompt with the
@@ -15,16 +16,13 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import os
-import socket
-import struct
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import attrs
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IHalfCloseableProtocol
+from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.protocols.basic import LineReceiver
@@ -35,12 +33,15 @@ from gtchat.chat.accounts import login_key
 from gtchat.chat.background import run_in_background
 from gtchat.chat.chat import Chat
 from gtchat.chat.errors import ChatError, NoSuchUser
-from gtchat.chat.events import Event
-from gtchat.chat.interfaces import Ack, DeliveryProof, IConnection
+from gtchat.chat.interfaces import Ack
 from gtchat.chat.rooms import LOBBY
 from gtchat.chat.users import Session
 from gtchat.protocols.base.text import TextEncoder, split_text, strip_controls
-from gtchat.protocols.livechat import presence_changes, render
+from gtchat.protocols.livechat import render
+from gtchat.server.admin import AdminCommands, find_command
+from gtchat.server.admin_lines import AdminLines
+from gtchat.server.admin_socket import ADMIN_LINE, READY
+from gtchat.server.console_host import HostConnection, is_permitted
 from gtchat.server.console_output import ConsoleOutput
 
 #: File name of the Unix socket, in the data directory.
@@ -51,6 +52,9 @@ LINE_BYTES = 65_536
 LINES_LIMIT = 64
 #: First line of a client of the Unix socket that is on a terminal.
 SCREEN_LINE = b"\0screen"
+#: Seconds that a client of the Unix socket has to say that it is `gtchat admin`, for which Host is
+#: not logged in, and events are not shown.
+OPENING_S = 0.25
 #: Columns of the command in the output of HELP.
 _HELP_WIDTH = 14
 #: What a line is taken for that looks like a command: share of equal letters (difflib).
@@ -71,12 +75,15 @@ class ConsoleServer(Factory):
 
     Attributes:
         kicked: keys of the users who are being kicked, until their logout is shown.
+        commands, admin: run administrative commands.
     """
 
     noisy = False
 
     def __init__(self, chat: Chat, stop: Callable[[], None], where: str = "") -> None:
         self.chat = chat
+        self.commands = AdminCommands(chat, self._page)
+        self.admin = AdminLines(self.commands)
         self.stop = stop
         self.where = where
         self.kicked: set[str] = set()
@@ -98,6 +105,14 @@ class ConsoleServer(Factory):
         """
         stdio(Console(self, local=True, screen=screen))
 
+    def outputs(self) -> list[ConsoleOutput]:
+        """Return where the consoles that are open show events."""
+        return [console.output for console in self.consoles]
+
+    def _page(self) -> str:
+        """Return the address of the page, "" if it is not known."""
+        return next((one for one in self.where.split(", ") if one.startswith("http")), "")
+
     def host_lost(self) -> None:
         """Take note that the session of Host has ended; the next call of `host` begins another."""
         self._host = None
@@ -114,7 +129,9 @@ class ConsoleServer(Factory):
         waiting: Deferred[Session] = Deferred()
         self._waiting.append(waiting)
         if len(self._waiting) == 1:
-            login = self.chat.logins.login_host(self.encoder, HostConnection(self))
+            login = self.chat.logins.login_host(
+                self.encoder, HostConnection(self.outputs, self.kicked)
+            )
             Deferred.fromCoroutine(login).addBoth(self._logged_in)
         return waiting
 
@@ -124,40 +141,6 @@ class ConsoleServer(Factory):
         waiting, self._waiting = self._waiting, []
         for deferred in waiting:
             deferred.callback(result)
-
-
-@implementer(IConnection)
-@attrs.define(eq=False)
-class HostConnection:
-    """The connection of Host's session: shows events on every console."""
-
-    server: ConsoleServer
-    address: str = ""
-    buffered_bytes: int = 0
-    closed: bool = False
-    delivery_proof: DeliveryProof = DeliveryProof.TIME
-    resumable: bool = False
-    protocol: str = "console"
-
-    def on_event(self, event: Event, text: str) -> None:
-        """Show an event (TextConnection.on_event).
-
-        Args:
-            event: the event.
-            text: its text in Live chat.
-        """
-        changes = list(presence_changes(event))
-        left = {name for name, online in changes if not online}
-        kicked = {name for name in left if login_key(name) in self.server.kicked}
-        self.server.kicked.difference_update(map(login_key, kicked))
-        for console in self.server.consoles:
-            if changes:
-                console.output.show_presence(event.at, changes, kicked)
-            else:
-                console.output.show_event(text)
-
-    def close(self, event: Event | None, reason: str) -> None:
-        """Do nothing: the session of Host lasts as long as the server (IConnection.close)."""
 
 
 @implementer(IHalfCloseableProtocol)
@@ -181,15 +164,27 @@ class Console(LineReceiver):
         self._screen = screen
         self._lines: deque[str] = deque()
         self._working = False
-        self._ended = False
+        self._ended = self._is_admin = self._is_open = False
+        self._opening: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
         """Accept the user of the server and root; log Host in."""
-        if not self._local and not _is_permitted(self.transport):
+        if not self._local and not is_permitted(self.transport):
             _log.warn("another user tried to open the admin console")
             self.transport.abortConnection()
             return
         self.output = ConsoleOutput(self.transport, self._server.chat.users)
+        if self._local:
+            self._open()
+        else:
+            self._opening = self._server.chat.clock.callLater(OPENING_S, self._open)
+
+    def _open(self) -> None:
+        """Begin as a console, unless it has begun: greet, show events, log Host in."""
+        if self._is_open:
+            return
+        self._cancel_opening()
+        self._is_open = True
         self._server.consoles.append(self)
         if self._screen:
             self.output.begin_screen(self._server.where)
@@ -197,14 +192,21 @@ class Console(LineReceiver):
             self.show("HELP lists the commands; any other line is sent to the lobby as Host.")
         run_in_background(self._server.host(), "opening the admin console")
 
+    def _cancel_opening(self) -> None:
+        if self._opening is not None and self._opening.active():
+            self._opening.cancel()
+
     def connectionLost(self, reason: Any = None) -> None:
         """Forget a console that was closed; the server goes on."""
         self._lines.clear()
+        self._cancel_opening()
         if self in self._server.consoles:
             self._server.consoles.remove(self)
 
     def readConnectionLost(self) -> None:
         """Close when the lines before the end are done (IHalfCloseableProtocol)."""
+        if not self._is_admin:
+            self._open()
         rest: bytes = self.clearLineBuffer()  # type: ignore[no-untyped-call]
         if rest:
             self.lineReceived(rest)
@@ -219,8 +221,19 @@ class Console(LineReceiver):
     def lineReceived(self, line: bytes) -> None:
         """Let a line take effect after those before it."""
         if line == SCREEN_LINE:
+            self._open()
             self.output.begin_screen(self._server.where)
             return
+        if self._is_admin:
+            answer = Deferred.fromCoroutine(self._answer(line))
+            run_in_background(answer, "an administrative command")
+            return
+        if line == ADMIN_LINE and not self._is_open:
+            self._is_admin = True
+            self._cancel_opening()
+            self.transport.write(READY + b"\n")
+            return
+        self._open()
         self._lines.append(strip_controls(line))
         if len(self._lines) >= LINES_LIMIT:
             self.pauseProducing()  # type: ignore[no-untyped-call]
@@ -228,6 +241,11 @@ class Console(LineReceiver):
             self._working = True
             work = Deferred.fromCoroutine(self._work())
             run_in_background(work, "a command of the console")
+
+    async def _answer(self, line: bytes) -> None:
+        """Answer a request of `gtchat admin`, and close."""
+        self.transport.write(await self._server.admin.answer(line))
+        self.output.close()
 
     async def _work(self) -> None:
         """Run the lines that wait, one after the other."""
@@ -297,6 +315,11 @@ class Console(LineReceiver):
         """List the users who are online."""
         self.output.show_users()
 
+    async def run_admin(self, line: str) -> None:
+        """Run an administrative command."""
+        for shown in (await self._server.admin.run(line)).splitlines():
+            self.show(shown)
+
     async def exit(self) -> None:
         """Stop the server."""
         self._server.stop()
@@ -313,14 +336,6 @@ class Console(LineReceiver):
                 self.show(result.text)
 
 
-def _is_permitted(transport: Any) -> bool:
-    """Return whether the peer of a Unix socket is this user or root (unix(7), SO_PEERCRED)."""
-    size = struct.calcsize("3i")
-    credentials = transport.socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
-    _, user_id, _ = struct.unpack("3i", credentials)
-    return user_id in (os.getuid(), 0)
-
-
 @attrs.frozen
 class ConsoleCommand:
     """A command: the names of its arguments, what runs it, and its help."""
@@ -334,6 +349,7 @@ COMMANDS: dict[str, ConsoleCommand] = {
     "HELP": ConsoleCommand((), Console.help, "list the commands"),
     "KICK": ConsoleCommand(("NAME",), Console.kick, "disconnect a user, who may log in again"),
     "LIST_USERS": ConsoleCommand((), Console.list_users, "list the users who are online"),
+    "ADMIN": ConsoleCommand(("COMMAND",), Console.run_admin, "administration; ADMIN HELP lists it"),
     "EXIT": ConsoleCommand((), Console.exit, "stop the server"),
 }
 
@@ -344,7 +360,8 @@ def read_line(line: str) -> tuple[ConsoleCommand | None, list[str], str]:
     A command may be written in any case and with a slash before it. As in the original, a command
     without arguments may be followed by one word, and a longer line that begins with the word of a
     command is a message; here only if that word is not in capitals. A line that begins with a space
-    is always a message.
+    is always a message. Behind ADMIN there may be any number of words; a line that begins with
+    `admin` is a message unless a command follows. `/accounts list` is `ADMIN accounts list`.
 
     Args:
         line: without control characters and white space at its end.
@@ -359,6 +376,12 @@ def read_line(line: str) -> tuple[ConsoleCommand | None, list[str], str]:
     capitals = first.startswith("/") or first == word
     if line.startswith(" ") or not word:
         return None, [line.strip()], ""
+    if command is COMMANDS["ADMIN"]:
+        if capitals or find_command(rest) is not None:
+            return command, [line.strip()[len(first) :].strip()], ""
+        return None, [line], ""
+    if command is None and first.startswith("/") and find_command([first[1:], *rest]) is not None:
+        return COMMANDS["ADMIN"], [line[1:]], ""
     if command is not None:
         wanted = len(command.arguments)
         if len(rest) == wanted or (not wanted and len(rest) == 1):

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,6 +28,7 @@ from gtchat.protocols.base.connection_limit import ConnectionLimiter
 from gtchat.protocols.base.http_access import Origins, Proxies
 from gtchat.protocols.websocket import ChatFactory
 from gtchat.server.admin_console import SOCKET, ConsoleServer
+from gtchat.server.build_chat import build_chat
 from gtchat.server.config import Settings
 from gtchat.server.daemon import fail
 from gtchat.server.endpoints import Listeners, port_number, port_url
@@ -43,12 +42,9 @@ from gtchat.server.process import (
     raise_descriptor_limit,
     tune_garbage_collector,
 )
-from gtchat.server.storage import FreeSpace, Storage, cannot_start, database_of, open_storage
-from gtchat.store import StoreError
+from gtchat.server.storage import FreeSpace, Storage, database_of, open_storage
 from gtchat.web.site import build_site, static_directory
 
-#: Bytes of randomness of session ids and device tokens.
-TOKEN_BYTES = 32
 #: Characters of a broadcast key below which there is a warning.
 SAFE_KEY_CHARS = 16
 #: Seconds that clients get to answer a close frame when the server stops.
@@ -173,23 +169,7 @@ class ChatService(Service):
                 chars=SAFE_KEY_CHARS,
             )
         self._passwords = Passwords(self._reactor, os.cpu_count() or 1)
-        self.chat = Chat(
-            self._storage.store,
-            self._reactor,
-            self.settings.limits,
-            self._passwords,
-            lambda: secrets.token_urlsafe(TOKEN_BYTES),
-            sessions=server.sessions,
-            broadcast_key=server.broadcast_key or None,
-            wall=time.time,
-            keep_versions=server.keep_versions,
-            legacy_edits=server.legacy_edits == "show",
-            relay=self._storage.relay,
-        )
-        try:
-            self.chat.start()
-        except StoreError as error:
-            raise cannot_start(error) from error
+        self.chat = build_chat(self.settings, self._storage, self._reactor, self._passwords)
         self._free_space = FreeSpace(
             self._reactor,
             self._written_folders(),
@@ -219,6 +199,7 @@ class ChatService(Service):
             name: build(self.chat, self._reactor, rules) for name, build in STREAM_PROTOCOLS.items()
         }
         self._console = ConsoleServer(self.chat, self._stop_reactor)
+        self.chat.admin.operators.commands = self._console.commands
         self.chat.on_lost = self._disconnect_all
 
     def _disconnect_all(self) -> None:

@@ -8,6 +8,7 @@ import resource
 import socket
 import sqlite3
 import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -251,6 +252,61 @@ class Commands(OperationCase):
         client = Client(server.ws_port)
         self.addCleanup(client.close)
         self.assertEqual(client.call("login", type="reg", usr="yoda", pwd="wins")["status"], "ok")
+
+    def test_accounts_are_administered_by_one_command(self) -> None:
+        server = self.server().start()
+        options = server.options
+        store = options[options.index("--store") :][:2] if "--store" in options else ()
+        where = ("--data", str(server.folder), *store)
+
+        def admin(*words: str, typed: str = "") -> tuple[int, str]:
+            """Run `gtchat admin`; return its status, and what it prints."""
+            if not typed:
+                done = gtchat("admin", *where, *words)
+                return done.returncode, done.stdout + done.stderr
+            done = subprocess.run(
+                [sys.executable, "-m", "gtchat.cli", "admin", *where, *words],
+                env={**os.environ, "PYTHONPATH": str(TOP)},
+                input=typed,
+                capture_output=True,
+                text=True,
+                timeout=SECONDS,
+                check=False,
+            )
+            return done.returncode, done.stdout + done.stderr
+
+        def logs_in(**fields: object) -> Client:
+            client = Client(server.ws_port)
+            self.addCleanup(client.close)
+            self.assertEqual(client.call("login", **fields)["status"], "ok")
+            return client
+
+        self.assertEqual(admin("accounts", "create", "Ann", typed=f"{PASSWORD}\n")[0], 0)
+        ann = logs_in(type="reg", usr="ann", pwd=PASSWORD)
+        self.assertEqual(admin("accounts", "operator", "ann", "on")[0], 0)
+        status, out = admin("--json", "accounts", "list")
+        listed = json.loads(out)["accounts"]
+        self.assertEqual([(one["name"], one["operator"]) for one in listed], [("Ann", True)])
+        self.assertNotIn("Host", ann.call("get_user_list")["users"])
+        reply = ann.call("admin", name="rooms list", pwd=PASSWORD)
+        self.assertEqual([one["name"] for one in reply["result"]["rooms"]], ["lobby"])
+        link = json.loads(admin("accounts", "login-link", "ann", "--json")[1])["link"]
+        logs_in(type="link", link=link.partition("#/login/")[2])
+        self.assertEqual(admin("accounts", "set-password", "ann", typed="another horse\n")[0], 0)
+        self.assertEqual(ann.wait_closed(), 4001)
+        logs_in(type="reg", usr="ann", pwd="another horse")
+        self.assertEqual(admin("rooms", "delete", "nowhere")[0], 1)
+        self.assertEqual(admin("--offline", "accounts", "list")[0], 78)
+        server.stop()
+        self.assertEqual(admin("accounts", "list")[0], 2)
+        self.assertEqual(admin("--offline", "accounts", "rename", "ann", "Anna")[0], 0)
+        status, out = admin("--offline", "audit", "--account", "Ann", "--json")
+        codes = [one["code"] for one in json.loads(out)["records"]]
+        self.assertEqual(codes[0], "account_renamed")
+        self.assertLessEqual({"account_created", "operator_on", "login", "password_set"}, {*codes})
+        log = "".join(server.lines)
+        for secret in (PASSWORD, "another horse", link.partition("#/login/")[2]):
+            self.assertNotIn(secret, out + log)
 
     def test_settings_are_shown_with_their_source(self) -> None:
         config = Path(self.mktemp()).resolve()

@@ -11,6 +11,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.server.admin_console import SOCKET
+from gtchat.server.admin_socket import request
 from tests import nats_server, postgres
 from tests.e2e.server import SECONDS, Client, Server
 from tests.stress import truth
@@ -120,6 +121,30 @@ class TwoNodes(SynchronousTestCase):
         self.assertIn("kicked bob\n", self.operate(0, "KICK bob"))
         self.assertEqual(bob.wait_closed(), 4002)  # kicked
         self.assertEqual(self.operate(1, "KICK bob")[-1], "there is no user bob\n")
+
+    def test_commands_of_operators_hold_at_both_servers(self) -> None:
+        ann, bob = self.user(1, "liv", registered=True), self.user(1, "max")
+        ann.call("create_room", room_name="loft")
+        bob.call("join_room", room_name="loft")
+        path = self.servers[0].folder / SOCKET
+        request(path, "announce", {"text": "Down at noon"})
+        self.assertEqual(bob.until("c_broadcast")["msg"], "Down at noon")
+        request(path, "sessions end", {"name": "liv"})
+        self.assertEqual(ann.wait_closed(), 4002)
+        request(path, "accounts rename", {"name": "liv", "new_name": "Nora"})
+        began = time.monotonic()
+        while {*bob.call("get_room_user_list", room_name="loft")["users"]} != {"max", "Nora"}:
+            self.assertLess(time.monotonic() - began, SECONDS)
+        again = Client(self.servers[1].ws_port)
+        self.addCleanup(again.close)
+        again.call("login", type="reg", usr="nora", pwd=PASSWORD)
+        new = {"name": "nora", "password": "another horse"}
+        request(path, "accounts set-password", new)
+        self.assertEqual(again.wait_closed(), 4001)
+        request(path, "rooms delete", {"name": "loft"})
+        bob.until("c_event", type="room_gone", room_name="loft")
+        found = request(self.servers[1].folder / SOCKET, "audit", {"code": "account_renamed"})
+        self.assertEqual([one["who"] for one in found.data["records"]], ["(console)"])
 
     def test_a_session_goes_on_at_the_other_server(self) -> None:
         ann, bob = self.user(0, "ada"), self.user(1, "ben")

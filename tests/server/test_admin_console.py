@@ -19,11 +19,13 @@ from gtchat.server.admin_console import (
     COMMANDS,
     LINE_BYTES,
     LINES_LIMIT,
+    OPENING_S,
     SCREEN_LINE,
     Console,
     ConsoleServer,
     read_line,
 )
+from gtchat.server.admin_socket import ADMIN_LINE, READY
 from tests.fakes import TestServer, nodes
 from tests.server.fakes import RecordingLog
 
@@ -86,9 +88,9 @@ class Commands(AdminConsole):
         lines = self.type("HELP")
         self.assertEqual(
             [line.split()[0] for line in lines[1:]],
-            ["HELP", "KICK", "LIST_USERS", "EXIT", "anything"],
+            ["HELP", "KICK", "LIST_USERS", "ADMIN", "EXIT", "anything"],
         )
-        self.assertEqual(lines[0], "Commands: HELP, KICK, LIST_USERS, EXIT")
+        self.assertEqual(lines[0], "Commands: HELP, KICK, LIST_USERS, ADMIN, EXIT")
         for line, command in zip(lines[1:], COMMANDS.values(), strict=False):
             self.assertIn(command.help, line)
 
@@ -152,6 +154,68 @@ class Commands(AdminConsole):
         self.assertEqual((ann.pushes("c_speak"), self.stopped), ([], 0))
         self.type(" KICK ann jones")
         self.assertEqual(ann.pushes("c_speak")[0]["msg"], "KICK ann jones")
+
+
+class AdminLines(AdminConsole):
+    """`ADMIN` and what looks like it; the commands themselves are in `test_admin`."""
+
+    def test_meaning_of_lines(self) -> None:
+        for line, words in (
+            ("ADMIN accounts list", "accounts list"),
+            ("ADMIN", ""),
+            ("/admin nonsense", "nonsense"),
+            ("admin rooms list --limit 1", "rooms list --limit 1"),
+            ("/accounts list", "accounts list"),
+            ("/audit", "audit"),
+            ("ADMIN  announce it's  on", "announce it's  on"),
+        ):
+            command, given, hint = read_line(line)
+            self.assertEqual((command, given, hint), (COMMANDS["ADMIN"], [words], ""), line)
+        for line in ("admin is away", "admin", "accounts list", "announce it", " ADMIN audit"):
+            self.assertEqual(read_line(line), (None, [line.strip()], ""), line)
+
+    def test_a_result_is_shown_on_the_screen(self) -> None:
+        self.server.member("ann")
+        lines = self.type("ADMIN accounts list")
+        self.assertEqual([line.split()[0] for line in lines], ["NAME", "ann"])
+
+    def test_help_and_errors_are_shown(self) -> None:
+        self.assertIn("accounts list [--search SEARCH]", "".join(self.type("ADMIN help")))
+        self.assertEqual(self.type("ADMIN accounts"), ["there is no command 'accounts'"])
+        [shown] = self.type("ADMIN accounts set-password ann")
+        self.assertIn("use gtchat admin accounts set-password", shown)
+        self.assertEqual(self.type("ADMIN announce it's on")[-1], "sent to 1 users")
+
+    def test_a_request_of_gtchat_admin_is_answered_once(self) -> None:
+        console, transport = self.consoles.buildProtocol(None), Socket(0)
+        console.makeConnection(transport)
+        console.dataReceived(ADMIN_LINE + b"\nnonsense\n")
+        self.server.clock.advance(OPENING_S)
+        self.server.run_pending()
+        ready, answer = transport.value().splitlines()
+        self.assertEqual(ready, READY)
+        self.assertIn(b'"bad_request"', answer)
+        self.assertTrue(transport.disconnecting)
+        self.assertEqual(self.consoles.consoles, [])
+        console.connectionLost()
+
+    def test_a_console_that_sends_nothing_opens_soon(self) -> None:
+        console, transport = self.consoles.buildProtocol(None), Socket(0)
+        console.makeConnection(transport)
+        self.assertEqual(transport.value(), b"")
+        self.server.clock.advance(OPENING_S)
+        self.server.run_pending()
+        self.assertIn(b"HELP lists", transport.value())
+        console.dataReceived(ADMIN_LINE + b"\n")
+        self.server.run_pending()
+        self.assertIn(b"administration", transport.value().replace(b"ADMIN", b"administration"))
+
+    def test_a_console_that_goes_at_once_is_forgotten(self) -> None:
+        console = self.consoles.buildProtocol(None)
+        console.makeConnection(Socket(0))
+        console.connectionLost()
+        self.server.clock.advance(OPENING_S)
+        self.assertEqual(self.consoles.consoles, [])
 
 
 class Order(AdminConsole):
@@ -391,6 +455,7 @@ class Permission(AdminConsole):
     def connect(self, user_id: int) -> Socket:
         transport = Socket(user_id)
         self.consoles.buildProtocol(None).makeConnection(transport)
+        self.server.clock.advance(OPENING_S)
         return transport
 
     def test_user_of_the_server_and_root_may_open_the_socket(self) -> None:

@@ -16,6 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat import __version__, cli
 from gtchat.cli import SUBCOMMANDS, Subcommand, main
+from gtchat.server import console_client
 from gtchat.server.settings_file import default_file
 from gtchat.server.storage import lock_directory
 from tests import postgres
@@ -297,7 +298,7 @@ class PipeSocket:
 class Console(CliCase):
     def relay(self, stdin: Any, socket: Any) -> tuple[int, str, str]:
         """Run `gtchat console` on an input and a socket."""
-        self.patch(cli.socket, "socket", lambda family: socket)
+        self.patch(console_client.socket, "socket", lambda family: socket)
         self.patch(sys, "stdin", stdin)
         return self.run_command("console", "--data", str(self.directory))
 

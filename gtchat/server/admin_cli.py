@@ -1,0 +1,106 @@
+"""`gtchat admin`: reads the words of a command, runs it, prints what it returns."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+from collections.abc import Sequence
+
+from gtchat.chat.errors import BadRequest, ChatError
+from gtchat.server.admin import AdminCommand, Channel, help_text, require_found
+from gtchat.server.admin_arguments import check_arguments, read_words
+from gtchat.server.admin_console import SOCKET
+from gtchat.server.admin_output import Output
+from gtchat.server.admin_socket import ServerTooOld, request
+from gtchat.server.config import Settings
+from gtchat.server.storage import data_directory
+
+#: Exit status of a command that was refused.
+EXIT_REFUSED = 1
+
+
+class CannotRun(Exception):
+    """The command was not run; the text is one line for the operator."""
+
+
+def run(settings: Settings, words: Sequence[str], offline: bool, as_json: bool) -> int:
+    """Run a command. Return the exit status: 0, or 1 if it was refused.
+
+    Args:
+        settings: those of the server.
+        words: the command with its arguments.
+        offline: whether the server is stopped, and its database is used.
+        as_json: whether the result is printed as JSON.
+
+    Raises:
+        CannotRun: there is no such command, or no server.
+        StartError: with `offline`: the store cannot be used.
+    """
+    words = list(words)
+    if "--json" in words:
+        words.remove("--json")
+        as_json = True
+    try:
+        command, arguments = _read(words)
+    except BadRequest as error:
+        raise CannotRun(f"{error.text} (gtchat admin help lists the commands)") from None
+    try:
+        output = _run(settings, command, arguments, offline)
+    except ChatError as error:
+        if as_json:
+            _print(json.dumps({"code": error.code, "text": error.text}))
+        else:
+            sys.stderr.write(f"gtchat: {error.text}\n")
+        return EXIT_REFUSED
+    _print(json.dumps(output.data, ensure_ascii=False) if as_json else output.text)
+    return 0
+
+
+def _read(words: Sequence[str]) -> tuple[AdminCommand, dict[str, object]]:
+    """Return the command in words and its arguments; a secret is asked for. Raises BadRequest."""
+    command, rest = require_found(words)
+    arguments = read_words(command.arguments, rest)
+    secret = command.secret
+    if secret is None:
+        check_arguments(command.arguments, arguments, 0)
+    else:
+        check_arguments(command.arguments, {**arguments, secret.name: "*"}, 0)
+        arguments[secret.name] = _read_secret()
+    return command, arguments
+
+
+def _read_secret() -> str:
+    """Return a password from standard input, without echo and twice on a terminal."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    secret = getpass.getpass("New password: ")
+    if getpass.getpass("Again: ") != secret:
+        raise BadRequest("the two passwords differ")
+    return secret
+
+
+def _run(
+    settings: Settings, command: AdminCommand, arguments: dict[str, object], offline: bool
+) -> Output:
+    if command.name == "help":
+        channel = Channel.OFFLINE if offline else Channel.CONSOLE
+        return Output(help_text(channel), {"commands": help_text(channel).splitlines()})
+    if offline:
+        from gtchat.server.admin_offline import run_offline
+
+        return run_offline(settings, command.name, arguments)
+    path = data_directory(settings.server) / SOCKET
+    try:
+        return request(path, command.name, arguments)
+    except ServerTooOld:
+        raise CannotRun("the server that runs is older: start it again first") from None
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise CannotRun(
+            f"no server answers at {path}: {reason}; --offline is for a stopped one"
+        ) from error
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text + "\n")

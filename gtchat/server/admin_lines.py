@@ -1,0 +1,59 @@
+"""Administrative commands at the consoles of a server: their lines, and those of `gtchat admin`."""
+
+from __future__ import annotations
+
+import shlex
+
+from gtchat.chat.audit import AT_CONSOLE
+from gtchat.chat.errors import BadRequest, ChatError
+from gtchat.server.admin import AdminCommands, Channel, help_text, require_found
+from gtchat.server.admin_arguments import read_words
+from gtchat.server.admin_output import Output
+from gtchat.server.admin_socket import decode_request, encode_reply
+
+
+class AdminLines:
+    """Runs lines of consoles.
+
+    Args:
+        commands: runs administrative commands.
+    """
+
+    def __init__(self, commands: AdminCommands) -> None:
+        self._commands = commands
+
+    async def answer(self, line: bytes) -> bytes:
+        """Return the reply to a request of `gtchat admin`; see `admin_socket`."""
+        result: Output | ChatError
+        try:
+            request = decode_request(line)
+            result = await self._commands.call(
+                AT_CONSOLE, Channel.CONSOLE, request.name, request.args
+            )
+        except ChatError as error:
+            result = error
+        return encode_reply(result)
+
+    async def run(self, line: str) -> str:
+        """Run a line of the host console, without its first word. Return what it shows.
+
+        Raises:
+            ChatError: the command has failed, or cannot be given there.
+        """
+        words = _split(line)
+        if not words or words[0].lower() == "help":
+            return f"Commands, behind the word ADMIN:\n{help_text(Channel.HOST)}"
+        command, rest = require_found(words)
+        if command.secret is not None:
+            raise BadRequest(f"The password would be seen here: use gtchat admin {command.name}.")
+        arguments = read_words(command.arguments, rest)
+        output = await self._commands.call(AT_CONSOLE, Channel.HOST, command.name, arguments)
+        return output.text
+
+
+def _split(line: str) -> list[str]:
+    """Return the words of a line; quotation marks group them if they are in pairs."""
+    try:
+        return shlex.split(line)
+    except ValueError:
+        return line.split()

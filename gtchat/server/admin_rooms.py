@@ -1,0 +1,101 @@
+"""Administrative commands for rooms, the audit log and announcements; the table is in `admin`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from gtchat.chat.admin_store import AuditQuery
+from gtchat.chat.audit import AuditRecord
+from gtchat.chat.room_admin import RoomQuery
+from gtchat.chat.rooms import Room
+from gtchat.server.admin_accounts import Call
+from gtchat.server.admin_output import Output, details, listing, table, time_of
+
+
+def _room(room: Room) -> dict[str, Any]:
+    return {
+        "name": room.name,
+        "public": room.public,
+        "owner": room.owner,
+        "members": len(room.members),
+        "messages": room.message_count,
+    }
+
+
+async def list_rooms(call: Call) -> Output:
+    """List rooms."""
+    limit = call["limit"]
+    query = RoomQuery(call["search"] or "", call["after"] or "", limit + 1)
+    found = call.chat.admin.rooms.listed(query)
+    rows = [_room(one) for one in found[:limit]]
+    return listing("rooms", rows, rows[-1]["name"] if len(found) > limit else None)
+
+
+async def show_room(call: Call) -> Output:
+    """Show a room."""
+    room = call.chat.admin.rooms.show(call["name"])
+    return details(
+        {
+            **_room(room),
+            "topic": room.topic,
+            "preview": room.preview,
+            "max": room.max,
+            "guests": len(room.guests),
+            "last_seq": room.last_seq,
+        }
+    )
+
+
+async def delete_room(call: Call) -> Output:
+    """Delete a room."""
+    name = await call.chat.admin.rooms.delete(call["name"], call.actor)
+    return Output(f"deleted the room {name}", {"name": name})
+
+
+async def set_owner(call: Call) -> Output:
+    """Make a member the owner of a room."""
+    room = await call.chat.admin.rooms.set_owner(call["name"], call["owner"], call.actor)
+    text = f"{room.owner} is the owner of {room.name} now"
+    return Output(text, {"name": room.name, "owner": room.owner})
+
+
+def _record(record: AuditRecord) -> dict[str, Any]:
+    return {
+        "id": record.id,
+        "at": time_of(record.at),
+        "code": record.code,
+        "who": record.who,
+        "session": record.session,
+        "address": record.address,
+        "what": dict(record.what),
+    }
+
+
+async def list_audit(call: Call) -> Output:
+    """List records of the audit log, newest first."""
+    limit = call["limit"]
+    query = AuditQuery(
+        since=call["since"],
+        until=call["until"],
+        name=call["account"] or "",
+        code=call["code"] or "",
+        before=call["before"],
+        limit=limit + 1,
+    )
+    found = await call.chat.admin.audit(query)
+    rows = [_record(one) for one in found[:limit]]
+    following = rows[-1]["id"] if len(found) > limit else None
+    output = listing("records", rows, following)
+    if not rows:
+        return output
+    shown = [{**row, "what": msgspec.json.encode(row["what"]).decode()} for row in rows]
+    more = [] if following is None else [f"more: --before {following}"]
+    return Output("\n".join([*table(shown), *more]), output.data)
+
+
+async def announce(call: Call) -> Output:
+    """Send a message to all users who are online."""
+    users = call.chat.admin.rooms.announce(call["text"], call.actor)
+    return Output(f"sent to {users} users", {"users": users})

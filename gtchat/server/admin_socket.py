@@ -1,0 +1,97 @@
+r"""Administrative commands over the Unix socket of the admin console: one request a connection.
+
+    client  `\0/admin`
+    server  `\0admin`
+    client  a JSON object {"name", "args"}
+    server  a JSON object {"status": "ok", "text", "data"} or {"status": "error", "code", "text"};
+            then it closes the connection
+
+Each is one line. The server greets first, as it greets a console. A server of before these commands
+takes the first line for a command that it does not know, and says so: it is sent no request, which
+it would take for a message to the lobby.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from io import BufferedReader
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gtchat.chat.errors import CODES, BadRequest, ChatError
+from gtchat.server.admin_output import Output
+
+#: The first lines of a client and of the server; how an older server refuses the former.
+ADMIN_LINE, READY, UNKNOWN = b"\0/admin", b"\0admin", b"not sent"
+#: Longest reply, in bytes, and seconds to wait for it.
+MAX_REPLY, TIMEOUT_S = 4_194_304, 60.0
+
+
+class AdminRequest(msgspec.Struct):
+    """A request: a command and its arguments."""
+
+    name: str
+    args: dict[str, str | int | bool | None] = {}
+
+
+def decode_request(line: bytes) -> AdminRequest:
+    """Return the request in a line. Raises BadRequest."""
+    try:
+        return msgspec.json.decode(line, type=AdminRequest)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise BadRequest("This is no request.") from error
+
+
+def encode_reply(result: Output | ChatError) -> bytes:
+    """Return the line of a reply."""
+    if isinstance(result, Output):
+        reply: dict[str, Any] = {"status": "ok", "text": result.text, "data": result.data}
+    else:
+        reply = {"status": "error", "code": result.code, "text": result.text}
+    return msgspec.json.encode(reply) + b"\n"
+
+
+class ServerTooOld(Exception):
+    """The server that runs has no administrative commands."""
+
+
+def request(path: Path, name: str, arguments: dict[str, object]) -> Output:
+    """Have a running server run a command. Blocks.
+
+    Args:
+        path: the socket.
+        name: the command.
+        arguments: its arguments by name.
+
+    Raises:
+        OSError: no server answers.
+        ServerTooOld: it was not sent.
+        ChatError: the command has failed.
+    """
+    with socket.socket(socket.AF_UNIX) as server, server.makefile("rb") as lines:
+        server.settimeout(TIMEOUT_S)
+        server.connect(str(path))
+        server.sendall(ADMIN_LINE + b"\n")
+        while (line := _next(lines)) != READY:
+            if line.startswith(UNKNOWN):
+                raise ServerTooOld()
+        server.sendall(json.dumps({"name": name, "args": arguments}).encode() + b"\n")
+        return _result(json.loads(_next(lines)))
+
+
+def _next(lines: BufferedReader) -> bytes:
+    """Return the next line that the server sends. Raises OSError: there is none."""
+    line = lines.readline(MAX_REPLY)
+    if not line.endswith(b"\n"):
+        raise OSError("the server closed the connection without an answer")
+    return line.rstrip()
+
+
+def _result(reply: dict[str, Any]) -> Output:
+    """Return the result in a reply, or raise the error."""
+    if reply["status"] == "ok":
+        return Output(reply["text"], reply["data"])
+    raise CODES.get(reply["code"], ChatError)(reply["text"])

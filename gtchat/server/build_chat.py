@@ -1,0 +1,49 @@
+"""Makes the chat of a server from its settings and its store."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import Any
+
+from gtchat.chat.chat import Chat
+from gtchat.chat.interfaces import IPasswords
+from gtchat.server.config import Settings
+from gtchat.server.storage import Storage, cannot_start
+from gtchat.store import StoreError
+
+#: Bytes of randomness of session ids, device tokens and login links.
+TOKEN_BYTES = 32
+
+
+def build_chat(settings: Settings, storage: Storage, reactor: Any, passwords: IPasswords) -> Chat:
+    """Return a chat that has started.
+
+    Args:
+        settings: what the operator chose.
+        storage: the open store.
+        reactor: runs the server.
+        passwords: hashes passwords.
+
+    Raises:
+        StartError: the store cannot be written to.
+    """
+    server = settings.server
+    chat = Chat(
+        storage.store,
+        reactor,
+        settings.limits,
+        passwords,
+        lambda: secrets.token_urlsafe(TOKEN_BYTES),
+        sessions=server.sessions,
+        broadcast_key=server.broadcast_key or None,
+        wall=time.time,
+        keep_versions=server.keep_versions,
+        legacy_edits=server.legacy_edits == "show",
+        relay=storage.relay,
+    )
+    try:
+        chat.start()
+    except StoreError as error:
+        raise cannot_start(error) from error
+    return chat

@@ -1,0 +1,352 @@
+"""The table of administrative commands: each of them over each of its channels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.testing import StringTransport
+from twisted.trial.unittest import SynchronousTestCase
+
+from gtchat.chat.admin_store import AuditQuery
+from gtchat.chat.audit import AT_CONSOLE, AUDIT, OFFLINE
+from gtchat.chat.limits import Limits
+from gtchat.server.admin import COMMANDS, Channel, find_command, help_text
+from gtchat.server.admin_arguments import read_words
+from gtchat.server.admin_console import ConsoleServer
+from gtchat.server.admin_socket import ADMIN_LINE, READY
+from tests.fakes import FakeClient, TestServer
+from tests.server.test_admin_console import Socket
+
+#: Command -> a line with it that works, one with a wrong argument, and what the result has.
+#: A secret follows behind a bar.
+LINES: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "help": ("", "x", {}),
+    "accounts list": ("--search ann --limit 5", "--limit 0", {"accounts": ["Ann"]}),
+    "accounts show": ("ann", "unknown", {"name": "Ann", "online": True}),
+    "accounts create": ("Cat|open sesame", "Cat|tiny", {"name": "Cat"}),
+    "accounts rename": ("bob Robert", "ann Anna", {"name": "Robert"}),
+    "accounts set-password": ("bob|open sesame", "bob|tiny", {"name": "Bob"}),
+    "accounts login-link": ("bob", "gus", {"name": "Bob"}),
+    "accounts operator": ("bob on", "bob maybe", {"name": "Bob", "operator": True}),
+    "sessions list": ("ann", "unknown", {"total": 1}),
+    "sessions end": ("ann", "ann --id 0123", {"name": "Ann"}),
+    "rooms list": ("--search gar", "--after", {"rooms": ["Garden"]}),
+    "rooms show": ("garden", "nowhere", {"name": "Garden", "topic": "plants", "members": 2}),
+    "rooms delete": ("garden", "lobby", {"name": "Garden"}),
+    "rooms set-owner": ("garden bob", "garden olga", {"name": "Garden", "owner": "Bob"}),
+    "audit": ("--since 1h --code login --limit 1", "--since yesterday", {"records": ["login"]}),
+    "announce": ("Down at noon", "", {}),
+}
+#: Fields of the items of lists by which `LINES` name them.
+NAMES = {"accounts": "name", "rooms": "name", "records": "code"}
+SECRETS = ("open sesame", "tiny")
+
+
+class Administration(SynchronousTestCase):
+    """A chat with Ann and Gus online, Bob offline, a room, and the operator Olga."""
+
+    def setUp(self) -> None:
+        limits = Limits(commands_per_second=0, admin_commands_per_minute=0, lockout_tries=0)
+        self.server = TestServer(limits)
+        self.consoles = ConsoleServer(self.server.chat, lambda: None, "http://a.example/, ws://b")
+        self.commands = self.consoles.commands
+        self.server.chat.admin.operators.commands = self.commands
+        ann, bob = self.server.member("Ann"), self.server.member("Bob")
+        self.server.guest("Gus")
+        self.olga = self.server.member("Olga")
+        self.done(self.server.chat.admin.accounts.set_operator("olga", True, AT_CONSOLE))
+        ann.call("create_room", room_name="Garden", topic="plants")
+        bob.call("join_room", room_name="Garden")
+        bob.call("logout")
+        bob.drop()
+        self.olga.call("admin", name="help", pwd="password")
+        self.ran = len(self.records())
+
+    def done(self, coroutine: Any) -> Any:
+        result = Deferred.fromCoroutine(coroutine)
+        self.server.run_pending()
+        return self.successResultOf(result)
+
+    def records(self) -> list[Any]:
+        """Return all records of the audit log, oldest first."""
+        query = AuditQuery(limit=1000)
+        return list(self.done(self.server.chat.admin.audit(query)))[::-1]
+
+    def arguments(self, name: str, line: str) -> dict[str, object]:
+        """Return the arguments that a line of `LINES` gives."""
+        words, _, secret = line.partition("|")
+        arguments = read_words(COMMANDS[name].arguments, words.split())
+        return {**arguments, "password": secret} if secret else arguments
+
+    def call(self, channel: Channel, name: str, line: str) -> dict[str, Any]:
+        """Run a command over a channel; return its result, or code and text of the error."""
+        call = {
+            Channel.CONSOLE: self.over_socket,
+            Channel.OFFLINE: self.offline,
+            Channel.HOST: self.at_console,
+            Channel.JSON: self.over_json,
+        }[channel]
+        return call(name, line)
+
+    def over_socket(self, name: str, line: str) -> dict[str, Any]:
+        transport = Socket(0)
+        console = self.consoles.buildProtocol(None)
+        console.makeConnection(transport)
+        console.dataReceived(ADMIN_LINE + b"\n")
+        self.assertEqual(transport.value().splitlines()[-1], READY)
+        transport.clear()
+        request = {"name": name, "args": self.arguments(name, line)}
+        console.dataReceived(json.dumps(request).encode() + b"\n")
+        self.server.run_pending()
+        self.assertTrue(transport.disconnecting)
+        [reply] = transport.value().splitlines()
+        answer = json.loads(reply)
+        return answer["data"] if answer["status"] == "ok" else answer
+
+    def offline(self, name: str, line: str) -> dict[str, Any]:
+        return self.of_coroutine(Channel.OFFLINE, name, line)
+
+    def of_coroutine(self, channel: Channel, name: str, line: str) -> dict[str, Any]:
+        result = Deferred.fromCoroutine(
+            self.commands.call(OFFLINE, channel, name, self.arguments(name, line))
+        )
+        self.server.run_pending()
+        found: list[Any] = []
+        result.addBoth(found.append)
+        if hasattr(found[0], "value"):
+            return {"code": found[0].value.code, "text": found[0].value.text}
+        return dict(found[0].data)
+
+    def at_console(self, name: str, line: str) -> dict[str, Any]:
+        """Type a line at the host console; what it shows stands for the result."""
+        transport = StringTransport()
+        self.consoles.attach_terminal(lambda console: console.makeConnection(transport))
+        console = self.consoles.consoles[-1]
+        self.server.run_pending()
+        transport.clear()
+        console.dataReceived(f"ADMIN {name} {line.replace('|', ' ')}\n".encode())
+        self.server.run_pending()
+        console.connectionLost()
+        return {"shown": transport.value().decode()}
+
+    def over_json(self, name: str, line: str) -> dict[str, Any]:
+        reply = self.olga.call("admin", name=name, args=self.arguments(name, line))
+        if reply["status"] != "ok":
+            return {"code": reply["code"], "text": reply["msg"]}
+        result: dict[str, Any] = reply["result"]
+        return result
+
+    def assertHas(self, result: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+        for name, value in wanted.items():
+            found = result[name]
+            if name in NAMES:
+                found = [one[NAMES[name]] for one in found]
+            self.assertEqual(found, value, result)
+
+
+def _tests() -> dict[str, Any]:
+    """Return a test for each command and channel."""
+    found = {}
+    for name in COMMANDS:
+        for channel in Channel:
+
+            def test(self: Rows, name: str = name, channel: Channel = channel) -> None:
+                self.try_row(name, channel)
+
+            found[f"test_{name.replace(' ', '_')}_by_{channel.name.lower()}"] = test
+    return found
+
+
+class Rows(Administration):
+    """A right call, a wrong argument, a channel that a command does not have, its record."""
+
+    def try_row(self, name: str, channel: Channel) -> None:
+        command = COMMANDS[name]
+        right, wrong, wanted = LINES[name]
+        if channel not in command.channels:
+            self.assertRefusedThere(name, channel, right)
+            return
+        if channel is Channel.HOST:
+            self.assertShown(name, right, wrong, wanted)
+        else:
+            self.assertRefused(name, channel, wrong)
+            self.assertHas(self.call(channel, name, right), wanted)
+        record = [one for one in self.records()[self.ran :] if one.code == command.audit][-1]
+        who = {Channel.JSON: "Olga", Channel.OFFLINE: "(offline)"}.get(channel, "(console)")
+        self.assertEqual(record.who, who)
+        self.assertEqual(record.session != "", channel is Channel.JSON)
+        self.assertEqual(record.address, "192.0.2.1" if channel is Channel.JSON else "")
+        for secret in SECRETS:
+            self.assertNotIn(secret, str(self.records()))
+
+    def assertRefused(self, name: str, channel: Channel, wrong: str) -> None:
+        """Check that a wrong argument changes nothing, and leaves no record of the command."""
+        try:
+            arguments = self.arguments(name, wrong)
+        except Exception:
+            return  # the words are none already: `WrongWords` tries that
+        before = len([one for one in self.records() if one.code == COMMANDS[name].audit])
+        answer = self.call(channel, name, wrong)
+        self.assertIn("code", answer, arguments)
+        after = [one for one in self.records() if one.code == COMMANDS[name].audit]
+        self.assertEqual(len(after), before)
+
+    def assertRefusedThere(self, name: str, channel: Channel, right: str) -> None:
+        before = [one for one in self.records() if not AUDIT[one.code].counted]
+        answer = self.call(channel, name, right)
+        if channel is Channel.HOST:
+            self.assertIn("gtchat admin", answer["shown"])
+        else:
+            self.assertEqual(answer["code"], "not_allowed")
+            self.assertIn("cannot be given here", answer["text"])
+        self.assertEqual([one for one in self.records() if not AUDIT[one.code].counted], before)
+
+    def assertShown(self, name: str, right: str, wrong: str, wanted: Mapping[str, Any]) -> None:
+        if name == "help":
+            self.assertIn("accounts list", self.at_console("help", "")["shown"])
+            self.done(self.commands.call(AT_CONSOLE, Channel.HOST, "help", {}))
+            return
+        shown = self.at_console(name, wrong)["shown"]
+        self.assertEqual(len(shown.splitlines()), 1, shown)
+        shown = self.at_console(name, right)["shown"]
+        for value in wanted.values():
+            one = value[0] if isinstance(value, list) else value
+            if isinstance(one, str):
+                self.assertIn(one, shown)
+
+
+for _name, _test in _tests().items():
+    setattr(Rows, _name, _test)
+
+
+class Rights(Administration):
+    """What accounts may not do."""
+
+    def test_a_user_without_the_mark_may_nothing(self) -> None:
+        ann = self.server.connect()
+        ann.login("Ann", pwd="password", device="d")
+        for name, command in COMMANDS.items():
+            line = LINES[name][0]
+            arguments = self.arguments(name, line)
+            reply = ann.call("admin", name=name, args=arguments, pwd="password")
+            self.assertEqual(reply["code"], "not_allowed", command)
+        codes = {one.code for one in self.records()[self.ran :]}
+        self.assertEqual(codes, {"login", "admin_refused"})
+
+    def test_an_operator_gives_the_password_first(self) -> None:
+        other = self.server.connect()
+        reply = other.login("Olga", pwd="password", device="d")
+        self.assertTrue(reply["operator"])
+        for pwd, code in ((None, "password_again"), ("wrong", "bad_credentials")):
+            reply = other.call("admin", name="accounts list", **({"pwd": pwd} if pwd else {}))
+            self.assertEqual(reply["code"], code)
+        reply = other.call("admin", name="accounts list", pwd="password")
+        self.assertEqual(len(reply["result"]["accounts"]), 3)
+
+    def test_console_only_accounts_of_operators(self) -> None:
+        self.over_socket("accounts operator", "bob on")
+        for name in ("accounts set-password", "accounts login-link"):
+            self.assertEqual(self.over_json(name, LINES[name][0])["code"], "not_allowed")
+            self.assertNotIn("code", self.over_socket(name, LINES[name][0]))
+
+    def test_the_mark_is_taken_at_the_console(self) -> None:
+        self.over_socket("accounts operator", "olga off")
+        self.assertEqual(self.over_json("rooms list", "")["code"], "not_allowed")
+        codes = [one.code for one in self.records()[self.ran :]]
+        self.assertEqual(codes, ["operator_off", "admin_refused"])
+
+    def test_unknown_commands_and_arguments(self) -> None:
+        for request, code in (
+            ({"name": "accounts", "args": {}}, "unknown_cmd"),
+            ({"name": "accounts list", "args": {"x": 1}}, "bad_request"),
+            ({"name": "accounts list", "args": {"limit": "1x"}}, "bad_request"),
+            ({"name": "accounts list", "args": {"guests": "yes"}}, "bad_request"),
+            ({"name": "accounts show", "args": {"name": 7}}, "bad_request"),
+            ({"name": "accounts show", "args": {"name": ""}}, "bad_request"),
+            ({"name": "accounts show", "args": {}}, "bad_request"),
+            ({"name": "accounts list", "args": {"limit": None}}, None),
+        ):
+            reply = self.olga.call("admin", **request)
+            self.assertEqual(reply.get("code"), code, request)
+
+    def test_a_result_that_is_too_long_is_refused(self) -> None:
+        for number in range(200):
+            fields = {"by": "Olga", "room": "x" * 2000, "name": str(number)}
+            self.server.chat.audit.note("kicked", **fields)
+        reply = self.olga.call("admin", name="audit", args={"limit": 200})
+        self.assertEqual(reply["code"], "too_long")
+
+    def test_the_console_shows_no_presence_to_a_request(self) -> None:
+        """It does not log Host in, either."""
+        self.over_socket("rooms list", "")
+        self.assertNotIn("Host", self.olga.call("get_user_list")["users"])
+        self.assertEqual(self.consoles.consoles, [])
+
+
+class Pages(Administration):
+    def test_lists_come_in_pages(self) -> None:
+        names: list[str] = []
+        arguments: dict[str, object] = {"limit": 1}
+        while True:
+            page = self.olga.call("admin", name="accounts list", args=arguments)["result"]
+            names += [one["name"] for one in page["accounts"]]
+            if "next" not in page:
+                break
+            arguments["after"] = page["next"]
+        self.assertEqual(names, ["Ann", "Bob", "Olga"])
+
+    def test_pages_of_the_audit_log_have_all_records(self) -> None:
+        numbers: list[int] = []
+        arguments: dict[str, object] = {"limit": 3, "code": "login"}
+        while True:
+            page = self.over_pages("audit", arguments)
+            numbers += [one["id"] for one in page["records"]]
+            if "next" not in page:
+                break
+            arguments["before"] = page["next"]
+        logins = [one.id for one in self.records() if one.code == "login"]
+        self.assertEqual(numbers, logins[::-1])
+
+    def over_pages(self, name: str, arguments: dict[str, object]) -> dict[str, Any]:
+        result = self.commands.call(AT_CONSOLE, Channel.CONSOLE, name, arguments)
+        output = self.done(result)
+        self.assertEqual("next" in output.data, "more: --before" in output.text)
+        return dict(output.data)
+
+
+class Table(SynchronousTestCase):
+    def test_every_row_is_tried(self) -> None:
+        self.assertEqual(LINES.keys(), COMMANDS.keys())
+
+    def test_every_row_has_a_code_of_the_audit_log(self) -> None:
+        for command in COMMANDS.values():
+            self.assertIn(command.audit, AUDIT)
+
+    def test_help_lists_what_a_channel_has(self) -> None:
+        self.assertIn("accounts create NAME", help_text(Channel.CONSOLE))
+        self.assertNotIn("accounts create NAME", help_text(Channel.HOST))
+
+    def test_commands_are_found_by_their_words(self) -> None:
+        for line, name, rest in (
+            ("accounts list --limit 1", "accounts list", ["--limit", "1"]),
+            ("ACCOUNTS List", "accounts list", []),
+            ("audit x", "audit", ["x"]),
+        ):
+            found = find_command(line.split())
+            assert found is not None
+            self.assertEqual((found[0].name, found[1]), (name, rest))
+        for line in ("", "accounts", "list accounts"):
+            self.assertIsNone(find_command(line.split()))
+
+
+class Joined(SynchronousTestCase):
+    """A client that is no operator has no sign of one."""
+
+    def test_the_reply_to_a_login_says_nothing_of_operators(self) -> None:
+        server = TestServer()
+        client: FakeClient = server.connect()
+        client.call("register", usr="Ann", pwd="password")
+        self.assertNotIn("operator", client.login("Ann", pwd="password"))

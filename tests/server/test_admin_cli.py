@@ -1,0 +1,217 @@
+"""`gtchat admin`: its words, its password, its output, and how it talks to a server."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import socket
+import sys
+import threading
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import TestCase
+
+from gtchat.chat.errors import NameTaken, NoSuchUser
+from gtchat.server import admin_cli, admin_offline
+from gtchat.server.admin_offline import run_once
+from gtchat.server.admin_output import Output, details, listing
+from gtchat.server.admin_socket import ADMIN_LINE, READY, ServerTooOld, request
+from gtchat.server.config import load
+from gtchat.server.process import StartError
+from gtchat.server.storage import DATABASE, lock_directory
+from tests.databases import create_empty
+from tests.server.test_cli import CliCase, Terminal
+
+
+class Command(CliCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.calls: list[tuple[str, dict[str, object]]] = []
+        self.result: Output | Exception = Output("done", {"name": "Ann"})
+        self.patch(admin_cli, "request", lambda path, *call: self.take(*call))
+        self.patch(admin_offline, "run_offline", lambda settings, *call: self.take(*call))
+
+    def take(self, name: str, arguments: dict[str, object]) -> Output:
+        self.calls.append((name, arguments))
+        if isinstance(self.result, Exception):
+            raise self.result
+        return self.result
+
+    def admin(self, *words: str) -> tuple[int, str, str]:
+        return self.run_command("admin", "--data", str(self.directory), *words)
+
+    def test_words_become_arguments(self) -> None:
+        self.assertEqual(self.admin("accounts", "show", "ann"), (0, "done\n", ""))
+        self.assertEqual(self.calls, [("accounts show", {"name": "ann"})])
+
+    def test_json_is_for_programs(self) -> None:
+        for words in (("--json", "accounts", "show", "ann"), ("accounts", "show", "ann", "--json")):
+            status, out, _ = self.admin(*words)
+            self.assertEqual((status, json.loads(out)), (0, {"name": "Ann"}))
+
+    def test_what_is_refused_has_status_1(self) -> None:
+        self.result = NoSuchUser()
+        status, out, err = self.admin("accounts", "show", "ann")
+        self.assertEqual((status, out), (1, ""))
+        self.assertEqual(err, "gtchat: There is no user with that name.\n")
+        status, out, err = self.admin("accounts", "show", "ann", "--json")
+        self.assertEqual((status, json.loads(out)["code"], err), (1, "no_such_user", ""))
+
+    def test_help_lists_the_commands(self) -> None:
+        for words in (("help",), (), ("--offline", "help")):
+            status, out, _ = self.admin(*words)
+            self.assertEqual(status, 0)
+            self.assertIn("accounts set-password NAME", out)
+            self.assertEqual("announce" in out, "--offline" not in words)
+        self.assertEqual(self.calls, [])
+
+    def test_a_stopped_server_is_used_with_offline(self) -> None:
+        self.assertEqual(self.admin("--offline", "accounts", "list")[0], 0)
+        self.assertEqual(self.calls, [("accounts list", {})])
+
+    def test_wrong_words_are_errors_of_one_line(self) -> None:
+        for words, text in (
+            (("nonsense",), "there is no command 'nonsense'"),
+            (("accounts", "show"), "name: this argument is missing"),
+            (("accounts", "list", "--limit", "0"), "limit: must be a number"),
+        ):
+            self.assertError(text, "admin", "--data", str(self.directory), *words)
+        self.assertEqual(self.calls, [])
+
+    def test_a_server_that_does_not_answer(self) -> None:
+        for error, text in (
+            (ConnectionRefusedError(111, "refused"), "refused; --offline is for a stopped one"),
+            (OSError("closed"), "closed"),
+            (ServerTooOld(), "start it again first"),
+        ):
+            self.result = error
+            words = ("admin", "--data", str(self.directory), "accounts", "list")
+            self.assertError(text, *words)
+
+    def test_a_password_comes_from_standard_input(self) -> None:
+        self.patch(sys, "stdin", StringIO(" secret word \r\nmore\n"))
+        self.admin("accounts", "set-password", "ann")
+        wanted = {"name": "ann", "password": " secret word "}
+        self.assertEqual(self.calls, [("accounts set-password", wanted)])
+
+    def test_a_password_is_asked_for_twice_on_a_terminal(self) -> None:
+        typed = ["secret word", "secret word", "secret word", "other"]
+        self.patch(sys, "stdin", Terminal())
+        self.patch(getpass, "getpass", lambda prompt: typed.pop(0))
+        self.assertEqual(self.admin("accounts", "create", "ann")[0], 0)
+        self.assertEqual(self.calls[0][1]["password"], "secret word")
+        words = ("admin", "--data", str(self.directory), "accounts", "create", "ann")
+        self.assertError("the two passwords differ", *words)
+
+    def test_nothing_is_asked_for_a_line_that_is_wrong(self) -> None:
+        self.patch(sys, "stdin", None)
+        words = ("admin", "--data", str(self.directory), "accounts", "create")
+        self.assertError("name: this argument is missing", *words)
+
+
+class Peer(threading.Thread):
+    """A server that sends some lines, and keeps what it is sent."""
+
+    def __init__(self, path: Path, *answers: bytes) -> None:
+        super().__init__()
+        self.received = b""
+        self._answers = answers
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.bind(str(path))
+        self._socket.listen()
+        self.start()
+
+    def run(self) -> None:
+        with self._socket, self._socket.accept()[0] as client, client.makefile("rb") as lines:
+            for answer in self._answers:
+                self.received += lines.readline()
+                client.sendall(answer)
+            client.shutdown(socket.SHUT_WR)
+            self.received += lines.read()
+
+
+class OverSocket(CliCase):
+    def ask(self, *answers: bytes) -> tuple[Any, bytes]:
+        """Send a request to a server; return the result or the error, and what was sent."""
+        path = Path(self.mktemp())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        peer = Peer(path, *answers)
+        result: Any
+        try:
+            result = request(path, "accounts show", {"name": "ann"})
+        except Exception as error:
+            result = error
+        peer.join()
+        return result, peer.received
+
+    def test_a_request_is_answered(self) -> None:
+        answer = b'{"status": "ok", "text": "x", "data": {"a": 1}}\n'
+        result, sent = self.ask(b"HELP lists\n[*] ann entered.\n" + READY + b"\n", answer)
+        self.assertEqual(result, Output("x", {"a": 1}))
+        first, second = sent.splitlines()
+        self.assertEqual(first, ADMIN_LINE)
+        self.assertEqual(json.loads(second), {"name": "accounts show", "args": {"name": "ann"}})
+
+    def test_an_error_is_raised(self) -> None:
+        answer = b'{"status": "error", "code": "name_taken", "text": "no"}\n'
+        result, _ = self.ask(READY + b"\n", answer)
+        self.assertEqual((type(result), result.text), (NameTaken, "no"))
+
+    def test_an_older_server_is_sent_nothing(self) -> None:
+        result, sent = self.ask(b"HELP lists\nnot sent; there is no command /admin\n")
+        self.assertIsInstance(result, ServerTooOld)
+        self.assertEqual(sent, ADMIN_LINE + b"\n")
+
+    def test_a_server_that_stops_is_an_error(self) -> None:
+        for answers in ((b"HELP lists\n",), (READY + b"\n", b"")):
+            result, _ = self.ask(*answers)
+            self.assertIn("closed the connection", str(result))
+
+
+class Offline(TestCase):
+    timeout = 30
+
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp()).resolve()
+        self.folder.mkdir()
+        create_empty(self.folder / DATABASE)
+        self.settings = load({"data": str(self.folder)}, {}, None)
+
+    async def test_a_command_runs_on_the_database(self) -> None:
+        given = {"name": "Ann", "password": "password"}
+        await run_once(reactor, self.settings, "accounts create", given)
+        output = await run_once(reactor, self.settings, "accounts list", {})
+        self.assertEqual([one["name"] for one in output.data["accounts"]], ["Ann"])
+        audit = await run_once(reactor, self.settings, "audit", {})
+        self.assertEqual(audit.data["records"][-1]["who"], "(offline)")
+        await self.assertFailure(
+            Deferred.fromCoroutine(run_once(reactor, self.settings, "accounts create", given)),
+            NameTaken,
+        )
+
+    async def test_a_server_keeps_the_database_to_itself(self) -> None:
+        with lock_directory(self.folder):
+            once = run_once(reactor, self.settings, "accounts list", {})
+            await self.assertFailure(Deferred.fromCoroutine(once), StartError)
+
+
+class Texts(CliCase):
+    def test_a_list_is_a_table(self) -> None:
+        rows = [
+            {"name": "Ann", "last_seen": None, "on": True},
+            {"name": "B", "last_seen": "x\ny\x1b[2J", "on": False},
+        ]
+        lines = listing("accounts", rows, "B").text.splitlines()
+        self.assertEqual(lines[0].split(), ["NAME", "LAST", "SEEN", "ON"])
+        self.assertEqual(lines[1].split(), ["Ann", "-", "yes"])
+        self.assertEqual(lines[2].split(), ["B", "x", "y[2J", "no"])
+        self.assertEqual(lines[3], "more: --after B")
+        self.assertEqual(listing("accounts", [], None).text, "no accounts")
+
+    def test_details_are_lines(self) -> None:
+        output = details({"name": "Ann", "last_seq": 7})
+        self.assertEqual(output.text, "name      Ann\nlast seq  7")
