@@ -34,7 +34,7 @@ TOP = TESTS.parent
 LONG = tuple(
     f"tests.chat.test_{name}"
     for name in (
-        *("endings", "fold", "leaks", "page_merge", "room_queue", "room_requests", "scaling"),
+        *("endings", "fold", "page_merge", "room_queue", "room_requests", "scaling"),
         *("search_forms", "session_modes"),
     )
 )

@@ -60,5 +60,5 @@ class Memory(SynchronousTestCase):
         self.assertEqual(len(self.server.clock.getDelayedCalls()), timers)
         self.assertEqual(self.server.chat.users.online.page(None, 9), ["owner"])
         self.assertEqual([room.name for room in self.server.chat.rooms], ["lobby", "hall"])
-        # The log of the room has two entries for each user.
-        self.assertLess(self.count_objects() - before, USERS * 4)
+        # The log of the room has two entries for each user, and the audit log two records.
+        self.assertLess(self.count_objects() - before, USERS * 6)

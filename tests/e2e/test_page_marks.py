@@ -73,7 +73,7 @@ class MarksTest(TestCase):
 
         # It goes back, the line with it, and messages that come do not read it.
         self.mark_unread(first, "two for @ann")
-        line = "return document.querySelector('.log .new + .entry').innerText"
+        line = "return document.querySelector('.log .new + .entry')?.innerText ?? ''"
         self.assertIn("two for @ann", first.run(line))
         self.speak("four")
         first.wait_for_message("four")
