@@ -1,4 +1,4 @@
-"""The command line: python -m bench [compare | growth | idle | memory | nodes | search | …]."""
+"""The command line: python -m bench [compare | growth | idle | memory | nodes | rooms | …]."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from bench.growth import growth
 from bench.idle import idle
 from bench.memory import memory
 from bench.nodes import nodes
+from bench.rooms import rooms
 from bench.search import search
 from bench.storm import storm
 from bench.tls import tls
@@ -24,6 +25,7 @@ OTHERS = {
     "growth": growth,
     "idle": idle,
     "memory": memory,
+    "rooms": rooms,
     "search": search,
     "storm": storm,
     "tls": tls,
@@ -58,8 +60,9 @@ def make_parser() -> argparse.ArgumentParser:
         help="compare: beside other servers (default), or, with --against, beside another version "
         "of this one; growth: cost as the work grows; idle: cost of 5,000 idle connections; "
         "memory: bytes of a connection, room, member, account; nodes: several servers on "
-        "PostgreSQL beside one; search: among a million messages; storm: 2,000 clients that "
-        "reconnect at the same time; tls: TLS beside plain connections",
+        "PostgreSQL beside one; rooms: a chat with a million rooms; search: among a million "
+        "messages; storm: 2,000 clients that reconnect at the same time; tls: TLS beside plain "
+        "connections",
     )
     parser.add_argument(
         "--against",

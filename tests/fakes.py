@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from itertools import count
 from typing import Any
 
+import attrs
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from zope.interface import implementer
@@ -25,6 +26,7 @@ from gtchat.chat.interfaces import (
     IEncoder,
     IPasswords,
     PendingEntry,
+    StoredState,
 )
 from gtchat.chat.limits import Limits
 from gtchat.chat.relay import IRelay, Relayed, ignore_relayed
@@ -271,6 +273,16 @@ class FailingStore(MemoryStore):
         super().append(append)
 
 
+class AllRoomsStore(FailingStore):
+    """A store whose chat has all rooms in memory, as a node has."""
+
+    is_shared = True
+
+    def load(self) -> StoredState:
+        rooms = self._room_lists.all()
+        return attrs.evolve(super().load(), rooms=rooms, public=(), public_total=0)
+
+
 @implementer(IRelay)
 class FakeRelay:
     """Tells the other nodes in the next turn, while `MemoryTables.wakes`.
@@ -359,6 +371,13 @@ class TestServer:
         reply = client.login(name, pwd=pwd)
         assert reply["status"] == "ok", reply
         return client
+
+
+def bring_in_all(server: TestServer) -> None:
+    """Bring all rooms of a server into memory, for a look at them."""
+    records = server.store._room_lists.all()
+    Deferred.fromCoroutine(server.chat.loader.bring_in([record.id for record in records]))
+    server.run_pending()
 
 
 def nodes(

@@ -125,6 +125,7 @@ class AccountAdmin:
         names = (account.name, chosen.display, chosen.key)
         await self._store.rename(account.id, *names, now, record)
         write_line(record)
+        self._state.rooms.public.renamed(account.name, chosen.display)
         self._renamed(0, AccountRenamed(account.id, chosen.display, chosen.key))
         return chosen.display
 

@@ -20,8 +20,8 @@ from gtchat.chat.events import (
 )
 from gtchat.chat.interfaces import Ack, ChangeLimits, RepeatableRequest, RoomLimits, Told
 from gtchat.chat.message_records import Pair
-from gtchat.chat.queued import PendingChange, QueuedMessageChange, text_of
-from gtchat.chat.rooms import Place, Room
+from gtchat.chat.queued import PendingChange, Place, QueuedMessageChange, text_of
+from gtchat.chat.rooms import Room
 from gtchat.chat.state import State
 from gtchat.chat.users import Session
 
@@ -130,6 +130,8 @@ class ChangeQueue:
             OverQuota: the user can't store the text of the change.
             NotStored: the disk is full.
         """
+        if isinstance(room, Room):
+            self._rooms.require_stored(room)
         self._quota.charge(session, text_of(entry))
         change = QueuedMessageChange(
             room_id=room.id,

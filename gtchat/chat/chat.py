@@ -79,7 +79,8 @@ class Chat:
         legacy_edits: as given.
         clock: schedules calls, and returns monotonic seconds.
         limits: the limits that the operator set.
-        rooms: all rooms.
+        rooms: the rooms in memory.
+        loader: finds all rooms, and brings them into memory.
         users: the users who are known here.
         directory: finds accounts by name, logged in or not.
         accounts, logins, sessions, membership, invitations, repeats, messages, changes,
@@ -126,6 +127,7 @@ class Chat:
         self.rates = BucketTable(rate, burst, clock.seconds)
         self.guest_bursts = BucketTable(rate, burst * GUEST_BURSTS, clock.seconds)
         self.rooms = state.rooms
+        self.loader = state.loader
         self.users = state.users
         self.directory = state.directory
         self.accounts = Accounts(state, passwords)
@@ -179,18 +181,18 @@ class Chat:
         self._foreign.handlers.append(handlers)
 
     def start(self) -> None:
-        """Load what the store has. To be called once, before the first connection."""
+        """Load what the chat begins with. To be called once, before the first connection."""
         self._begin(self._state.store.load())
         self._clean_up()
 
     def _begin(self, stored: StoredState) -> None:
         """Begin with what the store has loaded."""
         self.sessions.epoch = stored.epoch
+        self.rooms.public.begin(stored.public, stored.public_total, not self._state.store.is_shared)
         for record in stored.rooms:
             self.rooms.add(Room.from_record(record))
-        self._ownership.count_all()
         self.users.presence.begin(stored.online)
-        self._guests.restore(stored.guests)
+        self._guests.restore(stored.guests, stored.ownerless)
         self.available = True
 
     def _lost(self) -> None:
@@ -234,6 +236,7 @@ class Chat:
             self._prune_timer = None
         self.whispers.stop()
         self.users.stop()
+        self.loader.stop()
         self._state.sender_marks.store_in_background()
         await self._state.store.flush()
 

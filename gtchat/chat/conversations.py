@@ -169,6 +169,7 @@ class Conversations:
         self._store = state.store
         self._users = state.users
         self._rooms = state.rooms
+        self._loader = state.loader
         self._directory = state.directory
 
     async def require(self, target: Target, user: User) -> Room | Conversation:
@@ -180,7 +181,7 @@ class Conversations:
         if not isinstance(target, str):
             return await self.find(target, user)
         try:
-            return self._rooms.require_member(target, user)
+            return await self._loader.require_member(target, user)
         except REFUSALS:
             if not await catch_up_with_room(self._store, self._rooms, target):
                 raise
@@ -207,7 +208,7 @@ class Conversations:
             NoSuchRoom, NoSuchUser, NotStored.
         """
         if isinstance(target, str):
-            return self._rooms.find(target)
+            return await self._loader.find(target)
         return await self.find(target, user)
 
     async def find(self, target: DirectTarget, user: User) -> Conversation:

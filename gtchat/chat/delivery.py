@@ -60,6 +60,7 @@ class Delivery(ChangeQueue):
     def __init__(self, state: State) -> None:
         super().__init__(state)
         self._sender_marks = state.sender_marks
+        self._loader = state.loader
         self._store.committed = self.committed
         self._store.failed = self.take_back
 
@@ -154,6 +155,7 @@ class Delivery(ChangeQueue):
         self.publish_ended(room, change.ended)
         if subject is not None and ends_membership:
             subject.unsubscribe(room)
+        self._loader.idle([room])
 
     def _finish_message_change(self, change: QueuedMessageChange) -> None:
         """Report a change of a message, then send it to the subscribers of the room.

@@ -72,7 +72,7 @@ class ForeignDelivery:
     Args:
         state: the chat's shared objects. The store reports to `deliver` from now on.
         delivery: sends events to rooms.
-        ownership: counts the rooms that users have created.
+        ownership: forgets rooms that are deleted.
 
     Attributes:
         handlers: what each part of the chat does with system entries, in order. Of a `DirectEntry`
@@ -195,8 +195,6 @@ class ForeignDelivery:
         self._rooms.fold_stored(room, entry)
         room.foreign += 1
         room.advance(entry.seq)
-        if isinstance(entry, RoomCreated):
-            self._ownership.count(entry.subject_id, 1)
         subject = self._users.get_by_id(entry.subject_id)
         ends_membership = isinstance(entry, Left | Kicked | Removed)
         if subject is not None and isinstance(entry, RoomCreated | Joined):

@@ -14,7 +14,7 @@ node, and from then on none can be resumed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 import attrs
@@ -28,7 +28,6 @@ from gtchat.chat.limits import network_key
 from gtchat.chat.membership import Membership
 from gtchat.chat.names import Name
 from gtchat.chat.node_records import ForeignHandlers, NodeGone, Online
-from gtchat.chat.rooms import Room
 from gtchat.chat.state import State
 from gtchat.chat.users import User
 
@@ -68,6 +67,7 @@ class Guests:
         self._clock = state.clock
         self._users = state.users
         self._rooms = state.rooms
+        self._loader = state.loader
         self._quota = state.quota
         self._membership = membership
         self._ending = InProgress()
@@ -75,10 +75,14 @@ class Guests:
         #: `network_key` -> the guests of that network who are waited for, lost first.
         self._waiting: dict[str, dict[User, None]] = {}
 
-    def restore(self, guests: Iterable[StoredGuest]) -> None:
-        """Take over the guests of the last run of the server, with their rooms.
+    def restore(self, guests: Iterable[StoredGuest], ownerless: Iterable[int]) -> None:
+        """Take over the guests of the last run of the server, with their rooms in memory.
 
         Those who can resume a session have a grace period; the others are ended.
+
+        Args:
+            guests: the guests.
+            ownerless: ids of the rooms of former guests, which need owners.
         """
         users: dict[int, User] = {}
         ended: list[User] = []
@@ -89,12 +93,9 @@ class Guests:
                 self._wait(user, GUEST_GRACE_S)
             else:
                 ended.append(user)
-        ownerless: list[Room] = []
         for room in self._rooms:
             for member in room.guests & users.keys():
                 users[member].rooms[room] = 0
-            if room.owner_id is None and not room.is_lobby:
-                ownerless.append(room)
         finishing = Deferred.fromCoroutine(self._finish_last_run(ended, ownerless))
         run_in_background(finishing, "ending temporary users of the last run")
 
@@ -106,12 +107,14 @@ class Guests:
         self._users.add(user)
         return user
 
-    async def _finish_last_run(self, ended: Iterable[User], ownerless: Iterable[Room]) -> None:
+    async def _finish_last_run(self, ended: Iterable[User], ownerless: Iterable[int]) -> None:
         """End guests who cannot come back, and find owners for the rooms of former guests."""
         for user in ended:
             await self.end(user)
-        for room in ownerless:
-            await self._membership.reassign(room)
+        for room_id in ownerless:
+            room = await self._loader.get(room_id)
+            if room is not None:
+                await self._membership.reassign(room)
 
     async def create(self, name: Name, session: NewSession) -> User:
         """Create a temporary account with a session in the store.
@@ -227,18 +230,21 @@ class Guests:
         """Return whether a user is still known: not if all was forgotten when the node was lost."""
         return self._users.get_by_id(user.id) is user
 
-    async def _leave_and_delete(self, user: User, room_ids: Iterable[int]) -> None:
+    async def _leave_and_delete(self, user: User, room_ids: Sequence[int]) -> None:
         """End the memberships of a guest, then the account.
 
         Args:
             user: the guest.
-            room_ids: the rooms of the guest, of which those joined at other nodes are not known.
+            room_ids: the rooms of the guest, of which not all may be in memory, nor known as rooms
+                of the guest if they were joined at other nodes.
 
         Raises:
             ChatError: it could not be stored.
         """
-        rooms = map(self._rooms.get, room_ids)
-        user.rooms |= {room: user.rooms.get(room, 0) for room in rooms if room is not None}
+        await self._loader.bring_in(room_ids)
+        for room in map(self._rooms.get, room_ids):
+            if room is not None and user.id in room.members:
+                user.rooms.setdefault(room, 0)
         await self._membership.leave_all(user)
         await self._store.end_guest(user.id)
         self.forget_account(user.id)

@@ -45,11 +45,12 @@ from gtchat.chat.records import (
     RepeatableRequest,
     ResumeResult,
     RoomLimits,
-    RoomRecord,
     StoredGuest,
     StoredState,
     UnreadRecord,
 )
+from gtchat.chat.room_records import FoundRoom, ListedRoom, RoomRecord
+from gtchat.chat.room_store import IRoomStore
 from gtchat.chat.search_query import MessageSearch, SearchPage
 from gtchat.chat.session_records import (
     EndedSession,
@@ -75,6 +76,7 @@ __all__ = [
     "EndedInvitations",
     "EndedSession",
     "Foreign",
+    "FoundRoom",
     "HistoryPage",
     "HistoryQuery",
     "IConnection",
@@ -84,6 +86,7 @@ __all__ = [
     "IStore",
     "InvitationLimits",
     "Inviter",
+    "ListedRoom",
     "MembershipRecord",
     "MentionLimits",
     "MentionsPage",
@@ -114,11 +117,12 @@ __all__ = [
 ]
 
 
-class IStore(IMailStore, ISessionStore, IMentionStore, INodeStore, IAdminStore):
+class IStore(IMailStore, ISessionStore, IMentionStore, INodeStore, IAdminStore, IRoomStore):
     """Keeps accounts, rooms and messages.
 
     What waits for users is in `IMailStore`, sessions and devices are in `ISessionStore`, what users
-    are told of in `IMentionStore`, other nodes in `INodeStore`, what operators do in `IAdminStore`.
+    are told of in `IMentionStore`, other nodes in `INodeStore`, what operators do in `IAdminStore`,
+    rooms and lists of them in `IRoomStore`.
     An `audit` is a record of the audit log, stored in the same transaction. `tells` are events for
     sessions at other nodes, which they are sent if the call has changed something.
 
@@ -138,7 +142,7 @@ class IStore(IMailStore, ISessionStore, IMentionStore, INodeStore, IAdminStore):
     )
 
     def load() -> StoredState:
-        """Return what the chat keeps in memory, and begin a start of the server.
+        """Return what the chat begins with, and begin a start of the server.
 
         Called once, before anything else. The room with the key `lobby`, without owner and
         members, is created if it is missing.

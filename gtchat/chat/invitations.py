@@ -34,7 +34,7 @@ class Invitations:
         self._users = state.users
         self._quota = state.quota
         self._directory = state.directory
-        self._rooms = state.rooms
+        self._loader = state.loader
         self._membership = membership
 
     async def invite(
@@ -54,9 +54,9 @@ class Invitations:
             NotAllowed: too many invitations are pending.
         """
         inviter = session.user
-        self._rooms.require_member(raw, inviter)
+        await self._loader.require_member(raw, inviter)
         target = await self._directory.resolve_other(invitee, inviter)
-        room = self._rooms.require_member(raw, inviter)
+        room = await self._loader.require_member(raw, inviter)
         if room.is_lobby or target.id in room.members:
             raise AlreadyInRoom("This user is already a member.")
         if target.blocks_asker:
@@ -128,7 +128,7 @@ class Invitations:
         if reply not in ("Y", "N", "L"):
             raise BadRequest("reply: must be Y, N or L.")
         user = session.user
-        room = self._rooms.find(raw)
+        room = await self._loader.find(raw)
         sender = await self._directory.resolve(inviter)
         if not await self._store.is_invited(room.id, user.id, sender.name):
             raise NotAllowed("There is no such invitation.")

@@ -48,6 +48,7 @@ class LiveSessions:
         self._users = state.users
         self._quota = state.quota
         self._rooms = state.rooms
+        self._loader = state.loader
         self._whispers = whispers
         #: Account id -> its session that the store takes for connected, and is not.
         self._unstored: dict[int, EndedSession] = {}
@@ -123,6 +124,7 @@ class LiveSessions:
         if user is None:
             user = User(account.id, account.name, account.key, account.registered)
             self._users.add(user)
+        brought_in = self._loader.add(account_state.rooms)
         if user.sessions:
             advance_marks(user, self._rooms, account_state)
         else:
@@ -136,6 +138,7 @@ class LiveSessions:
         if marks_read:
             session.pending = None
         self._users.add_session(session, [self._rooms.lobby, *user.rooms])
+        self._loader.idle(brought_in)
         return session
 
     def not_stored(self, ended: EndedSession) -> None:
@@ -171,5 +174,7 @@ class LiveSessions:
             self._whispers.session_ended(session)
         else:
             self._whispers.session_lost(session)
-        self._users.remove_session(session, [self._rooms.lobby, *session.user.rooms])
+        user = session.user
+        self._users.remove_session(session, [self._rooms.lobby, *user.rooms])
+        self._loader.idle((*user.rooms, *self._rooms.owned_by(user.id)))
         self._quota.settle(session)

@@ -20,7 +20,7 @@ from gtchat.chat.guests import Guests
 from gtchat.chat.interfaces import Account, IConnection, IEncoder, NewDevice
 from gtchat.chat.live_sessions import LiveSessions, token_hash
 from gtchat.chat.names import HOST, Name, user_name
-from gtchat.chat.read_state import count_unread
+from gtchat.chat.read_state import read_account
 from gtchat.chat.session_records import listed_session_id
 from gtchat.chat.state import State
 from gtchat.chat.users import Session
@@ -75,6 +75,7 @@ class Logins:
         self._store = state.store
         self._users = state.users
         self._rooms = state.rooms
+        self._loader = state.loader
         self._accounts = accounts
         self._guests = guests
         self._live = live
@@ -209,7 +210,7 @@ class Logins:
             device: its device, None if it names none.
             proved: hash of the token that was checked, None if it was another credential.
         """
-        unread = await count_unread(self._state, account.id, None)
+        rooms, unread = await read_account(self._state, account.id, None)
         # The session that changes the password is answered before a login can replace it.
         await self._accounts.password_changes.finished(account.id)
         connection = client.connection
@@ -241,7 +242,9 @@ class Logins:
             link=client.link,
             audit=record,
         )
-        account_state = await self._store.login(account.id, account.password_hash, new)
+        with self._loader.holding(rooms) as known:
+            new = attrs.evolve(new, known=known)
+            account_state = await self._store.login(account.id, account.password_hash, new)
         write_line(record)
         self._end_previous(client.current)
         for session in self._live.of(account.id):

@@ -56,6 +56,7 @@ class Membership:
         self._audit = state.audit
         self._users = state.users
         self._rooms = state.rooms
+        self._loader = state.loader
         self._directory = state.directory
         self._delivery = delivery
         self._ownership = ownership
@@ -81,20 +82,16 @@ class Membership:
         """
         user = session.user
         name = room_name(raw)
-        if name.key in self._rooms:
+        if self._rooms.has_key(name.key) or name.key in self._rooms.reserved:
             raise RoomExists()
-        self._ownership.check_limit(user)
+        self._ownership.check_memberships(user)
         room = Room(id=0, name=name.display, key=name.key)
         entry = self._ownership.first_entry(room, user, wanted)
         self._rooms.reserved.add(room.key)
-        self._ownership.count(user.id, 1)
         try:
             ack = await self._delivery.append_change(
                 room, entry, session, request=request, limits=self._ownership.limits
             )
-        except ChatError:
-            self._ownership.count(user.id, -1)
-            raise
         finally:
             self._rooms.reserved.discard(room.key)
         return RoomAck(room, ack)
@@ -122,11 +119,11 @@ class Membership:
             NotInRoom: the new owner is not a member.
             NotAllowed: the new owner has received as many rooms as the limit allows.
         """
-        room = self._owned_room(session.user, raw)
+        room = await self._owned_room(session.user, raw)
         next_owner, limits = None, NO_LIMITS
         if master is not None:
             next_owner = await self._directory.resolve(master)
-            room = self._owned_room(session.user, raw)
+            room = await self._owned_room(session.user, raw)
             if next_owner.id not in room.members:
                 raise NotInRoom("The new owner must be a member of the room.")
             limits = self._ownership.limits_of_receiver(room, next_owner.id)
@@ -135,10 +132,11 @@ class Membership:
         ack = await self._ownership.change(room, settings, by, session, request, limits, record)
         return RoomAck(room, ack)
 
-    def _owned_room(self, user: User, raw: str) -> Room:
-        """Return the room with a name. Raises NoSuchRoom, NotOwner."""
-        room = self._rooms.find(raw)
-        if room.owner_id != user.id:
+    async def _owned_room(self, user: User, raw: str) -> Room:
+        """Return the room with a name. Raises NoSuchRoom, NotOwner, NotStored."""
+        room = await self._loader.look(raw)
+        # Rooms of users who are here are in memory.
+        if not isinstance(room, Room) or room.owner_id != user.id:
             raise NotOwner()
         return room
 
@@ -156,7 +154,7 @@ class Membership:
         Raises:
             NoSuchRoom, NotOwner, TxnConflict, NotStored.
         """
-        room = self._owned_room(session.user, raw)
+        room = await self._owned_room(session.user, raw)
         record = self._audit.record("room_deleted", session.actor, room=room.name)
         await self._ownership.delete(room, session.user.name, session, request, record)
         return RoomAck(None, Ack("", 0, self._users.now()))
@@ -176,7 +174,7 @@ class Membership:
             NoSuchRoom, AlreadyInRoom, PrivateRoom, RoomFull, NotAllowed, TxnConflict, NotStored.
         """
         user = session.user
-        room = self._rooms.find(raw)
+        room = await self._loader.find(raw)
         if room.has_member(user):
             raise AlreadyInRoom()
         needs_invitation = not room.public and room.owner_id != user.id
@@ -250,7 +248,7 @@ class Membership:
             NoSuchRoom, NotInRoom, TxnConflict, NotStored.
             NotAllowed: it is the lobby.
         """
-        room = self._rooms.require_member(raw, session.user)
+        room = await self._loader.require_member(raw, session.user)
         if room.is_lobby:
             raise NotAllowed("You can't leave the lobby.")
         ack = await self._end_membership(room, self._left(room, session.user), session, request)
@@ -323,9 +321,9 @@ class Membership:
         Raises:
             NoSuchRoom, NotOwner, SelfTarget, NoSuchUser, NotInRoom, TxnConflict, NotStored.
         """
-        room = self._owned_room(session.user, raw)
+        room = await self._owned_room(session.user, raw)
         member = await self._directory.resolve(target)
-        room = self._owned_room(session.user, raw)
+        room = await self._owned_room(session.user, raw)
         if member.id == session.user.id:
             raise SelfTarget()
         return await self._kick_or_remove(Kicked, room, member, session, request)
@@ -346,11 +344,11 @@ class Membership:
             NoSuchRoom, NotInRoom, NotOwner, NoSuchUser, TxnConflict, NotStored.
             NotAllowed: it is the lobby.
         """
-        room = self._rooms.require_member(raw, session.user)
+        room = await self._loader.require_member(raw, session.user)
         if room.is_lobby:
             raise NotAllowed("Members of the lobby can't be removed.")
         member = await self._directory.resolve(target)
-        room = self._rooms.require_member(raw, session.user)
+        room = await self._loader.require_member(raw, session.user)
         if session.user.id not in (member.id, room.owner_id):
             raise NotOwner()
         return await self._kick_or_remove(Removed, room, member, session, request)
@@ -388,9 +386,9 @@ class Membership:
             NoSuchRoom, NotInRoom, NoSuchUser, AlreadyInRoom, Blocked, RoomFull, NotAllowed,
             TxnConflict, NotStored.
         """
-        room = self._rooms.require_member(raw, session.user)
+        room = await self._loader.require_member(raw, session.user)
         user = await self._directory.resolve(target, session.user)
-        room = self._rooms.require_member(raw, session.user)
+        room = await self._loader.require_member(raw, session.user)
         if room.is_lobby:
             raise AlreadyInRoom()
         if user.blocks_asker:

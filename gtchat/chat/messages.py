@@ -11,21 +11,25 @@ import re
 from collections.abc import Callable
 
 import attrs
+from twisted.internet.defer import Deferred
 
 from gtchat.chat.annotations import ReplyTo
+from gtchat.chat.background import run_in_background
 from gtchat.chat.conversations import Conversation, Conversations, Target
 from gtchat.chat.errors import (
     BadKey,
     BadRequest,
     ChatError,
+    NoSuchRoom,
     NotAllowed,
+    NotInRoom,
     NotLoggedIn,
     PrivateRoom,
     RateLimited,
 )
 from gtchat.chat.events import BroadcastSent, GuestMessage, MessageSent
 from gtchat.chat.guesses import Guesses
-from gtchat.chat.interfaces import Ack, HistoryPage, HistoryQuery
+from gtchat.chat.interfaces import Ack, FoundRoom, HistoryPage, HistoryQuery
 from gtchat.chat.limits import BucketTable, network_key
 from gtchat.chat.message_rules import annotated
 from gtchat.chat.names import HOST
@@ -35,7 +39,7 @@ from gtchat.chat.quota import utf8_size
 from gtchat.chat.relay import BroadcastMade
 from gtchat.chat.rooms import Room
 from gtchat.chat.state import State
-from gtchat.chat.users import Session
+from gtchat.chat.users import Session, User
 
 #: Longest idempotency key of a request, in characters.
 TXN_CHARS = 64
@@ -110,7 +114,7 @@ def _check_limit(query: HistoryQuery) -> None:
         raise BadRequest(f"limit: must be 1 to {HISTORY_LIMIT}.")
 
 
-def _check_preview(room: Room) -> None:
+def _check_preview(room: Room | FoundRoom) -> None:
     """Check that users who are not members can read the newest messages of a room.
 
     Raises:
@@ -143,6 +147,7 @@ class Messages:
         self._store = state.store
         self._users = state.users
         self._rooms = state.rooms
+        self._loader = state.loader
         self._relay = state.relay
         self._audit = state.audit
         self._wall = state.wall
@@ -174,9 +179,10 @@ class Messages:
             msg: the text.
             txn: the client's idempotency key, 1 to 64 characters; None if it has none.
             done: called later with the ack, or with `NotStored`, `TxnConflict`, `NotInRoom` if the
-                membership ended at another node, or, for a reply, with `NoSuchMessage` or
-                `MessageDeleted`. The calls come in the order of the requests
-                of a session. It is a plain call because a Deferred would cost as much as the rules.
+                membership ended at another node, `NoSuchRoom` or `NotInRoom` for a room that is not
+                in memory, or, for a reply, with `NoSuchMessage` or `MessageDeleted`. The calls for
+                rooms of the user come in the order of the requests of a session. It is a plain
+                call because a Deferred would cost as much as the rules.
             reply: seq of the message that it replies to, None for none.
             style: "" or "action", see `AnnotatedMessage`.
 
@@ -185,7 +191,14 @@ class Messages:
                 is not called.
         """
         user = session.user
-        room = self._rooms.require_member(room_name, user)
+        try:
+            room = self._rooms.require_member(room_name, user)
+        except NoSuchRoom:
+            if not self._loader.may_be_stored(room_name):
+                raise
+            refusing = Deferred.fromCoroutine(self._refuse(user, room_name, done))
+            run_in_background(refusing, "refusing a message")
+            return
         if txn is not None:
             check_txn(txn)
         msg = text(msg, self._max_chars)
@@ -218,6 +231,17 @@ class Messages:
                 done=done,
             )
         )
+
+    async def _refuse(
+        self, user: User, room_name: str, done: Callable[[Ack | ChatError], None]
+    ) -> None:
+        """Tell why a message to a room that was not in memory is refused: the user is not in it."""
+        try:
+            await self._loader.require_member(room_name, user)
+        except ChatError as error:
+            done(error)
+        else:  # has joined it since
+            done(NotInRoom())
 
     async def history(self, session: Session, target: Target, query: HistoryQuery) -> HistoryPage:
         """Read part of the log of a room, or of a direct conversation.
@@ -257,13 +281,13 @@ class Messages:
             RateLimited: the network of the user reads too many previews.
         """
         _check_limit(query)
-        room = self._rooms.find(raw)
+        room = await self._loader.look(raw)
         _check_preview(room)
         if wait := self._previews.take(network_key(session.connection.address)):
             raise RateLimited("Too many previews from your address.", retry_after=wait)
         query = attrs.evolve(query, viewer=session.user.id, preview=True)
         page = await self._store.history(room.id, query)
-        _check_preview(room)
+        _check_preview(await self._loader.look(raw))
         return page
 
     async def broadcast(self, session: Session, msg: str, key: str) -> int:

@@ -105,8 +105,8 @@ class INodeStore(Interface):
             account_id: the account.
 
         Returns:
-            The rooms that it is a member of; None if it is connected at a node, or does not
-            exist: then nothing has changed.
+            The rooms that it is a member of, or owns; None if it is connected at a node, or does
+            not exist: then nothing has changed.
         """
 
     def find_guest(key: str) -> Deferred[StoredGuest | None]:

@@ -5,6 +5,8 @@ Who may ask for a change is checked in `membership`; here is how it is made.
 
 from __future__ import annotations
 
+from itertools import islice
+
 import attrs
 
 from gtchat.chat.appending import NO_LIMITS
@@ -15,7 +17,7 @@ from gtchat.chat.errors import BadRequest, ChatError, NotAllowed
 from gtchat.chat.events import RoomChanged, RoomCreated
 from gtchat.chat.fold import CurrentSettings
 from gtchat.chat.interfaces import Ack, EndedInvitations, RepeatableRequest, RoomLimits
-from gtchat.chat.limits import MAX_CREATED, MAX_MEMBERSHIPS, MAX_RECEIVED
+from gtchat.chat.limits import MAX_MEMBERSHIPS
 from gtchat.chat.messages import text
 from gtchat.chat.repetition import repeated
 from gtchat.chat.rooms import Room
@@ -24,6 +26,8 @@ from gtchat.chat.users import Session, User
 
 #: Longest topic of a room, in characters.
 TOPIC_CHARS = 500
+#: Members of which one may become the owner of a room, if the limits of rooms are to be kept.
+MAX_CANDIDATES = 200
 
 
 def check_topic(raw: str) -> str:
@@ -65,8 +69,7 @@ class Ownership:
         delivery: stores changes and sends them to the room.
 
     Attributes:
-        limits: how many rooms an account can have. Memory has what is stored, and says so at once;
-            the store decides, since other nodes write too.
+        limits: how many rooms an account can have; the store decides.
     """
 
     def __init__(self, state: State, delivery: Delivery) -> None:
@@ -79,41 +82,9 @@ class Ownership:
         self._users = state.users
         self._rooms = state.rooms
         self._delivery = delivery
-        #: Account id -> number of rooms that the account created, also if others own them now.
-        self._created: dict[int, int] = {}
-
-    def count_all(self) -> None:
-        """Count the rooms of each creator, once all rooms are loaded."""
-        self._created = {}
-        for room in self._rooms:
-            self.count(room.creator_id, 1)
-
-    def count(self, account_id: int | None, change: int) -> None:
-        """Change the number of rooms that an account created.
-
-        Args:
-            account_id: the creator; None, for no creator, changes nothing.
-            change: 1 or -1.
-        """
-        if account_id is not None:
-            count = self._created.pop(account_id, 0) + change
-            if count:
-                self._created[account_id] = count
-
-    def check_limit(self, user: User) -> None:
-        """Check that a user may create another room.
-
-        Raises:
-            NotAllowed: of the rooms that the user created, as many exist as the limit allows, or
-                the user is a member of too many.
-        """
-        self.check_memberships(user)
-        limit = self._limits.rooms_per_user
-        if limit and self._created.get(user.id, 0) >= limit:
-            raise NotAllowed(MAX_CREATED.format(limit))
 
     def check_memberships(self, target: User | ResolvedUser) -> None:
-        """Check that a user may become a member of another room.
+        """Check that a user may become a member of another room, by what is known here.
 
         Raises:
             NotAllowed: the user is a member of as many rooms as the limit allows.
@@ -123,25 +94,11 @@ class Ownership:
         if limit and known.memberships >= limit:
             raise NotAllowed(MAX_MEMBERSHIPS.format(limit))
 
-    def may_receive(self, room: Room, account_id: int) -> bool:
-        """Return whether a room may be handed to an account.
-
-        An account can receive as many rooms of other creators as it can create.
-        """
-        limit = self._limits.rooms_per_user
-        if not limit or account_id in (room.owner_id, room.creator_id):
-            return True
-        owned = self._rooms.owned_by(account_id)
-        return sum(other.creator_id != account_id for other in owned) < limit
-
     def limits_of_receiver(self, room: Room, account_id: int) -> RoomLimits:
         """Return the limits with which a room is handed to a member.
 
-        Raises:
-            NotAllowed: the member has received as many rooms as the limit allows.
+        An account can receive as many rooms of other creators as it can create.
         """
-        if not self.may_receive(room, account_id):
-            raise NotAllowed(MAX_RECEIVED)
         is_received = account_id not in (room.owner_id, room.creator_id)
         return self.limits if is_received else NO_LIMITS
 
@@ -260,6 +217,7 @@ class Ownership:
             TxnConflict, Stale, NotStored: the room is as before, unless another node has deleted it
                 meanwhile.
         """
+        self._rooms.require_stored(room)
         room.deleted = True
         try:
             ended = await self._store.delete_room(
@@ -276,7 +234,6 @@ class Ownership:
     def discard(self, room: Room, by: str, actor: Session | None, ended: EndedInvitations) -> None:
         """Forget a room that is deleted, and announce it; see `Delivery.publish_deletion`."""
         self._rooms.discard(room)
-        self.count(room.creator_id, -1)
         for member in room.members:
             if (user := self._users.get_by_id(member)) is not None:
                 user.remove_room(room)
@@ -287,24 +244,41 @@ class Ownership:
         """Find an owner for a room whose temporary owner is not a member any more.
 
         The owner is then the registered member who joined first, of those who may receive a room,
-        or else of all. Without a registered member the room has no owner as long as temporary users
-        are in it; then it is deleted.
+        or else of all: an account can receive as many rooms as it can create. Without a registered
+        member the room has no owner as long as temporary users are in it; then it is deleted.
 
         Raises:
             NotStored.
         """
-        owner = self._users.get_by_id(room.owner_id)
-        keeps_owner = owner is None or owner.registered or owner.id in room.members
-        if room.deleted or (room.owner_id is not None and keeps_owner):
+        received = {} if self._keeps_owner(room) else await self._count_received(room)
+        if self._keeps_owner(room):
             return
         if not room.members:
             await self.delete(room, room.owner)
             return
         # A limit that keeps users from collecting rooms must not end a room with its members.
         first = next(room.registered_members, None)
-        candidates = (one for one in room.registered_members if self.may_receive(room, one))
+        most = self._limits.rooms_per_user
+        candidates = (
+            one
+            for one in room.registered_members
+            if not most or one == room.creator_id or received.get(one, most) < most
+        )
         next_owner = next(candidates, first)
         if next_owner is not None or room.owner_id is not None:
             name = "" if next_owner is None else room.members[next_owner]
             settings = attrs.evolve(room.settings, owner_id=next_owner, owner=name)
             await self.change(room, settings, room.owner, None)
+
+    def _keeps_owner(self, room: Room) -> bool:
+        """Return whether a room needs no other owner, and does not end."""
+        owner = self._users.get_by_id(room.owner_id)
+        keeps_owner = owner is None or owner.registered or owner.id in room.members
+        return room.deleted or (room.owner_id is not None and keeps_owner)
+
+    async def _count_received(self, room: Room) -> dict[int, int]:
+        """Return how many rooms the first registered members have received from others."""
+        members = list(islice(room.registered_members, MAX_CANDIDATES))
+        if not members or not self._limits.rooms_per_user:
+            return {}
+        return {**dict.fromkeys(members, 0), **await self._store.count_received(members)}

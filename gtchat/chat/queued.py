@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from typing import Protocol
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -12,12 +13,27 @@ from gtchat.chat.events import Deleted, Edited, Entry, MessageSent, RoomChanged,
 from gtchat.chat.fold import Undo
 from gtchat.chat.interfaces import (
     Ack,
+    IConnection,
     PendingEntry,
     PendingMessageChange,
     PendingRoomChange,
 )
-from gtchat.chat.rooms import Place, Room
+from gtchat.chat.rooms import Room
 from gtchat.chat.users import Session
+
+
+class Place(Protocol):
+    """What delivery uses of a room or a direct conversation whose message changes."""
+
+    @property
+    def id(self) -> int:
+        """The id of its log."""
+
+    def advance(self, seq: int, messages: int = 0) -> None:
+        """See `Room.advance`."""
+
+    def publish(self, entry: Entry, exclude: Collection[IConnection] = ()) -> None:
+        """See `Room.publish`."""
 
 
 @attrs.define(eq=False, kw_only=True)

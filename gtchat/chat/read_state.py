@@ -275,7 +275,7 @@ def load_user(user: User, rooms: RoomRegistry, account_state: AccountState) -> N
 
     Args:
         user: the user.
-        rooms: all rooms.
+        rooms: the rooms in memory, with those of the user.
         account_state: what the store has.
     """
     user.rooms = {}
@@ -326,12 +326,31 @@ async def count_unread(
     return await state.store.unread(account_id, token_hash)
 
 
+async def read_account(
+    state: State, account_id: int | None, token_hash: bytes | None
+) -> tuple[Mapping[int, tuple[str, str]], Mapping[int, UnreadRecord]]:
+    """Return what is read of an account before a session of it begins; see `IRoomStore.rooms_of`.
+
+    The session has to begin next: what is stored meanwhile in a room without unread messages would
+    be taken for read.
+
+    Args:
+        state: the chat's shared objects.
+        account_id, token_hash: as in `IRoomStore.rooms_of`.
+
+    Raises:
+        NotStored: it could not be read.
+    """
+    await state.sender_marks.store()
+    return await state.store.rooms_of(account_id, token_hash)
+
+
 def set_unread(user: User, rooms: RoomRegistry, counted: Mapping[int, UnreadRecord]) -> None:
     """Set the unread counts of a user.
 
     Args:
         user: the user, with the present read marks.
-        rooms: all rooms.
+        rooms: the rooms in memory, with those of the user.
         counted: room id -> what was counted; messages that came since are added.
     """
     user.unread = {}

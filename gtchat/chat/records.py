@@ -1,6 +1,7 @@
 """Records that the chat and its store exchange: data only, with the units of each field.
 
-Those of sessions and devices are in `session_records`, those of logs in `history_records`.
+Those of sessions and devices are in `session_records`, those of logs in `history_records`, those of
+rooms in `room_records`.
 Times are milliseconds since 1970, UTC. Secrets are hashed before they are here.
 """
 
@@ -15,6 +16,7 @@ from gtchat.chat.audit import AuditRecord
 from gtchat.chat.direct_records import Direct
 from gtchat.chat.errors import ChatError
 from gtchat.chat.events import Entry, Invited
+from gtchat.chat.room_records import ListedRoom, RoomRecord
 from gtchat.chat.told import Told
 
 ResetReason = Literal["", "epoch", "recreated", "unknown", "left"]
@@ -227,6 +229,8 @@ class AccountState:
             those of users that it blocks.
         directs: its newest direct conversations, newest first, without unread messages.
         ended: token hashes of the other sessions of the account that ended with the login.
+        rooms: the rooms that it is a member of or owns, without those that the chat has named, as
+            they are at this place in the queue; () from a shared store.
     """
 
     account: Account
@@ -236,6 +240,7 @@ class AccountState:
     invitations: tuple[Invited, ...] = ()
     directs: tuple[Direct, ...] = ()
     ended: frozenset[bytes] = frozenset()
+    rooms: tuple[RoomRecord, ...] = ()
 
 
 @attrs.frozen
@@ -292,41 +297,6 @@ class InvitationLimits:
 
 
 @attrs.frozen
-class RoomRecord:
-    """A stored room.
-
-    Attributes:
-        id: the room id.
-        name: the name as displayed.
-        key: the name as compared.
-        public: whether users who are not members can see and join it.
-        topic: one line of text, "" for none.
-        max: maximum number of members, 0 for no limit.
-        owner_id: account id of the owner, None for no owner.
-        owner: name of the owner, "" for no owner.
-        creator_id: account id of the user who created it, None for the lobby.
-        last_seq: `seq` of the newest entry of the log, 0 if it has not begun.
-        message_count: number of messages in the log so far, also of those that are not kept.
-        members: (account id, name, registered), in the order of joining.
-        preview: whether users who are not members can read the newest messages while it is public.
-    """
-
-    id: int
-    name: str
-    key: str
-    public: bool
-    topic: str
-    max: int
-    owner_id: int | None
-    owner: str
-    creator_id: int | None
-    last_seq: int
-    message_count: int
-    members: tuple[tuple[int, str, bool], ...]
-    preview: bool = False
-
-
-@attrs.frozen
 class PhoneAccount:
     """An account with a telephone number.
 
@@ -364,12 +334,19 @@ class StoredState:
 
     Attributes:
         epoch: names all logs together; it changes when a backup is restored.
-        rooms: all rooms.
+        rooms: the lobby; from a shared store, these.
         guests: the temporary accounts that the last run left.
         online: (account id, name, ids of the other nodes where it is online) of accounts.
+        public: the first public rooms in the order of their keys, without the lobby; () from a
+            shared store.
+        public_total: how many public rooms there are, without the lobby; 0 from such a store.
+        ownerless: ids of the rooms without an owner, without the lobby.
     """
 
     epoch: str
     rooms: tuple[RoomRecord, ...]
     guests: tuple[StoredGuest, ...]
     online: tuple[tuple[int, str, frozenset[int]], ...] = ()
+    public: tuple[ListedRoom, ...] = ()
+    public_total: int = 0
+    ownerless: tuple[int, ...] = ()

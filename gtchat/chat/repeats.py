@@ -45,6 +45,7 @@ class Repeats:
     def __init__(self, state: State) -> None:
         self._store = state.store
         self._rooms = state.rooms
+        self._loader = state.loader
         self._users = state.users
         #: (account id, txn) of the requests that are being done.
         self._running = InProgress()
@@ -86,7 +87,7 @@ class Repeats:
             ack = await self._store.find_ack(request)
             if ack is not None:
                 await self._store.catch_up()  # another node may have created the room
-                return RoomAck(self._find(ack, user), ack)
+                return RoomAck(await self._find(ack, user), ack)
             return await self._do(raw, do, request)
         finally:
             self._running.end(key)
@@ -105,9 +106,9 @@ class Repeats:
                 raise
         return await do(request)
 
-    def _find(self, ack: Ack, user: User) -> Room | None:
+    async def _find(self, ack: Ack, user: User) -> Room | None:
         """Return the room of an ack, None if the user does not see it any more."""
-        room = self._rooms.get(int(ack.id)) if ack.id else None
+        room = await self._loader.get(int(ack.id)) if ack.id else None
         if room is None or room.deleted or not room.visible_to(user):
             return None
         return room

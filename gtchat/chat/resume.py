@@ -12,8 +12,9 @@ import attrs
 
 from gtchat.chat.blocks import hides
 from gtchat.chat.conversations import as_seen_by
-from gtchat.chat.interfaces import Backlog, Direct, ResumeResult
+from gtchat.chat.interfaces import Backlog, Direct, FoundRoom, ResumeResult
 from gtchat.chat.rooms import Room, RoomRegistry
+from gtchat.chat.state import State
 from gtchat.chat.users import Session, User
 
 #: Seconds for which a session can be resumed after its connection was lost.
@@ -47,22 +48,61 @@ class ResumedSession:
     directs: Mapping[int, tuple[Direct | None, Backlog]]
 
 
-def find_rooms(registry: RoomRegistry, names: Iterable[str]) -> dict[str, Room | None]:
-    """Return the rooms that a client names, None for each that does not exist.
+async def find_stored(state: State, names: Iterable[str]) -> Mapping[str, FoundRoom]:
+    """Return key -> the room, of those rooms that a client names which are not in memory.
 
     Args:
-        registry: all rooms.
+        state: the chat's shared objects.
         names: the names as the server wrote them, of which the first `SEEN_LIMIT` count.
+
+    Raises:
+        NotStored: it could not be read.
     """
-    found = {name: registry.find_displayed(name) for name in islice(names, SEEN_LIMIT)}
-    return {name: None if room is None or room.deleted else room for name, room in found.items()}
+    missing = set()
+    for name in islice(names, SEEN_LIMIT):
+        room = state.rooms.find_displayed(name)
+        if room is None or room.deleted:
+            missing.add(name.lower())
+    if not missing:
+        return {}
+    if state.store.is_shared:
+        # The client may have been told of a room at another node before this one was.
+        await state.store.catch_up()
+        return {}
+    return await state.store.find_rooms(missing)
+
+
+def find_rooms(
+    registry: RoomRegistry,
+    names: Iterable[str],
+    own: Mapping[int, tuple[str, str]],
+    stored: Mapping[str, FoundRoom],
+) -> dict[str, int | None]:
+    """Return the ids of the rooms that a client names, None for each that does not exist.
+
+    Args:
+        registry: the rooms in memory.
+        names: as in `find_stored`.
+        own: room id -> (name, key) of the rooms of the account, as `read_account` returns them.
+        stored: what `find_stored` has found.
+    """
+    ids = {each: id_ for id_, name_and_key in own.items() for each in name_and_key}
+    ids |= {key: room.id for key, room in stored.items()}
+    found: dict[str, int | None] = {}
+    for name in islice(names, SEEN_LIMIT):
+        key, room = name.lower(), registry.find_displayed(name)
+        if room is not None:
+            found[name] = None if room.deleted else room.id
+        else:
+            found[name] = ids.get(name) or ids.get(key)
+    return found
 
 
 def known_ids(registry: RoomRegistry, seen_directs: Mapping[int, int] | None) -> dict[int, int]:
     """Return what a client has seen of direct conversations, as far as ids can be right.
 
     Args:
-        registry: all rooms, whose ids are none of conversations.
+        registry: the rooms in memory, whose ids are none of conversations.
         seen_directs: id -> last `seq`, of which the first `SEEN_LIMIT` count; None for none.
     """
     named = islice((seen_directs or {}).items(), SEEN_LIMIT)
@@ -100,7 +140,7 @@ def missed_directs(
 def missed_by_name(
     user: User,
     lobby: Room,
-    rooms: Mapping[str, Room | None],
+    rooms: Mapping[str, int | None],
     backlogs: Mapping[int, Backlog],
     is_epoch: bool,
 ) -> dict[str, tuple[Room | None, Backlog]]:
@@ -111,22 +151,26 @@ def missed_by_name(
     Args:
         user: the user of the session.
         lobby: the room that every user is in.
-        rooms: the rooms by the names that the client gave.
+        rooms: the ids of the rooms by the names that the client gave.
         backlogs: room id -> what the store found.
         is_epoch: as in `missed_directs`.
     """
-    own = {*user.rooms, lobby}
+    own = {room.id: room for room in (*user.rooms, lobby)}
     hidden = hides(user)
     missed: dict[str, tuple[Room | None, Backlog]] = {}
-    for name, room in rooms.items():
-        found = backlogs.get(room.id) if room in own and room is not None else None
+    for name, room_id in rooms.items():
+        room = None if room_id is None else own.get(room_id)
+        if room is None:
+            missed[name] = (None, Backlog(reset="unknown" if room_id is None else "left"))
+            continue
+        found = backlogs.get(room.id)
         if found is not None and user.blocked:
             visible = tuple(entry for entry in found.entries if not hidden(entry))
             found = attrs.evolve(found, entries=visible)
-        if room in own:
-            missed[name] = (room, found or Backlog(reset="epoch"))
-        else:
-            missed[name] = (None, Backlog(reset="unknown" if room is None else "left"))
-    for room in own.difference(room for room in rooms.values() if room is not None):
-        missed[room.name] = (room, Backlog(reset="unknown" if is_epoch else "epoch"))
+        missed[name] = (room, found or Backlog(reset="epoch"))
+    for room_id in own.keys() - rooms.values():
+        missed[own[room_id].name] = (
+            own[room_id],
+            Backlog(reset="unknown" if is_epoch else "epoch"),
+        )
     return missed

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from heapq import nsmallest
 
 import attrs
 
 from gtchat.chat.accounts import login_key
 from gtchat.chat.audit import Actor, AuditRecord, write_line
 from gtchat.chat.devices import SessionRules
-from gtchat.chat.errors import BadRequest, NoSuchUser, NotAllowed, NotInRoom
+from gtchat.chat.errors import BadName, BadRequest, NoSuchUser, NotAllowed, NotInRoom
 from gtchat.chat.events import BroadcastSent
 from gtchat.chat.guests import Guests
 from gtchat.chat.interfaces import Account, EndedSession
 from gtchat.chat.live_sessions import LiveSessions
 from gtchat.chat.messages import text
-from gtchat.chat.names import HOST
+from gtchat.chat.names import HOST, room_key
 from gtchat.chat.ownership import Ownership
 from gtchat.chat.relay import BroadcastMade
 from gtchat.chat.repetition import repeated
@@ -152,26 +151,30 @@ class RoomAdmin:
 
     def __init__(self, state: State, ownership: Ownership) -> None:
         self._state = state
-        self._rooms = state.rooms
+        self._loader = state.loader
         self._audit = state.audit
         self._ownership = ownership
 
-    def listed(self, query: RoomQuery) -> Sequence[Room]:
-        """Return rooms in the order of their names, private ones among them."""
+    async def listed(self, query: RoomQuery) -> Sequence[Room]:
+        """Return rooms in the order of their names, private ones among them.
+
+        Raises:
+            NotStored: they can't be read.
+        """
         search, after = query.search.casefold(), query.after
         if after:
-            found = self._rooms.find_displayed(after)
-            after = found.key if found is not None else after.casefold()
-        wanted = (
-            room
-            for room in self._rooms
-            if room.key > after and search in room.key and not room.deleted
-        )
-        return nsmallest(query.limit, wanted, key=lambda room: room.key)
+            try:
+                after = room_key(after)
+            except BadName:
+                after = after.casefold()
+        ids = await self._state.store.search_rooms(search, after, query.limit)
+        await self._loader.bring_in(ids)
+        found = map(self._state.rooms.get, ids)
+        return [room for room in found if room is not None and not room.deleted]
 
-    def show(self, name: str) -> Room:
-        """Return the room with a name. Raises NoSuchRoom."""
-        return self._rooms.find(name)
+    async def show(self, name: str) -> Room:
+        """Return the room with a name. Raises NoSuchRoom, NotStored."""
+        return await self._loader.find(name)
 
     @repeated
     async def delete(self, name: str, actor: Actor) -> str:
@@ -185,7 +188,7 @@ class RoomAdmin:
             NoSuchRoom, NotStored.
             NotAllowed: it is the lobby.
         """
-        room = self._changeable(name)
+        room = await self._changeable(name)
         record = self._audit.record("admin_room_deleted", actor, room=room.name)
         await self._ownership.delete(room, _shown(actor), audit=record)
         return room.name
@@ -204,7 +207,7 @@ class RoomAdmin:
             NotAllowed: it is the lobby, or the user is temporary.
         """
         found = await self._state.directory.resolve(owner)
-        room = self._changeable(name)
+        room = await self._changeable(name)
         if found.id not in room.members:
             raise NotInRoom("The new owner must be a member of the room.")
         if not found.registered:
@@ -214,9 +217,9 @@ class RoomAdmin:
         await self._ownership.change(room, settings, _shown(actor), None, audit=record)
         return room
 
-    def _changeable(self, name: str) -> Room:
-        """Return a room that is not the lobby. Raises NoSuchRoom, NotAllowed."""
-        room = self._rooms.find(name)
+    async def _changeable(self, name: str) -> Room:
+        """Return a room that is not the lobby. Raises NoSuchRoom, NotAllowed, NotStored."""
+        room = await self._loader.find(name)
         if room.is_lobby:
             raise NotAllowed("The lobby has no owner, and stays.")
         return room

@@ -1,4 +1,4 @@
-"""Rooms: name, settings, members and subscribers of each, and the registry that finds them.
+"""Rooms: name, settings, members and subscribers of each, and the registry of those in memory.
 
 Settings and members of a room (`fold`) include the changes that are queued for its log, so that the
 rules see every earlier request. `last_seq`, the subscribers and `User.rooms` follow what is stored.
@@ -15,11 +15,12 @@ from typing import Protocol, TypeVar
 
 import attrs
 
-from gtchat.chat.errors import BadName, NoSuchRoom, NotInRoom, NotStored
+from gtchat.chat.errors import BadName, NoSuchRoom, NotInRoom, NotStored, Stale
 from gtchat.chat.events import Entry, Event, Joined, Kicked, Left, Removed
 from gtchat.chat.fold import RoomState, Undo
-from gtchat.chat.interfaces import IConnection, IEncodedBatch, IEncoder, RoomRecord
-from gtchat.chat.names import SortedNames, room_key
+from gtchat.chat.interfaces import IConnection, IEncodedBatch, IEncoder, ListedRoom, RoomRecord
+from gtchat.chat.names import room_key
+from gtchat.chat.public_rooms import PublicRooms
 
 LOBBY = "lobby"
 
@@ -46,6 +47,9 @@ class Subscribers:
 
     #: Dicts without values: sets take up to twice the memory.
     _by_encoder: dict[IEncoder, dict[IConnection, None]] = attrs.field(factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self._by_encoder)
 
     def __contains__(self, session: Subscriber) -> bool:
         return session.connection in self._by_encoder.get(session.encoder, ())
@@ -97,20 +101,6 @@ class Subscribers:
         return batches
 
 
-class Place(Protocol):
-    """What delivery uses of a room or a direct conversation whose message changes."""
-
-    @property
-    def id(self) -> int:
-        """The id of its log."""
-
-    def advance(self, seq: int, messages: int = 0) -> None:
-        """See `Room.advance`."""
-
-    def publish(self, entry: Entry, exclude: Collection[IConnection] = ()) -> None:
-        """See `Room.publish`."""
-
-
 class QueuedChange(Protocol):
     """What rooms use of a change that is queued: its entry, and how to take it back."""
 
@@ -133,6 +123,7 @@ class Room(RoomState):
         queued: the changes that are in its state and not stored yet, oldest first.
         foreign: how often its state has become another than rules here could foresee; see
             `Followed`.
+        released: whether it has left memory, and may be there again as another object.
     """
 
     id: int
@@ -144,6 +135,7 @@ class Room(RoomState):
     deleted: bool = False
     queued: list[QueuedChange] = attrs.field(factory=list)
     foreign: int = 0
+    released: bool = False
 
     @classmethod
     def from_record(cls, record: RoomRecord) -> Room:
@@ -210,10 +202,10 @@ class Room(RoomState):
 
 
 class RoomRegistry:
-    """All rooms, by name and by id.
+    """The rooms in memory, by name and by id; `RoomLoader` says which ones those are.
 
     Attributes:
-        public: keys of the public rooms without the lobby, in order.
+        public: the list of public rooms.
         reserved: keys of the rooms that are being created.
     """
 
@@ -223,14 +215,15 @@ class RoomRegistry:
         self._by_id: dict[int, Room] = {}
         #: Account id -> the rooms that it owns; a dict takes less memory than a set.
         self._owned: dict[int | None, dict[Room, None]] = {}
-        self.public = SortedNames()
+        self.public = PublicRooms()
         self.reserved: set[str] = set()
 
     def __iter__(self) -> Iterator[Room]:
         return iter(self._by_key.values())
 
-    def __contains__(self, key: str) -> bool:
-        return key in self._by_key or key in self.reserved
+    def has_key(self, key: str) -> bool:
+        """Return whether the room with a key is in memory."""
+        return key in self._by_key
 
     @property
     def lobby(self) -> Room:
@@ -238,25 +231,39 @@ class RoomRegistry:
         return self._by_key[LOBBY]
 
     def add(self, room: Room) -> None:
-        """Add a room that is stored."""
+        """Add a room that is new."""
+        self.bring_in(room)
+        if room.public and not room.is_lobby:
+            self.public.add(room.key)
+
+    def bring_in(self, room: Room) -> None:
+        """Add a room that was stored before, and is not in memory."""
         self._by_key[room.key] = self._by_name[room.name] = room
         self._by_id[room.id] = room
         self._owned.setdefault(room.owner_id, {})[room] = None
-        if room.public and not room.is_lobby:
-            self.public.add(room.key)
+        self.public.brought_in(room.key)
+
+    def release(self, room: Room) -> None:
+        """Remove a room that is not in use, and of which nothing is queued."""
+        room.released = True
+        self._remove(room)
 
     def discard(self, room: Room) -> None:
         """Remove a room that is deleted. What is queued for it will not be stored."""
         self._take_back_all(room)
+        self._remove(room)
+        if room.public:
+            self.public.discard(room.key)
+
+    def _remove(self, room: Room) -> None:
         del self._by_key[room.key], self._by_name[room.name]
         del self._by_id[room.id]
         self._disown(room, room.owner_id)
-        self.public.discard(room.key)
 
     def clear(self) -> None:
         """Forget all rooms. What is queued for them will not be stored."""
         self._by_key, self._by_name, self._by_id, self._owned = {}, {}, {}, {}
-        self.public = SortedNames()
+        self.public.begin((), 0, False)
 
     def _disown(self, room: Room, owner_id: int | None) -> None:
         """Remove a room from those of an owner."""
@@ -330,28 +337,25 @@ class RoomRegistry:
         """Return the room with an id, None if there is none."""
         return self._by_id.get(room_id)
 
-    def by_id(self, room_id: int) -> Room:
-        """Return the room with an id, which there is."""
-        return self._by_id[room_id]
-
     def require_stored(self, room: Room) -> None:
         """Check that a room, once it is stored, is one of these: entries may be queued for it.
 
         Raises:
+            Stale: it has left memory.
             NotStored: it was deleted, or all rooms were loaded anew.
         """
         if room.id and self._by_id.get(room.id) is not room:
-            raise NotStored()
+            raise Stale() if room.released else NotStored()
 
-    def by_keys(self, keys: Iterable[str]) -> list[Room]:
-        """Return the rooms with keys, which there are."""
-        return list(map(self._by_key.__getitem__, keys))
+    def listed(self, keys: Iterable[str]) -> list[Room | ListedRoom]:
+        """Return what there is of rooms that are in memory, or in the list of public rooms."""
+        return [self._by_key.get(key) or self.public.listed(key) for key in keys]
 
     def find(self, raw: str) -> Room:
         """Return the room with a name as a user typed it.
 
         Raises:
-            NoSuchRoom: there is none.
+            NoSuchRoom: there is none in memory.
         """
         room = self.find_displayed(raw)
         if room is None:
@@ -364,7 +368,7 @@ class RoomRegistry:
         return room
 
     def find_displayed(self, name: str) -> Room | None:
-        """Return the room with a name as it is displayed, in any case; None if there is none.
+        """Return the room with a name as it is displayed, in any case; None if none is in memory.
 
         This costs a hundredth of `find`, for requests with thousands of names.
         """
@@ -378,7 +382,7 @@ class RoomRegistry:
             user: a logged-in user.
 
         Raises:
-            NoSuchRoom: there is no such room.
+            NoSuchRoom: there is no such room in memory: the user is in none with this name.
             NotInRoom: the user is not a member of it.
         """
         room = self._by_key.get(raw)

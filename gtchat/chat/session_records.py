@@ -103,6 +103,7 @@ class NewSession:
             is connected, at any node.
         link: hash of the login link that it was proved with, which ends; None for none.
         audit: the record that is stored with it, None for none.
+        known: ids of the rooms of the account that are in memory; see `AccountState.rooms`.
     """
 
     token_hash: bytes | None
@@ -119,6 +120,7 @@ class NewSession:
     refuses: bool = False
     link: bytes | None = None
     audit: AuditRecord | None = None
+    known: frozenset[int] = frozenset()
 
 
 @attrs.frozen

@@ -5,7 +5,7 @@ It is part of `interfaces.IStore`, whose conventions hold.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from twisted.internet.defer import Deferred
 from zope.interface import Interface
@@ -67,6 +67,7 @@ class ISessionStore(Interface):
         network: str,
         marks_read: bool = False,
         address: str = "",
+        known: Collection[int] = (),
     ) -> Deferred[ResumeResult]:
         """Resume a session. Return the state of its account, and what its client missed.
 
@@ -87,7 +88,7 @@ class ISessionStore(Interface):
             seen: room id -> last `seq` that the client received.
             liveness_ms: milliseconds after which a dead connection is noticed.
             limit: a room with more missed entries is `behind`; beyond `REPLY_BYTES` so are others.
-            network, address: as in `NewSession`.
+            network, address, known: as in `NewSession`.
             marks_read: True as in `NewSession`; False leaves it as it is.
 
         Raises:

@@ -31,13 +31,14 @@ from gtchat.chat.limits import network_key
 from gtchat.chat.live_sessions import LiveSessions, token_hash
 from gtchat.chat.names import password
 from gtchat.chat.node_records import EpochBegun, ForeignHandlers
-from gtchat.chat.read_state import count_unread
+from gtchat.chat.read_state import read_account
 from gtchat.chat.resume import (
     BACKLOG_LIMIT,
     LOGS_SHORTENED,
     RESUME_WINDOW_S,
     ResumedSession,
     find_rooms,
+    find_stored,
     known_ids,
     missed_by_name,
     missed_directs,
@@ -76,6 +77,7 @@ class Sessions:
         self._store = state.store
         self._users = state.users
         self._rooms = state.rooms
+        self._loader = state.loader
         self._accounts = accounts
         self._guests = guests
         self._live = live
@@ -110,33 +112,34 @@ class Sessions:
         """
         hashed = token_hash(token)
         # Before anything that costs more: many have no valid token.
-        unread = await count_unread(self._state, None, hashed)
-        rooms = find_rooms(self._rooms, seen)
-        if None in rooms.values():
-            # The client may have been told of a room at another node before this one was.
-            await self._store.catch_up()
-            rooms = find_rooms(self._rooms, seen)
+        own, unread = await read_account(self._state, None, hashed)
+        stored = await find_stored(self._state, seen)
+        if stored:  # what came meanwhile has not been counted
+            own, unread = await read_account(self._state, None, hashed)
+        rooms = find_rooms(self._rooms, seen, own, stored)
         directs = known_ids(self._rooms, seen_directs)
         seen_by_id: dict[int, int] = {}
         is_epoch = hmac.compare_digest(epoch.encode("utf-8", "replace"), self.epoch.encode())
         if is_epoch:
-            seen_by_id = {room.id: seen[name] for name, room in rooms.items() if room is not None}
+            seen_by_id = {id_: seen[name] for name, id_ in rooms.items() if id_ is not None}
             seen_by_id |= directs
         now, limits = self._users.now(), self._state.limits
         liveness_ms = int((limits.ping_interval + limits.ping_timeout) * 1000)
         self._resuming[hashed] += 1
         try:
-            resumed = await self._store.resume(
-                hashed,
-                now,
-                _resumable_since(now),
-                seen_by_id,
-                liveness_ms,
-                BACKLOG_LIMIT,
-                network_key(connection.address),
-                marks_read,
-                connection.address,
-            )
+            with self._loader.holding(own) as known:
+                resumed = await self._store.resume(
+                    hashed,
+                    now,
+                    _resumable_since(now),
+                    seen_by_id,
+                    liveness_ms,
+                    BACKLOG_LIMIT,
+                    network_key(connection.address),
+                    marks_read,
+                    connection.address,
+                    known,
+                )
         finally:
             self._resuming[hashed] -= 1
             if not self._resuming[hashed]:

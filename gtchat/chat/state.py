@@ -17,6 +17,7 @@ from gtchat.chat.limits import Limits
 from gtchat.chat.names import message_ids
 from gtchat.chat.quota import Quota
 from gtchat.chat.relay import IRelay, NoRelay
+from gtchat.chat.room_loader import RoomLoader
 from gtchat.chat.rooms import RoomRegistry
 from gtchat.chat.sender_marks import SenderMarks
 from gtchat.chat.users import UserRegistry
@@ -35,7 +36,8 @@ class State:
         relay: tells other nodes what is not stored.
 
     Attributes:
-        rooms: all rooms.
+        rooms: the rooms in memory.
+        loader: brings others in.
         users: the users who are known here.
         directory: finds accounts by name, logged in or not.
         sender_marks: how far senders have read the rooms in which they spoke.
@@ -52,6 +54,7 @@ class State:
     relay: IRelay = attrs.field(factory=NoRelay)
     rooms: RoomRegistry = attrs.field(init=False, factory=RoomRegistry)
     users: UserRegistry = attrs.field(init=False)
+    loader: RoomLoader = attrs.field(init=False)
     directory: UserDirectory = attrs.field(init=False)
     sender_marks: SenderMarks = attrs.field(init=False)
     next_id: Callable[[], str] = attrs.field(init=False)
@@ -61,6 +64,10 @@ class State:
     @users.default
     def _make_users(self) -> UserRegistry:
         return UserRegistry(self.store, self.clock, self.wall)
+
+    @loader.default
+    def _make_loader(self) -> RoomLoader:
+        return RoomLoader(self.store, self.rooms, self.users, self.clock)
 
     @directory.default
     def _make_directory(self) -> UserDirectory:

@@ -28,14 +28,14 @@ async def list_rooms(call: Call) -> Output:
     """List rooms."""
     limit = call["limit"]
     query = RoomQuery(call["search"] or "", call["after"] or "", limit + 1)
-    found = call.chat.admin.rooms.listed(query)
+    found = await call.chat.admin.rooms.listed(query)
     rows = [_room(one) for one in found[:limit]]
     return listing("rooms", rows, rows[-1]["name"] if len(found) > limit else None)
 
 
 async def show_room(call: Call) -> Output:
     """Show a room."""
-    room = call.chat.admin.rooms.show(call["name"])
+    room = await call.chat.admin.rooms.show(call["name"])
     return details(
         {
             **_room(room),

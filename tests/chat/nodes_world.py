@@ -584,13 +584,13 @@ class NodesWorld:
         assert not self.errors, self.errors
         self.problems.check()
         assert not +self.running, self.running
-        records, logs = self.tables.load(()).rooms, self.tables.rooms.rooms
+        records, logs = self.tables.room_lists.all(), self.tables.rooms.rooms
         live = [one for one in self.clients if one.session is not None]
         online = sorted({one.name for one in live})
         for node in self.alive:
             chat, follower = node.chat, node.store._follower
             check_rooms(chat, records, lambda room: logs[room.id].after(0))
-            check_registry(chat)
+            check_registry(chat, records)
             check_users(chat, [user for user in chat.users if user.sessions])
             assert follower is not None
             followed = {id_: (one.seq, one.foreign) for id_, one in follower.known.rooms.items()}

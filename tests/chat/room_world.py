@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import attrs
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
@@ -33,6 +33,7 @@ from gtchat.chat.interfaces import (
 )
 from gtchat.chat.limits import Limits
 from gtchat.chat.ownership import RoomSettings
+from gtchat.chat.room_loader import RELEASE_S
 from gtchat.chat.rooms import LOBBY, Room
 from gtchat.chat.users import Session, User
 from gtchat.protocols.gtchat_json.responses import outside_info
@@ -121,6 +122,7 @@ class World:
     Args:
         store: the store, which has `held`, `failing` and `do_batch` as `HeldMemoryStore` has.
         clock: its clock.
+        read_rooms: returns all rooms of the store, which holds no jobs.
 
     Attributes:
         chat: the chat.
@@ -131,23 +133,39 @@ class World:
 
     store: Any
     clock: Clock
+    read_rooms: Callable[[Any], Sequence[RoomRecord]] = lambda store: store._room_lists.all()
     chat: Chat = attrs.field(init=False)
     sessions: dict[str, Session] = attrs.field(init=False, factory=dict)
     outcomes: Counter[tuple[str, str]] = attrs.field(factory=Counter)
     errors: list[Failure] = attrs.field(init=False, factory=list)
     encoder: RecordingEncoder = attrs.field(init=False, factory=RecordingEncoder)
+    tokens: Tokens = attrs.field(init=False, factory=Tokens)
 
     def __attrs_post_init__(self) -> None:
-        limits = Limits(commands_per_second=0, registrations_per_minute=0)
         self.clock.advance(1_800_000_000)
-        self.chat = Chat(self.store, self.clock, limits, PlainPasswords(), Tokens())
-        self.chat.start()
+        self.begin()
         for name in MEMBERS:
             self.start("register", self.chat.accounts.register(name, "password", None, "::1"))
             self.settle()
         for name in (*MEMBERS, *GUESTS):
             self.log_in(name)
             self.settle()
+
+    def begin(self) -> None:
+        """Start a chat on the store."""
+        limits = Limits(commands_per_second=0, registrations_per_minute=0)
+        self.chat = Chat(self.store, self.clock, limits, PlainPasswords(), self.tokens)
+        self.chat.start()
+        self.sessions = {}
+
+    def restart(self) -> None:
+        """Stop the chat in order, and start another one on its store."""
+        self.settle()
+        stopped = Deferred.fromCoroutine(self.chat.stop())
+        self.settle()
+        assert stopped.called
+        self.begin()
+        self.settle()
 
     @property
     def chats(self) -> list[Chat]:
@@ -215,17 +233,27 @@ class World:
     def check(self) -> None:
         """Check that memory, logs and store agree, while nothing is queued."""
         assert not self.errors, self.errors
-        check_rooms(self.chat, self.store.load().rooms, self.read_log)
-        check_registry(self.chat)
-        check_users(self.chat, self.chat.users)
+        records = self.read_rooms(self.store)
+        check_rooms(self.chat, records, self.read_log)
+        check_registry(self.chat, records)
+        # The rooms of guests who were waited for at a start are in memory once they come back.
+        check_users(self.chat, [user for user in self.chat.users if user.sessions])
 
 
 def check_rooms(
     chat: Chat, records: Iterable[RoomRecord], read_log: Callable[[Room], Sequence[Entry]]
 ) -> None:
-    """Check that the rooms of a chat, their records and their logs agree."""
+    """Check that the rooms of a chat, their records and their logs agree, and which are there."""
     by_id = {record.id: record for record in records}
-    assert by_id.keys() == {room.id for room in chat.rooms}
+    here = {user.id for user in chat.users if user.sessions}
+    used = {
+        record.id
+        for record in by_id.values()
+        if chat._state.store.is_shared
+        or record.key == LOBBY
+        or here & {record.owner_id, *(member[0] for member in record.members)}
+    }
+    assert used <= {room.id for room in chat.rooms} <= by_id.keys()
     for room in chat.rooms:
         assert not room.queued
         record, log = by_id[room.id], read_log(room)
@@ -237,16 +265,20 @@ def check_rooms(
             assert snapshot(room) == snapshot(folded(log)), room.name
 
 
-def check_registry(chat: Chat) -> None:
+def check_registry(chat: Chat, records: Iterable[RoomRecord]) -> None:
     """Check the lists of rooms that a chat keeps."""
-    rooms = [room for room in chat.rooms if not room.is_lobby]
-    public = sorted(room.key for room in rooms if room.public)
-    assert chat.rooms.public.page(None, len(public) + 1) == public
+    stored = {one.key: one for one in records if one.public and one.key != LOBBY}
+    public = chat.rooms.public
+    assert public.page(None, len(stored) + 1) == sorted(stored)
+    assert public.total == len(stored)
+    for listed in chat.rooms.listed(stored):
+        record = stored[listed.key]
+        assert outside_info(listed) == outside_info(Room.from_record(record)), listed
+        assert (listed.id, listed.public) == (record.id, record.public), listed
     owned: defaultdict[int | None, set[Room]] = defaultdict(set)
     for room in chat.rooms:
         owned[room.owner_id].add(room)
     assert {owner: set(found) for owner, found in chat.rooms._owned.items()} == owned
-    assert chat._ownership._created == Counter(room.creator_id for room in rooms)
 
 
 def check_users(chat: Chat, users: Iterable[User]) -> None:
@@ -431,8 +463,23 @@ class RoomRequests(RuleBasedStateMachine):
         self.settle()
 
 
+class LoneRoomRequests(RoomRequests):
+    """The same on a server that is alone: rooms leave memory, and it is stopped and started."""
+
+    @rule(kept=st.sets(names, max_size=2))
+    def others_go(self, kept: set[str]) -> None:
+        for name in {*MEMBERS, *GUESTS} - kept:
+            self.lose_connection(name)
+        self.world.clock.advance(RELEASE_S)
+
+    @precondition(lambda self: not self.world.store.held)
+    @rule()
+    def restart(self) -> None:
+        self.world.restart()
+
+
 class QueuedRoomRequests(RoomRequests):
-    """The same, with a look at each room also while changes are queued; for the memory store."""
+    """Requests, with a look at each room also while changes are queued; for the memory store."""
 
     @invariant()
     def state_is_the_fold_of_the_log_and_what_is_queued(self) -> None:

@@ -278,11 +278,13 @@ class Rooms(Administered):
             (RoomQuery(search="A", after="ATTIC"), ["Garden"]),
             (RoomQuery(after="H"), ["lobby"]),
         ):
-            self.assertEqual([room.name for room in self.admin.rooms.listed(query)], names)
+            self.assertEqual(
+                [room.name for room in self.done(self.admin.rooms.listed(query))], names
+            )
 
     def test_a_room_is_shown(self) -> None:
-        self.assertEqual(self.admin.rooms.show("garden").name, "Garden")
-        self.assertRaises(NoSuchRoom, self.admin.rooms.show, "x")
+        self.assertEqual(self.done(self.admin.rooms.show("garden")).name, "Garden")
+        self.refused(self.admin.rooms.show("x"), NoSuchRoom)
 
     def test_a_room_is_deleted(self) -> None:
         for actor, by in ((OPERATOR, "Olga"), (AT_CONSOLE, "Host")):

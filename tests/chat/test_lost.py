@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from gtchat.chat.errors import NotStored
 from gtchat.chat.guests import GUEST_GRACE_S
 from gtchat.chat.interfaces import StoredState
-from tests.fakes import FailingStore, TestServer
+from tests.fakes import AllRoomsStore, TestServer
 
 #: Another node.
 A = 7
@@ -19,7 +19,7 @@ class LostNode(SynchronousTestCase):
     """Ann owns the room `r`, bob and the guest gus are members."""
 
     def setUp(self) -> None:
-        self.server = server = TestServer(store=FailingStore)
+        self.server = server = TestServer(store=AllRoomsStore)
         self.ann, self.bob, self.gus = (
             server.member("ann"),
             server.member("bob"),
@@ -38,8 +38,8 @@ class LostNode(SynchronousTestCase):
             client.close(1012, "restarting")
 
     @property
-    def store(self) -> FailingStore:
-        assert isinstance(self.server.store, FailingStore)
+    def store(self) -> AllRoomsStore:
+        assert isinstance(self.server.store, AllRoomsStore)
         return self.server.store
 
     def lose(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from unittest.mock import patch
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat import membership, names
@@ -293,8 +294,11 @@ class Lists(RoomsTestCase):
         self.list = RoomList(self.server.chat.rooms, self.bob.api.require_session.user)
 
     def page(self, after: str | None, limit: int = 9, joined: bool = False) -> str:
-        found = self.list.page(after, limit, joined)
-        return " ".join(room.name for room in found)
+        reading = Deferred.fromCoroutine(
+            self.list.page(self.server.chat.loader, after, limit, joined)
+        )
+        self.server.run_pending()
+        return " ".join(room.name for room in self.successResultOf(reading).rooms)
 
     def test_own_rooms_come_first_and_each_position_is_continued(self) -> None:
         order = ["b", "d", "lobby", "a", "c", "e"]

@@ -15,7 +15,13 @@ from gtchat.chat.ownership import RoomSettings
 from gtchat.chat.users import Session
 from tests.chat.test_edge_cases import UUID, DelayedMethod
 from tests.chat.test_messages import RoomTestCase
-from tests.fakes import FakeClient, RecordingConnection, RecordingEncoder, TestServer
+from tests.fakes import (
+    FakeClient,
+    RecordingConnection,
+    RecordingEncoder,
+    TestServer,
+    bring_in_all,
+)
 
 CHANGE = {"pwd": "password", "new_pwd": "new password", "new_pwd2": "new password"}
 
@@ -393,14 +399,17 @@ class Restarts(SynchronousTestCase):
                 other.call("join_room", room_name=name)
             if self.ann not in others:
                 self.ann.call("leave_room", room_name=name)
-        for room in self.server.store._rooms.rooms.values():
-            room.owner_id = None
+        table = self.server.store._rooms
+        for name in "abc":
+            table.set_owner(table.keys[name], None)
         self.restart()
+        bring_in_all(self.server)
         owners = {room.name: room.owner for room in self.server.chat.rooms if not room.is_lobby}
         self.assertEqual(owners, {"a": "ann", "c": "ann"})
         self.assertIsNone(self.server.chat.rooms.find("c").owner_id)
         self.server.clock.advance(120)
         self.server.run_pending()
+        bring_in_all(self.server)
         self.assertEqual([room.name for room in self.server.chat.rooms], ["lobby", "a"])
 
 

@@ -188,7 +188,7 @@ class Resume(TwoNodes):
         self.assertEqual(reply["code"], "bad_session")
 
     def test_an_epoch_that_begins_before_the_resume_counts(self) -> None:
-        for method in ("catch_up", "unread"):
+        for method in ("catch_up", "rooms_of"):
             do = getattr(self.b.store, method)
 
             def begin(*args: Any, do: Any = do) -> Any:

@@ -134,9 +134,8 @@ class StoreCase:
         return pending.room_id
 
     async def record(self, room_id: int) -> Any:
-        """Return a room as a chat that starts now loads it, None if there is none."""
-        await self.store.flush()
-        return next((room for room in self.store.load().rooms if room.id == room_id), None)
+        """Return a room as it would come into memory now, None if there is none."""
+        return next(iter(await self.store.load_rooms([room_id])), None)
 
     async def texts(self, room_id: int, query: Any) -> list[str]:
         """Return the messages of a query, with the kind in place of other entries."""

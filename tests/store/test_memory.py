@@ -38,6 +38,7 @@ from tests.store.nodes_contract import (
 from tests.store.nodes_mail_contract import NodesMailContract
 from tests.store.preview_contract import PreviewContract
 from tests.store.read_state_contract import ReadStateContract, UnreadContract
+from tests.store.rooms_contract import RoomsContract
 from tests.store.search_contract import (
     SearchChangesContract,
     SearchContract,
@@ -108,6 +109,10 @@ class NodesMailTests(InNodes, NodesMailContract, TestCase):
 
 class KeptTests(InMemory, KeptContract, TestCase):
     """See `KeptContract`."""
+
+
+class RoomsTests(InMemory, RoomsContract, TestCase):
+    """See `RoomsContract`."""
 
 
 class PreviewTests(InMemory, PreviewContract, TestCase):

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from gtchat.chat.interfaces import Ack, Direct
+from gtchat.chat.interfaces import Ack, Direct, ListedRoom
 from gtchat.chat.read_state import LEVELS
 from gtchat.chat.rooms import Room
 from gtchat.protocols.base.text import rfc3339
@@ -337,7 +337,7 @@ def direct_info(direct: Direct) -> DirectInfo:
 
 
 def room_info(
-    room: Room,
+    room: Room | ListedRoom,
     members: int,
     joined: bool,
     unread: int,
@@ -372,9 +372,10 @@ def room_info(
     )
 
 
-def outside_info(room: Room) -> RoomInfo:
+def outside_info(room: Room | ListedRoom) -> RoomInfo:
     """Return the list entry of a room for users who are not members."""
-    return room_info(room, len(room.members), joined=False, unread=0, read_seq=0)
+    members = len(room.members) if isinstance(room, Room) else room.member_count
+    return room_info(room, members, joined=False, unread=0, read_seq=0)
 
 
 def room_details(room: Room, users: list[str], total: int) -> RoomDetails:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from functools import partial
 from itertools import accumulate
 
 import attrs
 import msgspec
 
-from gtchat.chat.errors import BadRequest, NotInRoom, NotLoggedIn
-from gtchat.chat.interfaces import RepeatableRequest
+from gtchat.chat.errors import BadRequest, NotLoggedIn
+from gtchat.chat.interfaces import ListedRoom, RepeatableRequest
 from gtchat.chat.ownership import RoomSettings
 from gtchat.chat.repeats import RoomAck
-from gtchat.chat.room_list import RoomList
+from gtchat.chat.room_list import RoomList, RoomPage
 from gtchat.chat.rooms import Room
 from gtchat.chat.users import User
 from gtchat.protocols.base.text import rfc3339
@@ -31,7 +31,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 @attrs.frozen
-class RoomPage:
+class EncodedRooms:
     """A page of rooms, as much as a reply has room for.
 
     Attributes:
@@ -43,7 +43,7 @@ class RoomPage:
     next: str | msgspec.UnsetType
 
 
-def first_rooms(context: Context, max_bytes: int) -> RoomPage:
+def first_rooms(context: Context, max_bytes: int) -> EncodedRooms:
     """Return the first page of rooms for a user who has logged in.
 
     It has all rooms of the user that fit, also if they are more than 200.
@@ -54,18 +54,15 @@ def first_rooms(context: Context, max_bytes: int) -> RoomPage:
     """
     room_list = RoomList(context.chat.rooms, context.require_session.user)
     limit = max(LIST, room_list.own_count())
-    return _room_page(context, room_list.page(None, limit + 1), limit, max_bytes, keep=True)
+    return _encode_page(context, room_list.first(limit), max_bytes, keep=True)
 
 
-def _room_page(
-    context: Context, rooms: Sequence[Room], limit: int, max_bytes: int, keep: bool
-) -> RoomPage:
+def _encode_page(context: Context, page: RoomPage, max_bytes: int, keep: bool) -> EncodedRooms:
     """Return a page of the rooms that the user of a connection may see, at least one room.
 
     Args:
         context: the connection.
-        rooms: the rooms of the page, and one more if there are more.
-        limit: maximum number of rooms.
+        page: the rooms of the page.
         max_bytes: the most bytes that the rooms have.
         keep: whether the rooms keep their entries for users who are not members. Logins list the
             same 200 rooms, less the user's own; nothing else does.
@@ -73,10 +70,11 @@ def _room_page(
     user, registry = context.require_session.user, context.chat.rooms
     room_list, own = RoomList(registry, user), {registry.lobby, *user.rooms}
     own_count = room_list.own_count()  # these come first
-    limit = min(limit, max(1, max_bytes // ROOM_BYTES))
+    limit = max(1, max_bytes // ROOM_BYTES)
+    rooms = page.rooms
     entries = [
         msgspec.Raw(_encode(_own_info(context, room, user)))
-        if room in own
+        if isinstance(room, Room) and room in own
         else _outside_entry(room, keep)
         for room in rooms[: min(limit, own_count)]
     ]
@@ -85,12 +83,12 @@ def _room_page(
     if sum(map(len, entries)) + len(entries) > max_bytes:
         sizes = accumulate(len(entry) + 1 for entry in entries)
         del entries[max(1, sum(size <= max_bytes for size in sizes)) :]
-    if len(entries) == len(rooms):
-        return RoomPage(entries, msgspec.UNSET)
-    return RoomPage(entries, room_list.cursor(rooms[len(entries) - 1]))
+    if len(entries) == len(rooms) and not page.more:
+        return EncodedRooms(entries, msgspec.UNSET)
+    return EncodedRooms(entries, room_list.cursor(rooms[len(entries) - 1]))
 
 
-def _outside_entry(room: Room, keep: bool) -> msgspec.Raw:
+def _outside_entry(room: Room | ListedRoom, keep: bool) -> msgspec.Raw:
     """Return the encoded list entry of a room for users who are not members. keep: see above."""
     entry = msgspec.Raw(_encode(responses.outside_info(room)))
     if keep:
@@ -133,10 +131,12 @@ async def get_room_list(context: Context, request: requests.GetRoomList) -> resp
     if context.session is not session:
         raise NotLoggedIn()
     room_list = RoomList(context.chat.rooms, session.user)
-    rooms = room_list.page(request.after, limit + 1, request.joined)
-    page = _room_page(context, rooms, limit, reply_bytes(request), keep=False)
+    page = await room_list.page(context.chat.loader, request.after, limit, request.joined)
+    if context.session is not session:
+        raise NotLoggedIn()
+    encoded = _encode_page(context, page, reply_bytes(request), keep=False)
     return responses.RoomListReply(
-        rooms=page.rooms, rooms_total=room_list.count(request.joined), rooms_next=page.next
+        rooms=encoded.rooms, rooms_total=room_list.count(request.joined), rooms_next=encoded.next
     )
 
 
@@ -149,22 +149,18 @@ def get_user_list(context: Context, request: requests.GetUserList) -> responses.
     )
 
 
-def get_room_user_list(
+async def get_room_user_list(
     context: Context, request: requests.GetRoomUserList
 ) -> responses.RoomUserListReply:
     """Return a page of the members of a room."""
-    room = context.chat.rooms.find(request.room_name)
-    if not room.is_lobby and not room.visible_to(context.require_session.user):
-        raise NotInRoom()
-    online = context.chat.users.online
-    member_names = online if room.is_lobby else room.member_names
+    user, online = context.require_session.user, context.chat.users.online
+    page, total = await context.chat.loader.member_page(
+        user, request.room_name, request.after, _limit(request)
+    )
     # All of them may be in both lists.
-    page = member_names.page(request.after, _limit(request))
     users = fitting_names(page, reply_bytes(request) // 2)
     return responses.RoomUserListReply(
-        users=users,
-        online=[name for name in users if name in online],
-        users_total=len(member_names),
+        users=users, online=[name for name in users if name in online], users_total=total
     )
 
 

@@ -316,9 +316,10 @@ class RandomChatAPI:
     async def delete_chat(self, name: str) -> None:
         """Delete a room of the user's own."""
         session, chat = self.require_session, self.state.chat
-        room = chat.rooms.find(name)
+        room = await chat.loader.look(name)
         await chat.membership.delete(session, name)
-        self._write(self.state.deletion(room, session.user.name))
+        if isinstance(room, Room):  # else it was not the user's
+            self._write(self.state.deletion(room, session.user.name))
 
 
 def decode_object(payload: bytes) -> Object:

@@ -8,7 +8,7 @@ Methods with the name of a method of `IStore` do the same, but return the result
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import attrs
 
@@ -69,6 +69,10 @@ class AccountTable:
             for row in self.accounts.values()
             if not row.registered
         )
+
+    def missing(self, row: AccountRow, known: Collection[int]) -> tuple[RoomRecord, ...]:
+        """Return the rooms of an account that are not in memory; see `AccountState.rooms`."""
+        return tuple(self.room_record(one) for one in self.rooms_of(row) if one.id not in known)
 
     def room_record(self, room: RoomLog) -> RoomRecord:
         """Return a room with its members, as the chat loads it."""
@@ -213,8 +217,13 @@ class AccountTable:
         self.accounts[account_id].sessions -= {token_hash}
         return session
 
+    def rooms_of(self, row: AccountRow) -> list[RoomLog]:
+        """Return the rooms that an account is in or owns, in the order of their ids."""
+        ids = {*row.rooms, *(room.id for room in self._rooms.owned_by(row.id))}
+        return [self._rooms.rooms[id_] for id_ in sorted(ids)]
+
     def account_state(self, row: AccountRow) -> AccountState:
-        """Return what a login loads of an account."""
+        """Return what a login loads of an account, without its rooms."""
         rooms = map(self._rooms.rooms.__getitem__, sorted(row.rooms))
         return AccountState(
             account=row.record(),

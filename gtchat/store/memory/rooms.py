@@ -249,6 +249,10 @@ class RoomTable:
         room.owner_id = account_id
         self._owned[account_id][room.id] = room
 
+    def owned_by(self, account_id: int | None) -> list[RoomLog]:
+        """Return the rooms that an account owns; None: those without an owner, but the lobby."""
+        return [room for _, room in sorted(self._owned.get(account_id, {}).items())]
+
     def created_by(self, account_id: int) -> int:
         """Return how many rooms an account has created."""
         return self._created[account_id]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from twisted.internet.defer import Deferred
 
@@ -60,6 +60,7 @@ class MemorySessionCalls(MemoryCalls):
         network: str,
         marks_read: bool = False,
         address: str = "",
+        known: Collection[int] = (),
     ) -> Deferred[ResumeResult]:
         """See `ISessionStore.resume`."""
 
@@ -74,6 +75,7 @@ class MemorySessionCalls(MemoryCalls):
                 network,
                 marks_read,
                 address,
+                known,
                 secrets.token_urlsafe(9),
             )
             self._tables.epoch = result.epoch or self._tables.epoch

@@ -5,7 +5,7 @@ Methods with the name of a method of `ISessionStore` do the same, but return the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 
 import attrs
@@ -76,7 +76,12 @@ class SessionTable:
         ended = self._end_for_login(row, session)
         row.add_network(session.network, session.at)
         self._begin(row, session)
-        return attrs.evolve(self._accounts.account_state(row), ended=ended)
+        return attrs.evolve(self._account_state(row, session.known), ended=ended)
+
+    def _account_state(self, row: AccountRow, known: Collection[int]) -> AccountState:
+        """Return what a login loads of an account; a node has all rooms in memory."""
+        rooms = () if self.writing is not None else self._accounts.missing(row, known)
+        return attrs.evolve(self._accounts.account_state(row), rooms=rooms)
 
     def _check_proof(self, account_id: int, proved: str | None) -> AccountRow:
         """Return an account, which must have the password hash that was proved.
@@ -168,13 +173,14 @@ class SessionTable:
         network: str,
         marks_read: bool,
         address: str,
+        known: Collection[int],
         new_epoch: str,
     ) -> ResumeResult:
         """Resume a session; see `ISessionStore.resume`.
 
         Args:
-            token_hash, at, oldest, seen, liveness_ms, limit, network, marks_read, address: those
-                of `ISessionStore.resume`.
+            token_hash, at, oldest, seen, liveness_ms, limit, network, marks_read, address, known:
+                those of `ISessionStore.resume`.
             new_epoch: the epoch that may begin if the logs are shorter than what the client was
                 told.
         """
@@ -208,7 +214,7 @@ class SessionTable:
         session.began_at, session.lost_at, session.expires_from = at, None, None
         session.address = address
         row.network = network
-        return ResumeResult(self._accounts.account_state(row), missed, epoch, directs, moved)
+        return ResumeResult(self._account_state(row, known), missed, epoch, directs, moved)
 
     def _is_elsewhere(self, session: SessionRow) -> bool:
         """Return whether another node has a session, or waits for its client."""

@@ -41,6 +41,7 @@ from gtchat.store.memory.admin_calls import MemoryAdminCalls
 from gtchat.store.memory.direct_calls import MemoryDirectCalls
 from gtchat.store.memory.mention_calls import MemoryMentionCalls
 from gtchat.store.memory.node_calls import MemoryNodeCalls
+from gtchat.store.memory.room_calls import MemoryRoomCalls
 from gtchat.store.memory.session_calls import MemorySessionCalls
 from gtchat.store.memory.tables import MemoryTables
 
@@ -49,7 +50,12 @@ T = TypeVar("T")
 
 @implementer(IStore)
 class MemoryStore(
-    MemorySessionCalls, MemoryDirectCalls, MemoryMentionCalls, MemoryNodeCalls, MemoryAdminCalls
+    MemorySessionCalls,
+    MemoryDirectCalls,
+    MemoryMentionCalls,
+    MemoryNodeCalls,
+    MemoryAdminCalls,
+    MemoryRoomCalls,
 ):
     """A store in memory.
 
@@ -68,6 +74,7 @@ class MemoryStore(
         self._mailbox = self._tables.mailbox
         self._directs = self._mailbox.directs
         self._mentions = self._tables.mentions
+        self._room_lists = self._tables.room_lists
 
     def append(self, entry: PendingEntry) -> None:
         """See `IStore.append`."""

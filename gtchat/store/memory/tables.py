@@ -14,11 +14,13 @@ from gtchat.chat.node_records import (
     NodeGone,
     SystemEntry,
 )
+from gtchat.chat.room_store import FIRST_LISTED
 from gtchat.store.memory.accounts import AccountTable
 from gtchat.store.memory.administration import AdminTable
 from gtchat.store.memory.devices import DeviceTable
 from gtchat.store.memory.mailbox import Mailbox
 from gtchat.store.memory.mentions import MentionTable
+from gtchat.store.memory.room_calls import RoomLists
 from gtchat.store.memory.rooms import RoomTable
 from gtchat.store.memory.rows import AccountRow, SessionRow
 from gtchat.store.memory.sessions import SessionTable
@@ -45,6 +47,7 @@ class MemoryTables:
         mailbox: what users send to rooms and to each other.
         mentions: the mentions of accounts in messages.
         admin: what operators do, and the audit log.
+        room_lists: the rooms as records, and lists of them.
         nodes: node id -> the node, of those that have not ended.
         online: node id -> account id -> name as displayed, of who is online there.
         system: the system log: (node id, entry); of `NodeGone` the node that takes over the guests.
@@ -62,6 +65,7 @@ class MemoryTables:
         self.admin = AdminTable(self.accounts, self.rooms)
         self.sessions.use_login_link = self.admin.use_login_link
         self.mentions = MentionTable(self.rooms, self.accounts, self.mailbox.directs)
+        self.room_lists = RoomLists(self.rooms, self.accounts)
         self.nodes: dict[int, WokenNode] = {}
         self.online: dict[int, dict[int, str]] = {}
         self.system: list[tuple[int, SystemEntry]] = []
@@ -70,21 +74,32 @@ class MemoryTables:
         self._last_node = 0
 
     def load(self, guests: tuple[StoredGuest, ...], me: int | None = None) -> StoredState:
-        """Return what a chat keeps in memory.
+        """Return what a chat begins with.
 
         Args:
             guests: the temporary accounts that it takes over.
-            me: the node that loads, None for one that is alone.
+            me: the node that loads, which keeps all rooms in memory; None for one that is alone.
         """
+        lists = self.room_lists
+        if me is None:
+            return StoredState(
+                epoch=self.epoch,
+                rooms=lists.lobby(),
+                guests=guests,
+                public=lists.listed(None, FIRST_LISTED),
+                public_total=lists.public_total(),
+                ownerless=lists.ownerless(),
+            )
         online: dict[int, tuple[str, set[int]]] = {}
         for node_id, accounts in self.online.items():
             for account_id, name in accounts.items() if node_id != me else ():
                 online.setdefault(account_id, (name, set()))[1].add(node_id)
         return StoredState(
             epoch=self.epoch,
-            rooms=tuple(map(self.accounts.room_record, self.rooms.keys.values())),
+            rooms=lists.all(),
             guests=guests,
             online=tuple((one, name, frozenset(ids)) for one, (name, ids) in online.items()),
+            ownerless=lists.ownerless(),
         )
 
     def enter(self, node: WokenNode, at: int) -> int:
@@ -201,7 +216,7 @@ class MemoryTables:
         if row is None or row.registered or (me and self._is_connected(account_id, me)):
             return None
         self.accounts.end_sessions(row, None)
-        return tuple(sorted(row.rooms))
+        return tuple(room.id for room in self.accounts.rooms_of(row))
 
     def _is_connected(self, account_id: int, me: int | None) -> bool:
         """Return whether an account has a connected session or is online, at another node than me.

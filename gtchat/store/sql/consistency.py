@@ -18,7 +18,7 @@ from gtchat.chat.events import Joined, Kicked, Left, Removed, RoomChanged, RoomC
 from gtchat.chat.fold import RoomState
 from gtchat.chat.interfaces import RoomRecord
 from gtchat.chat.rooms import LOBBY, Room
-from gtchat.store.sql import rooms, schema
+from gtchat.store.sql import room_records, schema
 from gtchat.store.sql.database import Connection
 from gtchat.store.sql.entry_rows import COLUMNS, entry_of
 from gtchat.store.sql.statements import Statement
@@ -124,7 +124,7 @@ def _compare(
 
 def _states(db: Connection, after: int, upto: int) -> Iterator[tuple[RoomRecord, RoomState]]:
     """Yield those rooms, but not the lobby, each with the state that its log gives."""
-    records = {one.id: one for one in rooms.records(db, after, upto) if one.key != LOBBY}
+    records = {one.id: one for one in room_records.records(db, after, upto) if one.key != LOBBY}
     for room_id, rows in groupby(_changes(db, after, upto), key=itemgetter(0)):
         record = records.pop(room_id, None)
         if record is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from sqlalchemy import bindparam, delete, func, select
 
 from gtchat.chat.interfaces import StoredGuest
-from gtchat.store.sql import accounts, schema
+from gtchat.store.sql import accounts, room_records, schema
 from gtchat.store.sql.database import Connection, PostgresSQL
 from gtchat.store.sql.statements import Statement
 
@@ -22,11 +22,6 @@ _SESSIONS = Statement(
 )
 _NETWORK = Statement(
     select(func.max(_networks.c.network)).where(_networks.c.account_id == bindparam("account"))
-)
-_MEMBERSHIPS = Statement(
-    select(schema.members.c.room_id)
-    .where(schema.members.c.account_id == bindparam("account"))
-    .order_by(schema.members.c.room_id)
 )
 #: Whether an account is connected at another node than one, which is NULL for none. A client that
 #: cannot resume its session has no row in `sessions`.
@@ -55,7 +50,7 @@ def begin_ending(
     if node_id is not None and _is_connected(db, account_id, node_id):
         return None
     _END_SESSIONS(db, account=account_id)
-    return tuple(row[0] for row in _MEMBERSHIPS(db, account=account_id).fetchall())
+    return tuple(room_records.of_account(db, account_id, None))
 
 
 def find_guest(db: Connection, key: str) -> StoredGuest | None:

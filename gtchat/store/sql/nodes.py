@@ -54,7 +54,6 @@ CREATE = (
     "CREATE INDEX online_account ON online (account_id)",
     "CREATE TABLE system_log (seq bigint PRIMARY KEY, node_id bigint NOT NULL, at bigint NOT NULL,"
     ' kind text COLLATE "C" NOT NULL, body text COLLATE "C" NOT NULL)',
-    "CREATE INDEX rooms_creator ON rooms (creator_id)",
     'CREATE TABLE login_failures (key text COLLATE "C" NOT NULL,'
     ' address text COLLATE "C" NOT NULL, failures int NOT NULL, until bigint NOT NULL,'
     " at bigint NOT NULL, PRIMARY KEY (key, address))",

@@ -16,7 +16,7 @@ from gtchat.chat.interfaces import EndedInvitations, Inviter, PendingEntry, Pend
 from gtchat.chat.look_alikes import rivals, skeleton
 from gtchat.store.pending import check_room_limits
 from gtchat.store.sql import mentions, schema
-from gtchat.store.sql.database import Connection, PostgresSQL
+from gtchat.store.sql.database import Connection
 from gtchat.store.sql.statements import Statement, insert
 
 _rooms = schema.rooms
@@ -102,12 +102,10 @@ _DELETE_ALL_INVITATIONS = Statement(
 def _check_limits(db: Connection, pending: PendingRoomChange) -> None:
     """Check whether the subject of a change may have another room.
 
-    Only where several nodes write: the memory of a node that is alone knows the numbers.
-
     Raises:
         NotAllowed.
     """
-    if isinstance(db, PostgresSQL) and pending.subject_id is not None:
+    if pending.subject_id is not None:
         account = {"account_id": pending.subject_id}
         check_room_limits(
             pending,

@@ -1,11 +1,8 @@
-"""Rooms as a whole: load all at start, delete one, delete in the background what has expired."""
+"""Rooms as a whole: what a start loads, delete one, delete in the background what has expired."""
 
 from __future__ import annotations
 
 import secrets
-from collections import defaultdict
-from collections.abc import Iterator
-from typing import Any
 
 import attrs
 from sqlalchemy import (
@@ -13,15 +10,14 @@ from sqlalchemy import (
     delete,
     func,
     literal,
-    literal_column,
     select,
     update,
 )
-from sqlalchemy.sql import ColumnElement
 
 from gtchat.chat.admin_store import ALL_RECORDS, AuditLimits
-from gtchat.chat.interfaces import EndedInvitations, RoomRecord, StoredState
+from gtchat.chat.interfaces import EndedInvitations, StoredState
 from gtchat.chat.look_alikes import skeleton
+from gtchat.chat.room_store import FIRST_LISTED
 from gtchat.chat.rooms import LOBBY
 from gtchat.store.sql import (
     accounts,
@@ -30,6 +26,7 @@ from gtchat.store.sql import (
     devices,
     failures,
     joining,
+    room_records,
     schema,
 )
 from gtchat.store.sql.database import Connection, PostgresSQL
@@ -43,7 +40,6 @@ from gtchat.store.sql.statements import Statement, insert
 SLICE = 500
 
 _rooms = schema.rooms
-_members = schema.members
 _sessions = schema.sessions
 _log = schema.entries
 _heads = schema.heads
@@ -51,15 +47,6 @@ _pending_deletes = schema.pending_deletes
 _tombstones = schema.tombstones
 _starts = schema.starts
 _other = _log.alias()
-
-#: The highest id of both databases.
-_HIGHEST_ID = 2**63 - 1
-
-
-def _between(id_: ColumnElement[int]) -> tuple[ColumnElement[bool], ...]:
-    """Return the conditions that say which rooms are read."""
-    return id_ > bindparam("after"), id_ <= bindparam("upto")
-
 
 _META = Statement(select(schema.meta.c.value).where(schema.meta.c.key == bindparam("key")))
 _insert_meta = insert(schema.meta)
@@ -95,36 +82,6 @@ _DELETE_STARTS = Statement(
 )
 _MARK_DISCONNECTED = Statement(
     update(_sessions).where(_sessions.c.expires_from.is_(None)).values(expires_from=bindparam("at"))
-)
-_ROOMS = Statement(
-    select(
-        _rooms.c.id,
-        _rooms.c.name,
-        _rooms.c.key,
-        _rooms.c.public,
-        _rooms.c.topic,
-        _rooms.c.max,
-        _rooms.c.owner_id,
-        _rooms.c.owner,
-        _rooms.c.creator_id,
-        _rooms.c.preview,
-        func.coalesce(_heads.c.seq, 0),
-        func.coalesce(_heads.c.messages, 0),
-    )
-    .outerjoin_from(_rooms, _heads, _heads.c.room_id == _rooms.c.id)
-    .where(_rooms.c.kind == literal_column("'room'"), *_between(_rooms.c.id))
-    .order_by(_rooms.c.id)
-)
-_MEMBERS = Statement(
-    select(
-        _members.c.room_id,
-        schema.accounts.c.id,
-        schema.accounts.c.name,
-        schema.accounts.c.registered,
-    )
-    .join_from(_members, schema.accounts, schema.accounts.c.id == _members.c.account_id)
-    .where(*_between(_members.c.room_id))
-    .order_by(_members.c.room_id, _members.c.joined_seq)
 )
 _insert_tombstone = insert(_tombstones)
 _ADD_TOMBSTONE = Statement(
@@ -181,7 +138,7 @@ DELETE FROM system_log WHERE seq <= (
 
 
 def load(db: Connection, new_epoch: str, at: int, node: int | None = None) -> StoredState:
-    """Return what the chat keeps in memory, and begin a start; create the lobby if it is missing.
+    """Return what the chat begins with, and begin a start; create the lobby if it is missing.
 
     No start begins while other nodes go on: clients may have been told more than was stored before
     it, but not because of it.
@@ -191,7 +148,8 @@ def load(db: Connection, new_epoch: str, at: int, node: int | None = None) -> St
         new_epoch: the epoch of the logs if they have none yet.
         at: now, in milliseconds since 1970, UTC; sessions that were connected when the server
             stopped expire from then on.
-        node: number of this server among those that use the database, None if only one can.
+        node: number of this server among those that use the database, None if only one can. A
+            node keeps all rooms in memory.
     """
     epoch = _META.scalar(db, key="epoch")
     if epoch is None:
@@ -208,11 +166,24 @@ def load(db: Connection, new_epoch: str, at: int, node: int | None = None) -> St
         guests = joining.guests(db, node, at, alone)
     if alone:
         _BEGIN_START(db, now=at)
-    found = tuple(records(db))
     if node is None:
-        return StoredState(epoch=epoch, rooms=found, guests=guests)
+        return StoredState(
+            epoch=epoch,
+            rooms=room_records.lobby(db),
+            guests=guests,
+            public=room_records.listed(db, None, None, FIRST_LISTED),
+            public_total=room_records.public_total(db),
+            ownerless=room_records.ownerless(db),
+        )
+    found = tuple(room_records.records(db))
     joining.prolong(db, node)
-    return StoredState(epoch=epoch, rooms=found, guests=guests, online=joining.online(db, node))
+    return StoredState(
+        epoch=epoch,
+        rooms=found,
+        guests=guests,
+        online=joining.online(db, node),
+        ownerless=room_records.ownerless(db),
+    )
 
 
 def chat_id(db: Connection, node: int) -> str:
@@ -232,17 +203,6 @@ def chat_id(db: Connection, node: int) -> str:
     return chat
 
 
-def records(db: Connection, after: int = 0, upto: int = _HIGHEST_ID) -> Iterator[RoomRecord]:
-    """Yield the rooms with the ids above `after`, up to `upto`, in the order of their ids."""
-    members: defaultdict[int, list[tuple[int, str, bool]]] = defaultdict(list)
-    known: dict[int, tuple[int, str, bool]] = {}  # one object for all rooms of an account
-    for room_id, account_id, name, registered in _MEMBERS(db, after=after, upto=upto):
-        member = known.setdefault(account_id, (account_id, name, bool(registered)))
-        members[room_id].append(member)
-    for row in _ROOMS(db, after=after, upto=upto):
-        yield _record(row, members[row[0]])
-
-
 def begin_epoch(db: Connection, epoch: str) -> bool:
     """Begin an epoch because a client was told more than the logs have.
 
@@ -260,26 +220,6 @@ def begin_epoch(db: Connection, epoch: str) -> bool:
     _SET_META(db, key="epoch", value=epoch)
     _SET_META(db, key="epoch_start", value=start)
     return True
-
-
-def _record(row: Any, members: list[tuple[int, str, bool]]) -> RoomRecord:
-    id_, name, key, public, topic, max_, owner_id, owner, creator_id, *rest = row
-    preview, last_seq, message_count = rest
-    return RoomRecord(
-        id=id_,
-        name=name,
-        key=key,
-        public=bool(public),
-        topic=topic,
-        max=max_,
-        owner_id=owner_id,
-        owner=owner,
-        creator_id=creator_id,
-        last_seq=last_seq,
-        message_count=message_count,
-        members=tuple(members),
-        preview=bool(preview),
-    )
 
 
 def delete_room(db: Connection, room_id: int, at: int) -> EndedInvitations:

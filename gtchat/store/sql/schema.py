@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
     false,
     literal_column,
 )
@@ -42,13 +43,13 @@ from gtchat.store.sql.columns import room as _room
 APPLICATION_ID = 0x47544368
 
 #: Revisions of the schema, oldest first; a test compares them with `migrations`.
-REVISIONS = tuple(f"{number:04}" for number in range(1, 16))
+REVISIONS = tuple(f"{number:04}" for number in range(1, 17))
 #: Those that change nothing in SQLite. A file of SQLite is of the newest of the others: it is not
 #: copied for nothing, and the program before can still use it.
 POSTGRES_ONLY = frozenset({"0013", "0014"})
 SQLITE_REVISIONS = tuple(each for each in REVISIONS if each not in POSTGRES_ONLY)
 #: Those that only add: programs of the revision before go on using the schema meanwhile.
-ONLY_ADDING = frozenset({"0015"})
+ONLY_ADDING = frozenset({"0015", "0016"})
 #: The oldest program that can use the newest schema, named by the newest revision that it knows.
 MIN_PROGRAM = [each for each in REVISIONS if each not in ONLY_ADDING][-1]
 
@@ -81,8 +82,24 @@ rooms = Table(
     Column("public_since", BigInteger, nullable=False, server_default="0"),
     Index("rooms_owner", "owner_id"),
     Index("rooms_skeleton", "skeleton"),
+    Index("rooms_creator", "creator_id"),
     sqlite_autoincrement=True,
 )
+_is_room = rooms.c.kind == literal_column("'room'")
+_is_public = and_(rooms.c.public.is_(True), _is_room)
+_is_ownerless = and_(rooms.c.owner_id.is_(None), _is_room)
+
+#: The list of public rooms, and their number: SQLite reads all columns of the condition.
+Index(
+    "rooms_public",
+    rooms.c.key,
+    rooms.c.public,
+    rooms.c.kind,
+    sqlite_where=_is_public,
+    postgresql_where=_is_public,
+)
+#: The rooms of guests that have ended: a start finds owners for them.
+Index("rooms_ownerless", rooms.c.id, sqlite_where=_is_ownerless, postgresql_where=_is_ownerless)
 
 #: `joined_seq`: the entry with which the membership began. `read_seq`: the last entry that counts
 #: as read; for the lobby, which has no rows here, that is `accounts.lobby_read_seq`.

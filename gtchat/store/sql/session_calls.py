@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -84,6 +84,7 @@ class SessionCalls(ABC):
         network: str,
         marks_read: bool = False,
         address: str = "",
+        known: Collection[int] = (),
     ) -> Deferred[ResumeResult]:
         """See `ISessionStore.resume`."""
         return self._write(
@@ -98,6 +99,7 @@ class SessionCalls(ABC):
             network,
             marks_read,
             address,
+            known,
             new_epoch(),
             self._database.node_id,
             plan=session_tells.resume(token_hash, seen, address),

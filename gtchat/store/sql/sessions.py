@@ -8,7 +8,7 @@ of the log at the next start, `resume` sees whether the client was told more tha
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Collection, Generator, Mapping
 
 import attrs
 from sqlalchemy import and_, bindparam, delete, func, literal_column, or_, select, update
@@ -34,6 +34,7 @@ from gtchat.store.sql import (
     invitations,
     message_changes,
     read_state,
+    room_records,
     schema,
     session_ends,
 )
@@ -149,8 +150,21 @@ _FORGET_NETWORKS = Statement(
 _ADD_NETWORK = Statement(insert(_networks), columns=("account_id", "network", "seen_at"))
 
 
-def account_state(db: Connection, log_writer: LogWriter, account_id: int) -> AccountState:
+def account_state(
+    db: Connection,
+    log_writer: LogWriter,
+    account_id: int,
+    known: Collection[int],
+    node_id: int | None,
+) -> AccountState:
     """Return what a login loads of an account.
+
+    Args:
+        db: the writer's connection.
+        log_writer: knows the ends of logs.
+        account_id: the account.
+        known: as of `NewSession`.
+        node_id: this node, which has all rooms in memory; None if no other can use the database.
 
     Raises:
         NoSuchUser: the account was deleted.
@@ -158,7 +172,7 @@ def account_state(db: Connection, log_writer: LogWriter, account_id: int) -> Acc
     account = accounts.get(db, account_id)
     if account is None:
         raise NoSuchUser()
-    log_writer.write_heads(db)  # the ends of direct conversations are read from there
+    log_writer.write_heads(db)  # the ends of rooms and conversations are read from there
     return AccountState(
         account=account,
         memberships=read_state.memberships(db, account_id),
@@ -166,6 +180,7 @@ def account_state(db: Connection, log_writer: LogWriter, account_id: int) -> Acc
         blocked_by=frozenset(row[0] for row in _BLOCKED_BY(db, account=account_id)),
         invitations=tuple(invitations.pending(db, account_id)),
         directs=direct.newest(db, account_id, LISTED_DIRECTS),
+        rooms=() if node_id is not None else room_records.missing(db, account_id, known),
     )
 
 
@@ -196,7 +211,7 @@ def login(
     session_ends.check_refused(db, account_id, session)
     session_ends.end(db, session.ended, session.at)
     ended = session_ends.end_for_login(db, account_id, session)
-    state = account_state(db, log_writer, account_id)
+    state = account_state(db, log_writer, account_id, session.known, node_id)
     accounts.add_network(db, account_id, session.network, session.at)
     _begin(db, account_id, session)
     return attrs.evolve(state, ended=ended)
@@ -246,6 +261,7 @@ def resume(
     network: str,
     marks_read: bool,
     address: str,
+    known: Collection[int],
     new_epoch: str,
     node_id: int | None = None,
 ) -> ResumeResult:
@@ -254,8 +270,8 @@ def resume(
     Args:
         db: the writer's connection.
         log_writer: knows the ends of logs.
-        token_hash, at, oldest, seen, liveness_ms, limit, network, marks_read, address: those of
-            `ISessionStore.resume`.
+        token_hash, at, oldest, seen, liveness_ms, limit, network, marks_read, address, known: those
+            of `ISessionStore.resume`.
         new_epoch: the epoch that begins if the logs are shorter than what the client was told.
         node_id: as of `session_ends.is_elsewhere`.
     """
@@ -316,7 +332,7 @@ def resume(
     received = {room: seq for room, seq in seen.items() if not missed[room].reset}
     read_state.set_sent_read(db, account_id, token_hash, received)
     _RESUME(db, token=token_hash, at=at, address=address)
-    state = account_state(db, log_writer, account_id)
+    state = account_state(db, log_writer, account_id, known, node_id)
     if not state.account.registered:
         _set_network(db, account_id, network, at)
         session_ends.left_others(db, account_id, node_id)

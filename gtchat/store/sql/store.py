@@ -50,14 +50,7 @@ from gtchat.store.jobs import (
     refuse,
 )
 from gtchat.store.notifying import INotifier, ignore_heads
-from gtchat.store.sql import (
-    accounts,
-    direct,
-    history,
-    read_state,
-    rooms,
-    search,
-)
+from gtchat.store.sql import accounts, direct, history, read_state, rooms, search
 from gtchat.store.sql.admin_calls import AdminCalls
 from gtchat.store.sql.batch_writer import Outcome
 from gtchat.store.sql.catch_ups import CatchUps
@@ -71,6 +64,7 @@ from gtchat.store.sql.mention_calls import MentionCalls
 from gtchat.store.sql.node_calls import NodeCalls
 from gtchat.store.sql.opening import prepare
 from gtchat.store.sql.read_pool import ReadPool
+from gtchat.store.sql.room_calls import RoomCalls
 from gtchat.store.sql.search_index import MAX_WAITING, SLICE, Indexer
 from gtchat.store.sql.session_calls import SessionCalls
 from gtchat.store.sql.sqlite import BUSY_SECONDS, Connect, SQLiteDatabase, connect
@@ -80,7 +74,7 @@ T = TypeVar("T")
 
 
 @implementer(IStore)
-class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls, AdminCalls):
+class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls, AdminCalls, RoomCalls):
     """A store in a database; `SQLStore.open` returns one in an SQLite file.
 
     Args:

@@ -18,7 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from gtchat.chat.events import Entry, WhisperSent
 from gtchat.chat.interfaces import PendingEntry, PendingWhisper, WhisperLimits
 from gtchat.store import SQLStore
-from gtchat.store.sql import log_writer
+from gtchat.store.sql import log_writer, room_records
 from tests import example_count
 from tests.databases import create_empty
 from tests.store.contract import joined, left, message, pending_entry, room_created
@@ -148,7 +148,7 @@ class HeadTests(SynchronousTestCase):
                 ]
             found = store.rows("SELECT room_id, seq, messages FROM heads")
             heads = {id_: rest for id_, *rest in found}
-            for room in store.store.load().rooms:
+            for room in store.store._reads._run(lambda db: [*room_records.records(db)]):
                 expected = heads.get(room.id, [0, 0])
                 self.assertEqual([room.last_seq, room.message_count], expected)
         finally:

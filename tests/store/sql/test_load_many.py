@@ -10,7 +10,7 @@ from tests.store.sql.test_heartbeat import EXPIRE, ExpiryCase
 if postgres.MISSING is None:
     import psycopg
 
-    from gtchat.store.sql import expiry, failures, rooms
+    from gtchat.store.sql import expiry, failures, room_records, rooms
     from gtchat.store.sql.nodes import NodeExpired
 
 
@@ -89,8 +89,8 @@ class LoadTests(LoadCase):
                 ended.append(expiry.expire(other, self.ids[0], self.ids[1], 500, forced=True))
             return records(db)
 
-        records = rooms.records
-        self.patch(rooms, "records", slow)
+        records = room_records.records
+        self.patch(room_records, "records", slow)
         self.load()
         self.assertEqual((ended, self.names()), ([None], ["one", "two"]))
         self.assertTrue(self.heart(0).beat())

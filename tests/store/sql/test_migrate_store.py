@@ -125,6 +125,7 @@ class ChatCase(StoreCase):
         self.ended = await store.login_guest("Old", "old", new_session(b"o" * 32))
         await store.end_guest(self.ended)
         self.state = store.load()
+        self.rooms = tuple(await store.load_rooms(range(1, 20)))
         await store.close()
         with closing(sqlite3.connect(self.path)) as db:
             db.executescript(LEFT)
@@ -238,7 +239,7 @@ class MigrateTests(MigrateCase, TestCase):
 
         self.store = SQLStore(PostgresDatabase(self.url), reactor)
         state = self.store.load()
-        self.assertEqual((state.epoch, state.rooms), (self.state.epoch, self.state.rooms))
+        self.assertEqual((state.epoch, state.rooms), (self.state.epoch, self.rooms))
         resumed = await self.store.resume(TOKEN, 9, 0, {self.room_id: 5}, 50, 500, NETWORK)
         missed = resumed.missed[self.room_id]
         self.assertEqual([one.seq for one in missed.entries], [6, 7, 8, 9])

@@ -27,6 +27,7 @@ from tests.store import (
     networks_contract,
     preview_contract,
     read_state_contract,
+    rooms_contract,
     search_contract,
     session_contract,
 )
@@ -52,6 +53,7 @@ CONTRACTS = (
     networks_contract,
     preview_contract,
     read_state_contract,
+    rooms_contract,
     search_contract,
     session_contract,
 )

@@ -14,10 +14,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from gtchat.chat.interfaces import PendingEntry
+from gtchat.chat.interfaces import PendingEntry, RoomRecord
 from gtchat.store.jobs import Job
+from gtchat.store.sql import room_records
 from gtchat.store.sql.store import SQLStore
-from tests.chat.room_world import RoomRequests, World, spoil
+from tests.chat.room_world import LoneRoomRequests, World, spoil
 from tests.databases import create_empty
 from tests.store.sql.flaky import Disk
 
@@ -77,6 +78,11 @@ class HeldSQLStore(SQLStore):
             self._reactor.take()
 
 
+def read_rooms(store: HeldSQLStore) -> list[RoomRecord]:
+    """Return all rooms of a store, in this thread."""
+    return store._reads._run(lambda db: [*room_records.records(db)])
+
+
 class Requests(SynchronousTestCase):
     def test_memory_log_and_disk_agree_whatever_fails(self) -> None:  # H38
         folder = Path(self.mktemp())
@@ -91,9 +97,9 @@ class Requests(SynchronousTestCase):
             self.addCleanup(store.close)  # also of an example that fails
             assert isinstance(store, HeldSQLStore)
             store.disk = disk
-            return World(store, clock)
+            return World(store, clock, read_rooms)
 
-        class Machine(RoomRequests):
+        class Machine(LoneRoomRequests):
             outcomes: Counter[tuple[str, str]] = Counter()
 
             def teardown(self) -> None:

@@ -67,7 +67,7 @@ class SessionsElsewhere(NodeCase):
             (self.there, 5, False),
         ):
             self.place(self.ann, node, lost_at)
-            details: tuple[Any, ...] = (TOKEN, 9, 0, {}, 50, 1, NETWORK, False, "", "new epoch")
+            details: tuple[Any, ...] = (TOKEN, 9, 0, {}, 50, 1, NETWORK, False, "", (), "new epoch")
             resumed = sessions.resume(self.db, self.log_writer, *details, self.here)
             self.assertEqual(resumed.moved, moved, (node, lost_at))
 

@@ -48,13 +48,14 @@ from tests.store.contract import QueueContract, StoreCase, message, new_session
 from tests.store.devices_contract import SeveralSessionsContract, TokenContract
 from tests.store.direct_contract import DirectContract, DirectMentionsContract, WhisperContract
 from tests.store.kept_contract import KeptContract
-from tests.store.log_contract import HistoryContract, LogContract, TxnContract
+from tests.store.log_contract import HistoryContract, LimitsContract, LogContract, TxnContract
 from tests.store.mailbox_contract import InvitationContract
 from tests.store.mentions_contract import MentionsContract, NotifyContract
 from tests.store.networks_contract import NetworkContract
 from tests.store.nodes_contract import NodesContract
 from tests.store.preview_contract import PreviewContract
 from tests.store.read_state_contract import ReadStateContract, UnreadContract
+from tests.store.rooms_contract import RoomsContract
 from tests.store.search_contract import (
     SearchChangesContract,
     SearchContract,
@@ -115,6 +116,14 @@ class LostTests(OnDisk, StoreCase, TestCase):
 
 class KeptTests(OnDisk, KeptContract, TestCase):
     """See `KeptContract`."""
+
+
+class RoomsTests(OnDisk, RoomsContract, TestCase):
+    """See `RoomsContract`."""
+
+
+class LimitsTests(OnDisk, LimitsContract, TestCase):
+    """See `LimitsContract`."""
 
 
 class PreviewTests(OnDisk, PreviewContract, TestCase):

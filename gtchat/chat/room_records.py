@@ -1,0 +1,77 @@
+"""Records of rooms that the chat and its store exchange: data only."""
+
+from __future__ import annotations
+
+from collections.abc import Sized
+
+import attrs
+
+
+@attrs.frozen
+class RoomRecord:
+    """A stored room.
+
+    Attributes:
+        id: the room id.
+        name: the name as displayed.
+        key: the name as compared.
+        public: whether users who are not members can see and join it.
+        topic: one line of text, "" for none.
+        max: maximum number of members, 0 for no limit.
+        owner_id: account id of the owner, None for no owner.
+        owner: name of the owner, "" for no owner.
+        creator_id: account id of the user who created it, None for the lobby.
+        last_seq: `seq` of the newest entry of the log, 0 if it has not begun.
+        message_count: number of messages in the log so far, also of those that are not kept.
+        members: (account id, name, registered), in the order of joining.
+        preview: whether users who are not members can read the newest messages while it is public.
+    """
+
+    id: int
+    name: str
+    key: str
+    public: bool
+    topic: str
+    max: int
+    owner_id: int | None
+    owner: str
+    creator_id: int | None
+    last_seq: int
+    message_count: int
+    members: tuple[tuple[int, str, bool], ...]
+    preview: bool = False
+
+
+@attrs.define
+class ListedRoom:
+    """A public room in the list of a user who is not a member of it.
+
+    Attributes:
+        id, name, key, topic, owner, last_seq, preview: as of `RoomRecord`.
+        member_count: number of its members.
+        list_entry: as of `RoomState`.
+    """
+
+    id: int
+    name: str
+    key: str
+    topic: str
+    owner: str
+    last_seq: int
+    preview: bool
+    member_count: int
+    list_entry: Sized | None = attrs.field(default=None, eq=False)
+
+    @property
+    def public(self) -> bool:
+        """Always: rooms that are not public are listed for their members only."""
+        return True
+
+
+@attrs.frozen
+class FoundRoom:
+    """What a store tells of a room with a name; the attributes are those of `RoomRecord`."""
+
+    id: int
+    public: bool
+    preview: bool

@@ -1,0 +1,94 @@
+"""What a store tells of rooms that are not in memory, and when which rooms are.
+
+It is part of `interfaces.IStore`, whose conventions hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from twisted.internet.defer import Deferred
+from zope.interface import Interface
+
+from gtchat.chat.records import UnreadRecord
+from gtchat.chat.room_records import FoundRoom, ListedRoom, RoomRecord
+
+#: Public rooms that `load` returns: as many as the first page of a list can have, and more, so that
+#: rooms can be deleted before others have to be read.
+FIRST_LISTED = 400
+
+
+class IRoomStore(Interface):
+    """Returns rooms, and lists of them.
+
+    `load` of a store that several nodes use (`INodeStore.is_shared`) returns all rooms, and they
+    have to stay in memory: what other nodes write is delivered to rooms that are there. If not,
+    rooms come into memory by the methods here, and by `login` and `resume`.
+
+    What `load_rooms` and `public_rooms` return is as it is at the place of the call in the queue:
+    all that was queued before is in it and delivered, and nothing that was queued later.
+    """
+
+    def load_rooms(ids: Collection[int], key: str | None = None) -> Deferred[Sequence[RoomRecord]]:
+        """Return those rooms that there are, with their members.
+
+        Args:
+            ids: room ids.
+            key: name of one more room; None for no such room.
+        """
+
+    def public_rooms(after: str | None, limit: int) -> Deferred[Sequence[ListedRoom]]:
+        """Return public rooms without the lobby, in the order of their keys.
+
+        Args:
+            after: the key of the last room before these, None for the first ones.
+            limit: the largest number of rooms.
+        """
+
+    def rooms_of(
+        account_id: int | None, token_hash: bytes | None
+    ) -> Deferred[tuple[Mapping[int, tuple[str, str]], Mapping[int, UnreadRecord]]]:
+        """Return the rooms that an account is in or owns, and its unread messages (read).
+
+        Both are of one moment: a message that is stored later has not been counted.
+
+        Args:
+            account_id: the account; None for the account of a session.
+            token_hash: names that session.
+
+        Returns:
+            Room id -> (name, key), empty from a shared store; and what
+            `IStore.unread` returns.
+
+        Raises:
+            BadSession: as `IStore.unread`.
+        """
+
+    def find_rooms(keys: Collection[str]) -> Deferred[Mapping[str, FoundRoom]]:
+        """Return key -> the room, of those rooms that there are (read)."""
+
+    def search_rooms(search: str, after: str, limit: int) -> Deferred[Sequence[int]]:
+        """Return ids of rooms in the order of their keys, private ones among them (read).
+
+        Args:
+            search: what their keys contain, "" for all.
+            after: the key before these, "" for the first ones.
+            limit: the largest number of rooms.
+        """
+
+    def count_received(account_ids: Collection[int]) -> Deferred[Mapping[int, int]]:
+        """Return how many rooms accounts own that others have created (read).
+
+        Accounts without such a room are left out.
+        """
+
+    def member_names(
+        room_id: int, after: str | None, limit: int
+    ) -> Deferred[tuple[list[str], int]]:
+        """Return names of members of a room in order, and the number of all members (read).
+
+        Args:
+            room_id: the room.
+            after: the last name before these, None for the first ones.
+            limit: the largest number of names.
+        """

@@ -1,0 +1,72 @@
+"""The methods of `IRoomStore` of the store on disk; `SQLStore` inherits them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred
+
+from gtchat.chat.interfaces import FoundRoom, ListedRoom, RoomRecord, UnreadRecord
+from gtchat.store.jobs import NO_PLAN, Plan
+from gtchat.store.sql import read_state, room_records
+from gtchat.store.sql.database import Connection
+from gtchat.store.sql.follower import Follower
+from gtchat.store.sql.log_writer import LogWriter
+from gtchat.store.sql.read_pool import ReadPool
+
+T = TypeVar("T")
+
+
+class RoomCalls(ABC):
+    """Calls of `IRoomStore`: those with a place in the queue go there, reads to the read pool."""
+
+    _reads: ReadPool
+    _log_writer: LogWriter
+    _follower: Follower | None
+
+    @abstractmethod
+    def _write(self, function: Callable[..., T], *args: Any, plan: Plan = NO_PLAN) -> Deferred[T]:
+        """Queue a call of a function with the writer's connection; return its result."""
+
+    def load_rooms(
+        self, ids: Collection[int], key: str | None = None
+    ) -> Deferred[Sequence[RoomRecord]]:
+        """See `IRoomStore.load_rooms`."""
+        return self._write(room_records.load, self._log_writer, ids, key)
+
+    def public_rooms(self, after: str | None, limit: int) -> Deferred[Sequence[ListedRoom]]:
+        """See `IRoomStore.public_rooms`."""
+        return self._write(room_records.listed, self._log_writer, after, limit)
+
+    def rooms_of(
+        self, account_id: int | None, token_hash: bytes | None
+    ) -> Deferred[tuple[Mapping[int, tuple[str, str]], Mapping[int, UnreadRecord]]]:
+        """See `IRoomStore.rooms_of`."""
+
+        def read(db: Connection) -> tuple[dict[int, tuple[str, str]], Mapping[int, UnreadRecord]]:
+            rooms: dict[int, tuple[str, str]] = {}
+            if self._follower is None:
+                rooms = room_records.of_account(db, account_id, token_hash)
+            return rooms, read_state.unread(db, account_id, token_hash)
+
+        return self._reads.run(read)
+
+    def find_rooms(self, keys: Collection[str]) -> Deferred[Mapping[str, FoundRoom]]:
+        """See `IRoomStore.find_rooms`."""
+        return self._reads.run(lambda db: room_records.find(db, keys))
+
+    def search_rooms(self, search: str, after: str, limit: int) -> Deferred[Sequence[int]]:
+        """See `IRoomStore.search_rooms`."""
+        return self._reads.run(lambda db: room_records.search(db, search, after, limit))
+
+    def count_received(self, account_ids: Collection[int]) -> Deferred[Mapping[int, int]]:
+        """See `IRoomStore.count_received`."""
+        return self._reads.run(lambda db: room_records.count_received(db, account_ids))
+
+    def member_names(
+        self, room_id: int, after: str | None, limit: int
+    ) -> Deferred[tuple[list[str], int]]:
+        """See `IRoomStore.member_names`."""
+        return self._reads.run(lambda db: room_records.member_names(db, room_id, after, limit))
