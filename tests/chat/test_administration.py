@@ -277,6 +277,7 @@ class Rooms(Administered):
             (RoomQuery(search="A", limit=1), ["Attic"]),
             (RoomQuery(search="A", after="ATTIC"), ["Garden"]),
             (RoomQuery(after="H"), ["lobby"]),
+            (RoomQuery(after="G\a"), ["Garden", "lobby"]),  # no name of a room can be that
         ):
             self.assertEqual(
                 [room.name for room in self.done(self.admin.rooms.listed(query))], names
