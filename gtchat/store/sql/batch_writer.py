@@ -108,7 +108,6 @@ class BatchWriter:
         outcome = Outcome()
         outcome.error = self._repeat(self._write_batch, batch, outcome)
         if self._lost:
-            self._indexer.begin()  # what it wrote last may not have been on disk
             outcome.error = self._repeat(self._write_batch, batch, outcome)
         if outcome.error is not None and not self._is_store_failure(outcome.error):
             outcome.error = self._repeat(self._write_each, batch, outcome)
@@ -186,6 +185,7 @@ class BatchWriter:
         if self._db is None:
             self._database.check()
             self._db = self._database.open_writer()
+            self._indexer.begin()  # what it wrote last may not have been on disk
         return self._db
 
     def _transact(self, strategy: Strategy, batch: list[Job], outcome: Outcome) -> None:

@@ -286,9 +286,9 @@ class Indexer:
         self._newer = NewerIndex(self._seconds)
 
     def begin(self) -> None:
-        """Index what the last run has left, behind the next batch of the writer.
+        """Index what the last run, or the last connection, has left, behind the next batch.
 
-        Called in the reactor thread, before there is a batch.
+        Called in the thread of the writer, or in that of the reactor before there is a batch.
         """
         self._index_at = self._seconds()
         self._horizon = Horizon()

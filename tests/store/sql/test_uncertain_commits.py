@@ -212,6 +212,14 @@ class LossTests(LossCase, TestCase):
         self.assertEqual(await self.texts(), ["one"])
         self.assertTrue(self.store.healthy())
 
+    async def test_the_index_is_looked_at_after_a_crash_whatever_connects_again(self) -> None:
+        await self.send("words", await self.account("Ann"))
+        await self.store.index_now()
+        self.store._indexer._index_at = None  # nothing waits
+        self.store._writer._disconnect()
+        self.store._writer._connection()  # as a catch-up does
+        self.assertTrue(self.store._indexer.has_waiting())
+
     async def test_a_program_that_writes_alone_has_to_wait_for_the_server(self) -> None:
         ann = await self.account("Ann")
         impatient = PostgresDatabase(f"{self.url}&options=-c%20lock_timeout%3D50ms")
