@@ -243,5 +243,6 @@ class OrderUnderFaults(SynchronousTestCase):
         result = asyncio.run(Order(Server(*OPTIONS), 2000, kills=4, seed=7).run())
         self.assertEqual(result.violations, [])
         self.assertEqual((result.messages, result.kills), (2000, 4))
-        self.assertGreater(result.connections, 100)
+        # Each of the 16 connects anew again and again; how often depends on the machine's speed.
+        self.assertGreater(result.connections, 4 * 16)
         self.assertGreaterEqual(result.delivered, 2000 * 16)
