@@ -264,7 +264,7 @@ def _import_credentials(words: Sequence[str]) -> int:
 
 
 def _console(words: Sequence[str]) -> int:
-    from gtchat.server.admin_console import SOCKET
+    from gtchat.server.admin.console import SOCKET
     from gtchat.server.console_client import open_console
     from gtchat.server.storage import data_directory
 
@@ -276,7 +276,7 @@ def _console(words: Sequence[str]) -> int:
 
 
 def _admin(words: Sequence[str]) -> int:
-    from gtchat.server import admin_cli
+    from gtchat.server.admin import cli as admin_cli
 
     parser = _database_parser("admin")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")

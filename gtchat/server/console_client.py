@@ -8,7 +8,7 @@ import socket
 import sys
 from pathlib import Path
 
-from gtchat.server.admin_console import SCREEN_LINE
+from gtchat.server.admin.console import SCREEN_LINE
 
 
 def open_console(path: Path) -> int:

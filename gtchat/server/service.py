@@ -27,7 +27,7 @@ from gtchat.protocols.base.closing import CloseReason
 from gtchat.protocols.base.connection_limit import ConnectionLimiter
 from gtchat.protocols.base.http_access import Origins, Proxies
 from gtchat.protocols.websocket import ChatFactory
-from gtchat.server.admin_console import SOCKET, ConsoleServer
+from gtchat.server.admin.console import SOCKET, ConsoleServer
 from gtchat.server.build_chat import build_chat
 from gtchat.server.config import Settings
 from gtchat.server.daemon import fail

@@ -39,7 +39,7 @@ LINES = [
     "put_out: the operator disconnected bob",
 ]
 
-#: Codes of administrative commands, which `tests.server.test_admin` tries, and of the start.
+#: Codes of administrative commands, which `server.admin.test_commands` tries, and of the start.
 ADMINISTRATIVE = {
     *(code for code, kind in AUDIT.items() if not kind.counted and code != "put_out"),
     "admin_read",

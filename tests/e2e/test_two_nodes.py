@@ -10,8 +10,8 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from gtchat.server.admin_console import SOCKET
-from gtchat.server.admin_socket import request
+from gtchat.server.admin.console import SOCKET
+from gtchat.server.admin.socket import request
 from tests import nats_server, postgres
 from tests.e2e.server import SECONDS, Client, Server
 from tests.stress import truth

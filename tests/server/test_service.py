@@ -24,7 +24,7 @@ from gtchat.chat.errors import NotStored
 from gtchat.protocols.websocket import context
 from gtchat.protocols.websocket.context import CLOSING_TIMEOUT_S
 from gtchat.server import daemon, endpoints, process, service, storage
-from gtchat.server.admin_console import SOCKET, ConsoleServer
+from gtchat.server.admin.console import SOCKET, ConsoleServer
 from gtchat.server.config import USUAL_PORTS, load
 from gtchat.server.factories import STREAM_PROTOCOLS
 from gtchat.server.logs import LogTarget, text_line

@@ -1,4 +1,4 @@
-"""Administrative commands for rooms, the audit log and announcements; the table is in `admin`."""
+"""Administrative commands for rooms, the audit log, announcements; the table is in `commands`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from gtchat.chat.admin_store import AuditQuery
 from gtchat.chat.audit import AuditRecord
 from gtchat.chat.room_admin import RoomQuery
 from gtchat.chat.rooms import Room
-from gtchat.server.admin_accounts import Call
-from gtchat.server.admin_output import Output, details, listing, table, time_of
+from gtchat.server.admin.arguments import Argument
+from gtchat.server.admin.command import AFTER, LIMIT, RUNNING, SEARCH, AdminCommand, Call
+from gtchat.server.admin.output import Output, details, listing, table, time_of
 
 
 def _room(room: Room) -> dict[str, Any]:
@@ -99,3 +100,47 @@ async def announce(call: Call) -> Output:
     """Send a message to all users who are online."""
     users = call.chat.admin.rooms.announce(call["text"], call.actor)
     return Output(f"sent to {users} users", {"users": users})
+
+
+_ROOM = Argument("name", "the name of the room")
+#: Rows of the table.
+ROWS = (
+    AdminCommand("rooms list", list_rooms, "list rooms by name", (SEARCH, AFTER, LIMIT)),
+    AdminCommand("rooms show", show_room, "show a room", (_ROOM,)),
+    AdminCommand(
+        "rooms delete",
+        delete_room,
+        "delete a room with its messages",
+        (_ROOM,),
+        audit="admin_room_deleted",
+    ),
+    AdminCommand(
+        "rooms set-owner",
+        set_owner,
+        "make a member the owner of a room",
+        (_ROOM, Argument("owner", "the name of the member")),
+        needs="the new owner is a registered member",
+        audit="admin_room_set",
+    ),
+    AdminCommand(
+        "audit",
+        list_audit,
+        "list records of the audit log, newest first",
+        (
+            Argument("since", "from this time", "time", option=True),
+            Argument("until", "before this time", "time", option=True),
+            Argument("account", "of this account, or about it", option=True),
+            Argument("code", "with this code", option=True),
+            Argument("before", "the number that the page begins before", "number", option=True),
+            LIMIT,
+        ),
+    ),
+    AdminCommand(
+        "announce",
+        announce,
+        "send a message of Host to all users who are online",
+        (Argument("text", "the message", "text"),),
+        RUNNING,
+        audit="announced",
+    ),
+)

@@ -14,8 +14,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from gtchat.chat import background
 from gtchat.chat.errors import NameTaken, NotStored
 from gtchat.chat.limits import Limits
-from gtchat.server import admin_console, console_output
-from gtchat.server.admin_console import (
+from gtchat.server import console_output
+from gtchat.server.admin import console as admin_console
+from gtchat.server.admin.console import (
     COMMANDS,
     LINE_BYTES,
     LINES_LIMIT,
@@ -25,7 +26,7 @@ from gtchat.server.admin_console import (
     ConsoleServer,
     read_line,
 )
-from gtchat.server.admin_socket import ADMIN_LINE, READY
+from gtchat.server.admin.socket import ADMIN_LINE, READY
 from tests.fakes import TestServer, nodes
 from tests.server.fakes import RecordingLog
 

@@ -1,40 +1,25 @@
-"""Administrative commands for accounts and their sessions; the table is in `admin`."""
+"""Administrative commands for accounts and their sessions; the table is in `commands`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import attrs
 
 from gtchat.chat.admin_store import AccountQuery, ListedAccount
-from gtchat.chat.audit import Actor
-from gtchat.chat.chat import Chat
 from gtchat.chat.session_records import ListedSession
-from gtchat.server.admin_output import Output, details, listing, time_of
-
-#: Most items of a page of a list.
-PAGE_LIMIT = 200
-
-
-@attrs.frozen
-class Call:
-    """One call of a command.
-
-    Attributes:
-        chat: the chat.
-        actor: who calls it.
-        arguments: its arguments by name.
-        page: address of the chat's page as far as it is known, "" for not at all.
-    """
-
-    chat: Chat
-    actor: Actor
-    arguments: Mapping[str, Any]
-    page: str = ""
-
-    def __getitem__(self, name: str) -> Any:
-        return self.arguments[name]
+from gtchat.server.admin.arguments import Argument
+from gtchat.server.admin.command import (
+    ACCOUNT,
+    AFTER,
+    AT_SERVER,
+    LIMIT,
+    SEARCH,
+    WITH_SECRETS,
+    AdminCommand,
+    Call,
+)
+from gtchat.server.admin.output import Output, details, listing, time_of
 
 
 def _account(account: ListedAccount) -> dict[str, Any]:
@@ -144,3 +129,77 @@ async def end_sessions(call: Call) -> Output:
     name = await call.chat.admin.sessions.end(call["name"], session_id, call.actor)
     what = f"the session {session_id}" if session_id else "all sessions"
     return Output(f"ended {what} of {name}", {"name": name})
+
+
+_PASSWORD = Argument("password", "the new password", "secret")
+#: Rows of the table.
+ROWS = (
+    AdminCommand(
+        "accounts list",
+        list_accounts,
+        "list accounts by name",
+        (
+            SEARCH,
+            AFTER,
+            LIMIT,
+            Argument("guests", "temporary accounts, too", "flag", option=True, default=False),
+            Argument("operators", "operators only", "flag", option=True, default=False),
+        ),
+    ),
+    AdminCommand("accounts show", show_account, "show an account", (ACCOUNT,)),
+    AdminCommand(
+        "accounts create",
+        create_account,
+        "create an account with a password",
+        (ACCOUNT, _PASSWORD),
+        WITH_SECRETS,
+        audit="account_created",
+    ),
+    AdminCommand(
+        "accounts rename",
+        rename_account,
+        "rename an account; its old name is reserved for it for 30 days",
+        (ACCOUNT, Argument("new_name", "the new name")),
+        needs="the account is not logged in",
+        audit="account_renamed",
+    ),
+    AdminCommand(
+        "accounts set-password",
+        set_password,
+        "set the password of an account, and end its sessions",
+        (ACCOUNT, _PASSWORD),
+        WITH_SECRETS,
+        needs="of operators: at the server",
+        audit="password_set",
+    ),
+    AdminCommand(
+        "accounts login-link",
+        login_link,
+        "make a link that logs an account in once, within a day",
+        (ACCOUNT,),
+        needs="of operators: at the server",
+        audit="login_link",
+    ),
+    AdminCommand(
+        "accounts operator",
+        set_operator,
+        "give an account the operator mark, or take it",
+        (ACCOUNT, Argument("on", "whether it has the mark", "choice", choices=("on", "off"))),
+        AT_SERVER,
+        needs="the account has a password",
+        audit="operator_on",
+    ),
+    AdminCommand(
+        "sessions list",
+        list_sessions,
+        "list where an account is logged in",
+        (ACCOUNT, LIMIT),
+    ),
+    AdminCommand(
+        "sessions end",
+        end_sessions,
+        "end all sessions of an account, or one, and forget their devices",
+        (ACCOUNT, Argument("id", "the session, as it is listed", option=True)),
+        audit="admin_sessions_ended",
+    ),
+)

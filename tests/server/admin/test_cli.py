@@ -16,10 +16,11 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from gtchat.chat.errors import NameTaken, NoSuchUser
-from gtchat.server import admin_cli, admin_offline
-from gtchat.server.admin_offline import run_once
-from gtchat.server.admin_output import Output, details, listing
-from gtchat.server.admin_socket import ADMIN_LINE, READY, ServerTooOld, request
+from gtchat.server.admin import cli as admin_cli
+from gtchat.server.admin import offline as admin_offline
+from gtchat.server.admin.offline import run_once
+from gtchat.server.admin.output import Output, details, listing
+from gtchat.server.admin.socket import ADMIN_LINE, READY, ServerTooOld, request
 from gtchat.server.config import load
 from gtchat.server.process import StartError
 from gtchat.server.storage import DATABASE, lock_directory

@@ -7,7 +7,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.errors import BadRequest
-from gtchat.server.admin_arguments import (
+from gtchat.server.admin.arguments import (
     MAX_ARGUMENT_CHARS,
     Argument,
     check_arguments,

@@ -13,12 +13,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from gtchat.chat.admin_store import AuditQuery
 from gtchat.chat.audit import AT_CONSOLE, AUDIT, OFFLINE
 from gtchat.chat.limits import Limits
-from gtchat.server.admin import COMMANDS, Channel, find_command, help_text
-from gtchat.server.admin_arguments import read_words
-from gtchat.server.admin_console import ConsoleServer
-from gtchat.server.admin_socket import ADMIN_LINE, READY
+from gtchat.server.admin.arguments import read_words
+from gtchat.server.admin.command import Channel
+from gtchat.server.admin.commands import COMMANDS, find_command, help_text
+from gtchat.server.admin.console import ConsoleServer
+from gtchat.server.admin.socket import ADMIN_LINE, READY
 from tests.fakes import FakeClient, TestServer
-from tests.server.test_admin_console import Socket
+from tests.server.admin.test_console import Socket
 
 #: Command -> a line with it that works, one with a wrong argument, and what the result has.
 #: A secret follows behind a bar.

@@ -6,10 +6,11 @@ import shlex
 
 from gtchat.chat.audit import AT_CONSOLE
 from gtchat.chat.errors import BadRequest, ChatError
-from gtchat.server.admin import AdminCommands, Channel, help_text, require_found
-from gtchat.server.admin_arguments import read_words
-from gtchat.server.admin_output import Output
-from gtchat.server.admin_socket import decode_request, encode_reply
+from gtchat.server.admin.arguments import read_words
+from gtchat.server.admin.command import Channel
+from gtchat.server.admin.commands import AdminCommands, help_text, require_found
+from gtchat.server.admin.output import Output
+from gtchat.server.admin.socket import decode_request, encode_reply
 
 
 class AdminLines:

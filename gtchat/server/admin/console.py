@@ -38,9 +38,9 @@ from gtchat.chat.rooms import LOBBY
 from gtchat.chat.users import Session
 from gtchat.protocols.base.text import TextEncoder, split_text, strip_controls
 from gtchat.protocols.livechat import render
-from gtchat.server.admin import AdminCommands, find_command
-from gtchat.server.admin_lines import AdminLines
-from gtchat.server.admin_socket import ADMIN_LINE, READY
+from gtchat.server.admin.commands import AdminCommands, find_command
+from gtchat.server.admin.lines import AdminLines
+from gtchat.server.admin.socket import ADMIN_LINE, READY
 from gtchat.server.console_host import HostConnection, is_permitted
 from gtchat.server.console_output import ConsoleOutput
 

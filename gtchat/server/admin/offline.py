@@ -14,8 +14,9 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from gtchat.chat.audit import OFFLINE
-from gtchat.server.admin import AdminCommands, Channel
-from gtchat.server.admin_output import Output
+from gtchat.server.admin.command import Channel
+from gtchat.server.admin.commands import AdminCommands
+from gtchat.server.admin.output import Output
 from gtchat.server.build_chat import build_chat
 from gtchat.server.config import Settings
 from gtchat.server.passwords import Passwords

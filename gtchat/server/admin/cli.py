@@ -8,11 +8,12 @@ import sys
 from collections.abc import Sequence
 
 from gtchat.chat.errors import BadRequest, ChatError
-from gtchat.server.admin import AdminCommand, Channel, help_text, require_found
-from gtchat.server.admin_arguments import check_arguments, read_words
-from gtchat.server.admin_console import SOCKET
-from gtchat.server.admin_output import Output
-from gtchat.server.admin_socket import ServerTooOld, request
+from gtchat.server.admin.arguments import check_arguments, read_words
+from gtchat.server.admin.command import AdminCommand, Channel
+from gtchat.server.admin.commands import help_text, require_found
+from gtchat.server.admin.console import SOCKET
+from gtchat.server.admin.output import Output
+from gtchat.server.admin.socket import ServerTooOld, request
 from gtchat.server.config import Settings
 from gtchat.server.storage import data_directory
 
@@ -87,7 +88,7 @@ def _run(
         channel = Channel.OFFLINE if offline else Channel.CONSOLE
         return Output(help_text(channel), {"commands": help_text(channel).splitlines()})
     if offline:
-        from gtchat.server.admin_offline import run_offline
+        from gtchat.server.admin.offline import run_offline
 
         return run_offline(settings, command.name, arguments)
     path = data_directory(settings.server) / SOCKET

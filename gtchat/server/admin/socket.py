@@ -22,7 +22,7 @@ from typing import Any
 import msgspec
 
 from gtchat.chat.errors import CODES, BadRequest, ChatError
-from gtchat.server.admin_output import Output
+from gtchat.server.admin.output import Output
 
 #: The first lines of a client and of the server; how an older server refuses the former.
 ADMIN_LINE, READY, UNKNOWN = b"\0/admin", b"\0admin", b"not sent"

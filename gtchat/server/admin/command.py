@@ -1,0 +1,97 @@
+"""A row of the table of administrative commands, and a call of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from enum import Enum
+from typing import Any
+
+import attrs
+
+from gtchat.chat.audit import Actor
+from gtchat.chat.chat import Chat
+from gtchat.server.admin.arguments import Argument
+from gtchat.server.admin.output import Output
+
+#: Most items of a page of a list.
+PAGE_LIMIT = 200
+
+
+class Channel(Enum):
+    """Where commands can be given."""
+
+    CONSOLE = "gtchat admin"
+    OFFLINE = "gtchat admin --offline"
+    HOST = "host console"
+    JSON = "operators' accounts"
+
+
+EVERYWHERE = frozenset(Channel)
+AT_SERVER = EVERYWHERE - {Channel.JSON}
+#: Where a password can be given without being seen.
+WITH_SECRETS = EVERYWHERE - {Channel.HOST}
+RUNNING = EVERYWHERE - {Channel.OFFLINE}
+
+# Arguments that several commands have.
+ACCOUNT = Argument("name", "the name of the account")
+LIMIT = Argument("limit", "items of a page", "number", option=True, default=100, maximum=PAGE_LIMIT)
+SEARCH = Argument("search", "part of the name", option=True)
+AFTER = Argument("after", "the name that the page begins behind", option=True)
+
+
+@attrs.frozen
+class Call:
+    """One call of a command.
+
+    Attributes:
+        chat: the chat.
+        actor: who calls it.
+        arguments: its arguments by name.
+        page: address of the chat's page as far as it is known, "" for not at all.
+    """
+
+    chat: Chat
+    actor: Actor
+    arguments: Mapping[str, Any]
+    page: str = ""
+
+    def __getitem__(self, name: str) -> Any:
+        return self.arguments[name]
+
+
+@attrs.frozen
+class AdminCommand:
+    """A row of the table.
+
+    Attributes:
+        name: one or two words.
+        run: runs it.
+        help: what it does.
+        arguments: its arguments.
+        channels: where it can be given.
+        needs: what has to be so, "" for nothing.
+        audit: code of the record that it writes to the audit log.
+    """
+
+    name: str
+    run: Callable[[Call], Awaitable[Output]]
+    help: str
+    arguments: tuple[Argument, ...] = ()
+    channels: frozenset[Channel] = EVERYWHERE
+    needs: str = ""
+    audit: str = "admin_read"
+
+    @property
+    def usage(self) -> str:
+        """The command as it is written on a line."""
+        return " ".join(filter(None, [self.name, *(one.usage for one in self.arguments)]))
+
+    @property
+    def described(self) -> str:
+        """What it does, and what has to be so."""
+        return f"{self.help} ({self.needs})" if self.needs else self.help
+
+    @property
+    def secret(self) -> Argument | None:
+        """The argument that is not written on a line, None if there is none."""
+        return next((one for one in self.arguments if one.kind == "secret"), None)

@@ -1,0 +1,130 @@
+"""The administrative commands: one table for all places where they can be given.
+
+    gtchat admin WORDS     at the socket of a running server (`console`), or with --offline on the
+                           database of a stopped one
+    ADMIN WORDS            at the host console: standard input (`--console`) or `gtchat console`
+    {"cmd": "admin", ...}  over the connection of an account with the operator mark
+
+A row says which of these a command has. What a command may do is decided in the chat; here is how
+it is called and what it returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from zope.interface import implementer
+
+from gtchat.chat.audit import Actor
+from gtchat.chat.chat import Chat
+from gtchat.chat.errors import BadRequest, NotAllowed, UnknownCommand
+from gtchat.chat.operators import IAdminCommands
+from gtchat.server.admin import accounts, rooms
+from gtchat.server.admin.arguments import check_arguments
+from gtchat.server.admin.command import AdminCommand, Call, Channel
+from gtchat.server.admin.output import Output, table
+
+#: Most characters of a command with its arguments in the audit log.
+_AUDITED_CHARS = 100
+
+
+async def _help(call: Call) -> Output:
+    """List the commands that operators' accounts have."""
+    rows = [command for command in COMMANDS.values() if Channel.JSON in command.channels]
+    described = [{"command": one.usage, "help": one.help, "needs": one.needs} for one in rows]
+    data = [{**row, "name": one.name} for row, one in zip(described, rows, strict=True)]
+    return Output("\n".join(table(described)), {"commands": data})
+
+
+#: Name -> command.
+COMMANDS: dict[str, AdminCommand] = {
+    command.name: command
+    for command in (
+        AdminCommand("help", _help, "list the commands of operators' accounts"),
+        *accounts.ROWS,
+        *rooms.ROWS,
+    )
+}
+
+
+def find_command(words: Sequence[str]) -> tuple[AdminCommand, list[str]] | None:
+    """Return the command that words begin with, and the words behind its name; None for none."""
+    for count in (2, 1):
+        command = COMMANDS.get(" ".join(words[:count]).lower())
+        if command is not None and len(words) >= count:
+            return command, list(words[count:])
+    return None
+
+
+def help_text(channel: Channel) -> str:
+    """Return the list of the commands of a channel, each with a line that says what it does."""
+    rows = [command for command in COMMANDS.values() if channel in command.channels]
+    return "\n".join(f"{one.usage}\n    {one.described}" for one in rows)
+
+
+@implementer(IAdminCommands)
+class AdminCommands:
+    """Runs the commands of the table on a chat.
+
+    Args:
+        chat: the chat.
+        page: returns the address of its page, "" if that is not known.
+    """
+
+    def __init__(self, chat: Chat, page: Callable[[], str] = str) -> None:
+        self._chat = chat
+        self._page = page
+
+    async def run(self, actor: Actor, name: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Run a command for the account of an operator; see `IAdminCommands.run`."""
+        return (await self.call(actor, Channel.JSON, name, arguments)).data
+
+    async def call(
+        self, actor: Actor, channel: Channel, name: str, arguments: Mapping[str, object]
+    ) -> Output:
+        """Run a command.
+
+        Args:
+            actor: who gives it.
+            channel: where it is given.
+            name: its name.
+            arguments: its arguments by name.
+
+        Raises:
+            UnknownCommand: there is none with that name.
+            NotAllowed: it cannot be given there.
+            BadRequest: an argument is missing, unknown or wrong.
+            ChatError: what the command raises.
+        """
+        command = COMMANDS.get(name)
+        if command is None:
+            raise UnknownCommand("There is no such administrative command.")
+        if channel not in command.channels:
+            places = ", ".join(one.value for one in Channel if one in command.channels)
+            raise NotAllowed(f"{name} cannot be given here, but by: {places}.")
+        now = self._chat.users.now()
+        values = check_arguments(command.arguments, arguments, now)
+        output = await command.run(Call(self._chat, actor, values, self._page()))
+        if command.audit == "admin_read":
+            self._chat.audit.note("admin_read", actor, command=_audited(command, values))
+        return output
+
+
+def _audited(command: AdminCommand, values: Mapping[str, Any]) -> str:
+    """Return a command with its arguments as the audit log has it."""
+    given = [
+        f"{one.name}={values[one.name]}" if one.option else str(values[one.name])
+        for one in command.arguments
+        if values[one.name] != one.default
+    ]
+    line = " ".join([command.name, *given])[:_AUDITED_CHARS]
+    return "".join(each for each in line if each.isprintable())
+
+
+def require_found(words: Sequence[str]) -> tuple[AdminCommand, list[str]]:
+    """Return what `find_command` finds. Raises BadRequest: it finds nothing."""
+    found = find_command(words)
+    if found is None:
+        raise BadRequest(f"there is no command {' '.join(words[:2])!r:.60}")
+    return found
