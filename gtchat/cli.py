@@ -15,11 +15,11 @@ from twisted.python.usage import UsageError
 
 from gtchat import __version__
 from gtchat.server.checks import hide_password
-from gtchat.server.config import SettingsError
 from gtchat.server.process import EXIT_CONFIG, StartError
+from gtchat.server.settings import SettingsError
 
 if TYPE_CHECKING:
-    from gtchat.server.config import ServerSettings, Settings
+    from gtchat.server.settings import ServerSettings, Settings
     from gtchat.store.sql.postgres import PostgresDatabase
 
 #: Exit status of a program that SIGPIPE ended, as shells show it.

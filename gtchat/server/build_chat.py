@@ -8,7 +8,7 @@ from typing import Any
 
 from gtchat.chat.chat import Chat
 from gtchat.chat.interfaces import IPasswords
-from gtchat.server.config import Settings
+from gtchat.server.settings import Settings
 from gtchat.server.storage import Storage, cannot_start
 from gtchat.store import StoreError
 

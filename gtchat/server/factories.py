@@ -25,7 +25,7 @@ from gtchat.protocols.message_center import MessageCenter
 from gtchat.protocols.pa1 import PA1
 from gtchat.protocols.randomchat import ProtocolNegotiator, RandomChatState
 from gtchat.protocols.websocket import API, ChatFactory, ChatProtocol, build_factory, text_frame
-from gtchat.server.config import Settings
+from gtchat.server.settings import Settings
 
 
 class StreamFactory(Protocol):

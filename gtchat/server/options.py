@@ -13,8 +13,9 @@ from typing import Any
 from twisted.python.usage import Options as TwistedOptions
 from twisted.python.usage import UsageError
 
-from gtchat.server.config import FIELDS, Settings, SettingsError, load
+from gtchat.server.config import load
 from gtchat.server.process import EXIT_CONFIG
+from gtchat.server.settings import FIELDS, Settings, SettingsError
 
 
 def _keys(*kinds: str) -> list[str]:

@@ -29,7 +29,6 @@ from gtchat.protocols.base.http_access import Origins, Proxies
 from gtchat.protocols.websocket import ChatFactory
 from gtchat.server.admin.console import SOCKET, ConsoleServer
 from gtchat.server.build_chat import build_chat
-from gtchat.server.config import Settings
 from gtchat.server.daemon import fail
 from gtchat.server.endpoints import Listeners, port_number, port_url
 from gtchat.server.factories import STREAM_PROTOCOLS, StreamFactory, build_websocket
@@ -42,6 +41,7 @@ from gtchat.server.process import (
     raise_descriptor_limit,
     tune_garbage_collector,
 )
+from gtchat.server.settings import Settings
 from gtchat.server.storage import FreeSpace, Storage, database_of, open_storage
 from gtchat.web.site import build_site, static_directory
 

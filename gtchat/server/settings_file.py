@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from gtchat.server.config import TABLES, Settings, without_secrets
+from gtchat.server.settings import TABLES, Settings, without_secrets
 
 _COMMENT_WIDTH = 96
 _FILE_HEADER = """\

@@ -17,8 +17,8 @@ from gtchat.chat.interfaces import IStore
 from gtchat.chat.quota import Quota
 from gtchat.chat.relay import IRelay, NoRelay
 from gtchat.server.checks import hide_password
-from gtchat.server.config import ServerSettings
 from gtchat.server.process import EXIT_CONFIG, EXIT_UNAVAILABLE, StartError
+from gtchat.server.settings import ServerSettings
 from gtchat.store import MemoryStore, SQLStore, StoreError, StoreUnavailable
 
 if TYPE_CHECKING:

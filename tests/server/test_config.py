@@ -11,13 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.server import config
 from gtchat.server.checks import hide_login
-from gtchat.server.config import (
-    FIELDS,
-    Settings,
-    SettingsError,
-    load,
-    public_endpoints,
-)
+from gtchat.server.config import load, public_endpoints
+from gtchat.server.settings import FIELDS, Settings, SettingsError
 from gtchat.server.settings_file import default_file, format_settings
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"

@@ -25,11 +25,12 @@ from gtchat.protocols.websocket import context
 from gtchat.protocols.websocket.context import CLOSING_TIMEOUT_S
 from gtchat.server import daemon, endpoints, process, service, storage
 from gtchat.server.admin.console import SOCKET, ConsoleServer
-from gtchat.server.config import USUAL_PORTS, load
+from gtchat.server.config import load
 from gtchat.server.factories import STREAM_PROTOCOLS
 from gtchat.server.logs import LogTarget, text_line
 from gtchat.server.process import EXIT_CONFIG, EXIT_UNAVAILABLE, StartError
 from gtchat.server.service import CLOSE_TIMEOUT_S, ChatService
+from gtchat.server.settings import USUAL_PORTS
 from gtchat.server.storage import LOCK
 from gtchat.store import MemoryStore, StoreError
 from tests.server.fakes import FakePasswords, FakeReactor, RecordingLog

@@ -13,10 +13,11 @@ from gtchat.chat.limits import Limits
 from gtchat.chat.quota import Quota
 from gtchat.chat.relay import NoRelay
 from gtchat.server import endpoints, service, storage
-from gtchat.server.config import ServerSettings, load
+from gtchat.server.config import load
 from gtchat.server.logs import LogTarget
 from gtchat.server.process import EXIT_CONFIG, StartError
 from gtchat.server.service import ChatService
+from gtchat.server.settings import ServerSettings
 from gtchat.server.storage import (
     SPACE_INTERVAL_S,
     FreeSpace,

@@ -12,9 +12,10 @@ from twisted.python.usage import Options as TwistedOptions
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat import tap
-from gtchat.server.config import FIELDS, Settings, public_endpoints
+from gtchat.server.config import public_endpoints
 from gtchat.server.process import EXIT_CONFIG, EXIT_UNAVAILABLE
 from gtchat.server.service import ChatService
+from gtchat.server.settings import FIELDS, Settings
 from gtchat.tap import Options, makeService
 
 

@@ -14,7 +14,7 @@ from gtchat.server.admin.commands import help_text, require_found
 from gtchat.server.admin.console import SOCKET
 from gtchat.server.admin.output import Output
 from gtchat.server.admin.socket import ServerTooOld, request
-from gtchat.server.config import Settings
+from gtchat.server.settings import Settings
 from gtchat.server.storage import data_directory
 
 #: Exit status of a command that was refused.

@@ -18,8 +18,8 @@ from gtchat.server.admin.command import Channel
 from gtchat.server.admin.commands import AdminCommands
 from gtchat.server.admin.output import Output
 from gtchat.server.build_chat import build_chat
-from gtchat.server.config import Settings
 from gtchat.server.passwords import Passwords
+from gtchat.server.settings import Settings
 from gtchat.server.storage import open_storage
 
 

@@ -29,7 +29,8 @@ from gtchat.protocols.message_center import MessageCenter, framed
 from gtchat.protocols.pa1 import PA1
 from gtchat.protocols.randomchat import ProtocolNegotiator, RandomChatState
 from gtchat.protocols.websocket import build_factory, text_frame
-from gtchat.server.config import SettingsError, load
+from gtchat.server.config import load
+from gtchat.server.settings import SettingsError
 from gtchat.server.settings_file import format_settings
 from gtchat.web.site import build_site
 from tests.fakes import TestServer
