@@ -84,6 +84,29 @@ class HorizonTests(HorizonCase):
         self.b.execute("COMMIT")
         self.assertEqual((self.look(), self.indexed()), (Rest.NOTHING, [1, 2, 3]))
 
+    def test_a_transaction_later_than_all_that_have_ended_is_waited_for(self) -> None:
+        """Its id is not below the `xmax` of a snapshot: that is behind the newest that ended."""
+        for db in (self.c, self.b):
+            self.begin(db)
+        self.say(self.b, 1)
+        self.say(self.c, 2)
+        self.c.execute("COMMIT")
+        looks = [self.look() for _ in range(2)]
+        self.assertEqual((looks, self.indexed()), ([Rest.MORE, Rest.LATER], []))
+        self.b.execute("COMMIT")
+        self.assertEqual((self.look(), self.indexed()), (Rest.NOTHING, [1, 2]))
+
+    def test_a_transaction_that_looks_twice_does_not_move_on(self) -> None:
+        self.begin(self.a)
+        self.begin(self.b)
+        self.say(self.b, 1)
+        self.say(self.c, 2)
+        looks = [add_slice(self.a, self.horizon) for _ in range(2)]
+        self.a.execute("COMMIT")
+        self.assertEqual((looks, self.look()), ([Rest.MORE, Rest.LATER], Rest.LATER))
+        self.b.execute("COMMIT")
+        self.assertEqual((self.look(), self.indexed()), (Rest.NOTHING, [1, 2]))
+
     def test_a_transaction_that_is_rolled_back_holds_nothing_up(self) -> None:
         self.b.execute("BEGIN")
         self.say(self.b, 1)
