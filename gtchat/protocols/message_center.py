@@ -181,7 +181,7 @@ class MessageCenter(DialbackServer):
 
     async def log_out(self, client: DialbackClient, rest: str) -> None:
         """OUT: log out."""
-        client.disconnect()
+        await client.log_out()
 
     async def heartbeat(self, client: DialbackClient, rest: str) -> None:
         """HEY: any request shows that the client is alive."""

@@ -313,7 +313,7 @@ class PA1(DialbackServer):
 
     async def log_out(self, client: DialbackClient, rest: str) -> None:
         """Log out."""
-        client.disconnect()
+        await client.log_out()
 
     async def heartbeat(self, client: DialbackClient, rest: str) -> None:
         """heartbeat <time>: any command shows that the client is alive."""

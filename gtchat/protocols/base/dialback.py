@@ -246,6 +246,7 @@ class DialbackQueue:
     _connector: Any = None
     _transport: Any = None
     _closed: bool = False
+    _finished: Deferred[None] | None = None
 
     def call(self, call: OutgoingCall) -> Deferred[None]:
         """Call the client when the calls before this one have ended.
@@ -277,6 +278,19 @@ class DialbackQueue:
         """Return whether a call of so many bytes would be one too many."""
         too_large = self.max_bytes and self._size and self._size + more > self.max_bytes
         return bool(too_large) or len(self._waiting) >= QUEUE_LIMIT
+
+    def finish(self) -> Deferred[None]:
+        """Begin no further call, since the session is about to end; those that wait go on waiting.
+
+        Returns:
+            Fires when the client has read what it is being sent, or does not within some seconds.
+        """
+        finished = self._finished = Deferred()
+        if self._transport is None:
+            finished.callback(None)
+        elif self._timer is not None:
+            self._timer.reset(min(END, self._timer.getTime() - self._reactor.seconds()))
+        return finished
 
     def close(self, last: OutgoingCall | None = None) -> None:
         """Make no more calls, since the session has ended; those that wait fail.
@@ -327,11 +341,15 @@ class DialbackQueue:
                 "calling {host}:{port}: {error}", host=self.host, port=self.port, error=error
             )
             done.errback(error)
+        if self._finished is not None and not self._finished.called:
+            self._finished.callback(None)
         self._next()
 
     def _next(self) -> None:
         if self._current is not None or not self._waiting:
             return
+        if self._finished is not None and not self._closed:
+            return  # the session is about to end
         call, _ = self._current = self._waiting.popleft()
         self._size -= call.size
         self._timer = self._reactor.callLater(CONNECT + call.seconds, self._time_out)

@@ -368,6 +368,12 @@ class DialbackClient:
 
     # The end.
 
+    async def log_out(self) -> None:
+        """End the session when the call under way has ended: else its message would come again."""
+        if self.calls is not None:
+            await self.calls.finish()
+        self.disconnect()
+
     def disconnect(self) -> None:
         """End the session; what has not arrived waits for the next login."""
         session, self.session = self.session, None

@@ -234,6 +234,56 @@ class Ends(QueueTestCase):
         self.turn()
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
+    def test_a_session_ends_when_its_current_call_has_ended(self) -> None:
+        current, waiting = self.push((0, b"one")), self.push((0, b"two"))
+        transport = self.accept(reads=False)
+        finished = self.queue.finish()
+        self.assertNoResult(finished)
+        transport.read_all()
+        self.turn()
+        self.successResultOf(current)
+        self.successResultOf(finished)
+        self.assertEqual(self.reactor.tcpClients, [])
+        self.queue.close()
+        self.failure(waiting)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_a_client_that_does_not_read_delays_the_end_for_a_moment_only(self) -> None:
+        current = self.push((0, b"one"))
+        self.accept(reads=False)
+        finished = self.queue.finish()
+        self.reactor.advance(END)
+        self.failure(current)
+        self.successResultOf(finished)
+
+    def test_an_end_gives_a_call_no_more_time_than_it_had(self) -> None:
+        current = self.push((0, b"one"))
+        self.accept(reads=False)
+        self.reactor.advance(CONNECT + READ_TIMEOUT - 1)
+        finished = self.queue.finish()
+        self.reactor.advance(1)
+        self.failure(current)
+        self.successResultOf(finished)
+
+    def test_a_session_whose_client_reads_nothing_now_ends_at_once(self) -> None:
+        self.successResultOf(self.queue.finish())
+        self.push((0, b"not begun"))
+        self.assertEqual(self.reactor.tcpClients, [])
+
+    def test_a_call_that_is_not_accepted_does_not_delay_the_end(self) -> None:
+        self.push((0, b"one"))
+        self.successResultOf(self.queue.finish())
+
+    def test_a_last_call_follows_also_when_the_session_is_about_to_end(self) -> None:
+        self.push((0, b"one"))
+        transport = self.accept(reads=False)
+        finished = self.queue.finish()
+        self.queue.close(OutgoingWrite(self.reactor, [(0, b"last")]))
+        transport.read_all()
+        self.turn()
+        self.successResultOf(finished)
+        self.assertEqual(self.accept().value(), b"last")
+
     def test_a_last_call_without_another(self) -> None:
         self.queue.close(OutgoingWrite(self.reactor, [(0, b"last")]))
         self.assertEqual(self.accept().value(), b"last")

@@ -13,7 +13,7 @@ from gtchat.chat.errors import NotStored
 from gtchat.chat.events import MessageSent
 from gtchat.chat.users import User
 from gtchat.protocols.base import dialback_server
-from gtchat.protocols.base.dialback import ANSWER_TIMEOUT
+from gtchat.protocols.base.dialback import ANSWER_TIMEOUT, END
 from gtchat.protocols.base.dialback_client import DialbackClient
 from gtchat.protocols.base.dialback_server import (
     HEARTBEAT_CHECK,
@@ -139,6 +139,33 @@ class MessageCenterClients(DialbackTestCase):
         self.assertTrue(stopped.aborted)
         self.assertEqual(self.web.call("get_user_list")["users"], ["eve"])
         self.assertIn("[eve]: first\n[eve]: to all\n", self.kept())
+
+    def log_out_during(self, cmd: str, **target: str) -> FakeTransport:
+        """Log ann out while her client reads a message; return the connection with it."""
+        token = self.log_in("ann", 6067)
+        self.answer_calls()
+        self.web.call(cmd, msg="read", **target)
+        call = self.accept(reads=False)
+        out = self.request("OUT", "ann", token, "")
+        self.web.call(cmd, msg="too late", **target)
+        self.assertFalse(out.disconnecting)
+        return call
+
+    def test_what_a_client_reads_that_logs_out_does_not_come_again(self) -> None:
+        for cmd, target in (("whisper", {"target_user": "ann"}), ("speak", {"room_name": "lobby"})):
+            call = self.log_out_during(cmd, **target)
+            call.read_all()
+            self.server.run_pending()
+            self.assertEqual(self.web.call("get_user_list")["users"], ["eve"])
+            self.assertEqual(self.kept(), "While you were away...\n[eve]: too late\n")
+
+    def test_a_client_that_does_not_read_is_logged_out_after_a_moment(self) -> None:
+        call = self.log_out_during("speak", room_name="lobby")
+        self.reactor.advance(END)
+        self.server.run_pending()
+        self.assertTrue(call.aborted)
+        self.assertEqual(self.web.call("get_user_list")["users"], ["eve"])
+        self.assertEqual(self.kept(), "While you were away...\n[eve]: read\n[eve]: too late\n")
 
     def test_a_client_that_reads_a_part_keeps_its_session(self) -> None:
         self.log_in("ann", 6067)
@@ -321,6 +348,18 @@ class PA1Clients(DialbackTestCase):
             self.reactor.advance(COMMAND_PAUSE / 2)
         self.reactor.advance(COMMAND_PAUSE)
         self.server.run_pending()
+        self.assertEqual(self.called()[0], (6067, b"Ok "))
+
+    def test_what_a_client_reads_that_logs_out_does_not_come_again(self) -> None:
+        self.send("logIn ann password 6067")
+        self.called()
+        self.web.call("whisper", target_user="ann", msg="read")
+        call = self.accept(reads=False)
+        self.send("ann logout")
+        call.read_all()
+        self.server.run_pending()
+        self.assertEqual(self.web.call("get_user_list")["users"], ["eve"])
+        self.send("logIn ann password 6067")
         self.assertEqual(self.called()[0], (6067, b"Ok "))
 
     def test_a_request_that_is_not_answered_is_rejected(self) -> None:
