@@ -8,7 +8,7 @@ import time
 
 from tests.stress.clients import LOBBY, WINDOW, JSONClient
 from tests.stress.oracle import Oracle
-from tests.stress.websocket import Object
+from tests.stress.websocket import DISCONNECTED, Object
 
 #: Percentages of the requests that are a join or leave, if nothing else is said, and a new room.
 MOVE_PERCENT, CREATE_PERCENT = 6, 1
@@ -195,6 +195,15 @@ class RoamingClient(JSONClient):
         self.rooms = tuple(one for one in self.rooms if one != room)
 
     # The end of a run.
+
+    async def is_connected(self) -> bool:
+        """Return whether the node has the connection, and is one that the others know."""
+        try:
+            # Something that is stored: a node that was given up does not answer it.
+            await self.call("set_notify", room_name=LOBBY, level="all")
+        except DISCONNECTED:
+            return False
+        return True
 
     async def settle(self) -> None:
         """Receive until all requests are answered; the client is connected."""

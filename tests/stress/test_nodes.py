@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests import nats_server, postgres
 from tests.e2e.server import ON_POSTGRES
+from tests.stress import node_faults, truth
 from tests.stress.nodes import Nodes
 
 
@@ -40,6 +41,21 @@ class TwoNodes(SynchronousTestCase):
         run = Nodes(nodes=2, kills=3, seed=7, only=("cut",), mutant="no-foreign-first")
         found = " ".join(asyncio.run(run.run()).violations)
         self.assertRegex(found, r"received \d+ of [a-z0-9 ]+ after \d+")
+
+    def test_a_session_of_a_node_that_was_given_up_is_not_one_of_a_connected_user(self) -> None:
+        run = Nodes(nodes=2, kills=0, seed=7)
+        found: list[str] = []
+        find_lost = truth.find_lost
+
+        def find_later(database: str, users: list[str]) -> list[str]:
+            run._faults._query(node_faults._EXPIRE, "node1")
+            while not found:
+                found.extend(find_lost(database, users))
+            return found
+
+        self.patch(truth, "find_lost", find_later)
+        self.assertEqual(asyncio.run(run.run()).violations, [])
+        self.assertTrue(found)
 
     def test_a_session_that_is_lost_by_the_node_that_it_left_is_noticed(self) -> None:
         run = Nodes(nodes=2, kills=1, seed=2, only=("bus",), mutant="session-lost-anyway")
