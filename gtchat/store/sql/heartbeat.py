@@ -22,6 +22,8 @@ from gtchat.store.sql.database import Connection
 #: Seconds between two beats, and after the last one that a node lives.
 BEAT_S = 1.0
 LIFE_S = 3.0
+#: Seconds to the next beat after one that failed. PostgreSQL may be back before the row expires.
+RETRY_S = 0.2
 #: Beats between two looks for guests that no node waits for.
 ORPHANS = 600
 
@@ -95,21 +97,27 @@ class Heartbeat:
         return self._seconds() - self._prolonged > LIFE_S
 
     def _run(self) -> None:
+        reported = ""
         while True:
+            alive, wait = True, BEAT_S
             try:
                 alive = self.beat()
+                reported = ""
             except psycopg.Error as error:
                 self._disconnect()
+                wait = RETRY_S
                 reason = self._database.reason(error)
-                self._log.warn("The row of this node was not prolonged: {reason}", reason=reason)
-                alive = True
+                if reason != reported:
+                    reported = reason
+                    self._log.warn(
+                        "The row of this node was not prolonged: {reason}", reason=reason
+                    )
             except Exception:  # a bug: the row expires, and the node is lost, if it stays
                 self._disconnect()
                 self._log.failure("The row of this node was not prolonged.")
-                alive = True
             if not alive and not self._stopped.is_set():
                 self._lost()
-            if not alive or self._stopped.wait(BEAT_S):
+            if not alive or self._stopped.wait(wait):
                 self._disconnect()
                 return
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 
 from tests import postgres
@@ -14,7 +15,7 @@ if postgres.MISSING is None:
     from gtchat.chat.interfaces import Account, StoredGuest
     from gtchat.chat.node_records import NodeGone
     from gtchat.store.sql import expiry, heartbeat, system_log
-    from gtchat.store.sql.heartbeat import LIFE_S, Heartbeat
+    from gtchat.store.sql.heartbeat import BEAT_S, LIFE_S, RETRY_S, Heartbeat
     from gtchat.store.sql.nodes import NodeExpired
 
 EXPIRE = "UPDATE nodes SET expires = clock_timestamp() - interval '1 s' WHERE name = %s"
@@ -292,7 +293,7 @@ class BeatTests(ExpiryCase):
         self.assertEqual(self.lost, [0])
 
     def test_an_error_is_tried_again(self) -> None:
-        self.patch(heartbeat, "BEAT_S", 0)
+        self.patch(heartbeat, "RETRY_S", 0)
         heart = self.heart(0)
         self.change(EXPIRE, "one")
         heart._db = self.nodes[0].open_heartbeat()
@@ -301,6 +302,30 @@ class BeatTests(ExpiryCase):
         )
         heart._run()
         self.assertEqual(self.lost, [0])
+
+    def test_after_an_error_the_next_beat_comes_sooner(self) -> None:
+        heart = self.heart(0)
+        beats = [True, False, False, True]
+        waits: list[float] = []
+
+        def beat() -> bool:
+            if not beats.pop(0):
+                raise psycopg.OperationalError("away")
+            return True
+
+        def wait(seconds: float) -> bool:
+            waits.append(seconds)
+            return not beats
+
+        self.patch(heart, "beat", beat)
+        self.patch(heart._stopped, "wait", wait)
+        warned: list[str] = []
+        self.patch(
+            Heartbeat, "_log", SimpleNamespace(warn=lambda text, reason: warned.append(reason))
+        )
+        heart._run()
+        self.assertEqual(waits, [BEAT_S, RETRY_S, RETRY_S, BEAT_S])
+        self.assertEqual(warned, ["away"])
 
     def test_a_bug_does_not_end_the_thread(self) -> None:
         self.patch(heartbeat, "BEAT_S", 0)
