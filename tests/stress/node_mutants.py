@@ -32,15 +32,14 @@ def no_lock_order() -> None:
     """Lock the ends of logs one by one, in any order."""
     from gtchat.store.sql.batch_locks import BatchLocks
 
-    take = BatchLocks.take
-
-    def take_anyhow(self: BatchLocks, db: Any) -> Mapping[int, tuple[int, int]]:
+    def begin_anyhow(self: BatchLocks, database: Any, db: Any) -> Mapping[int, tuple[int, int]]:
+        database.begin(db)
         for room_id in random.sample(sorted(self.rooms), len(self.rooms)):
             db.execute("SELECT 1 FROM heads WHERE room_id = %s FOR NO KEY UPDATE", (room_id,))
             time.sleep(GAP)
-        return take(self, db)
+        return self.take(db)
 
-    BatchLocks.take = take_anyhow  # type: ignore[method-assign]
+    BatchLocks.begin = begin_anyhow  # type: ignore[method-assign]
 
 
 def no_stale_check() -> None:
@@ -145,9 +144,9 @@ def zombie() -> None:
 
     begin, beat = PostgresDatabase._begin, Heartbeat.beat
 
-    def begin_anyway(self: PostgresDatabase, *args: Any, **options: Any) -> None:
+    def begin_anyway(self: PostgresDatabase, *args: Any, **options: Any) -> Any:
         with suppress(NodeExpired):
-            begin(self, *args, **options)
+            return begin(self, *args, **options)
 
     PostgresDatabase._begin = begin_anyway  # type: ignore[method-assign]
     Heartbeat.beat = lambda self: beat(self) or True  # type: ignore[method-assign]
@@ -158,13 +157,13 @@ def no_system_lock() -> None:
     """Lock the system log when something is written to it, without a look at what others wrote."""
     from gtchat.store.sql.batch_locks import BatchLocks
 
-    take = BatchLocks.take
+    begin = BatchLocks.begin
 
-    def take_rest(self: BatchLocks, db: Any) -> Mapping[int, tuple[int, int]]:
+    def begin_rest(self: BatchLocks, database: Any, db: Any) -> Mapping[int, tuple[int, int]]:
         self.system = False
-        return take(self, db)
+        return begin(self, database, db)
 
-    BatchLocks.take = take_rest  # type: ignore[method-assign]
+    BatchLocks.begin = begin_rest  # type: ignore[method-assign]
 
 
 def session_lost_anyway() -> None:

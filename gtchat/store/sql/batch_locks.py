@@ -15,7 +15,7 @@ import attrs
 from gtchat.chat.look_alikes import skeleton
 from gtchat.chat.node_records import SYSTEM_ID
 from gtchat.store.jobs import Job, locks_of
-from gtchat.store.sql.database import Connection
+from gtchat.store.sql.database import Connection, Cursor, Database
 
 #: Locks that names share: two names that look alike have the same one.
 BUCKETS = 64
@@ -81,6 +81,20 @@ class BatchLocks:
                 wanted.beginning_tokens.update(one.tokens)
         return wanted
 
+    def begin(self, database: Database, db: Connection) -> Mapping[int, tuple[int, int]]:
+        """Begin a transaction and lock all that; see `take`.
+
+        Most batches need the ends of logs only. Those are locked by the first message: there is one
+        answer less to wait for.
+        """
+        if self.buckets or self.tokens or self.accounts or self.directs:
+            database.begin(db)
+            return self.take(db)
+        logs = sorted(self._logs())
+        numbers = f"'{{{','.join(map(str, logs))}}}'"
+        found = database.begin(db, _LOCK_HEADS.replace("%s", numbers) if logs else "")
+        return {} if found is None else _heads(found)
+
     def take(self, db: Connection) -> Mapping[int, tuple[int, int]]:
         """Lock all that; accounts of `tokens` are added to the others.
 
@@ -100,13 +114,16 @@ class BatchLocks:
                     self.beginning.add(account_id)
         if self.accounts:
             db.execute(_LOCK_ACCOUNTS, (sorted(self.accounts),))
-        logs = set(self.rooms)
+        logs = self._logs()
         if self.directs:
             pairs = zip(*self.directs, strict=True)
             logs.update(row[0] for row in db.execute(_CONVERSATIONS, tuple(map(list, pairs))))
-        if self.system:
-            logs.add(SYSTEM_ID)
-        if not logs:
-            return {}
-        rows = db.execute(_LOCK_HEADS, (sorted(logs),))
-        return {room_id: (seq, messages) for room_id, seq, messages in rows}
+        return _heads(db.execute(_LOCK_HEADS, (sorted(logs),))) if logs else {}
+
+    def _logs(self) -> set[int]:
+        """Return the logs that are known by their ids."""
+        return self.rooms | {SYSTEM_ID} if self.system else set(self.rooms)
+
+
+def _heads(rows: Cursor) -> dict[int, tuple[int, int]]:
+    return {room_id: (seq, messages) for room_id, seq, messages in rows}

@@ -191,8 +191,8 @@ class BatchWriter:
     def _transact(self, strategy: Strategy, batch: list[Job], outcome: Outcome) -> None:
         """Do a batch with one strategy in a transaction; without jobs it locks nothing first."""
         db = self._connection()
-        self._database.begin(db)
         if self._follower is None or not batch:
+            self._database.begin(db)
             strategy(db, batch, outcome)
         else:
             outcome.foreign, accepted = self._follower.prepare(db, batch)

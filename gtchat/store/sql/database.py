@@ -107,8 +107,16 @@ class Database(ABC):
         """Raise an error of `errors` if this is no longer the database that was opened."""
 
     @abstractmethod
-    def begin(self, db: Connection) -> None:
-        """Begin a transaction that writes."""
+    def begin(self, db: Connection, then: str = "") -> Cursor | None:
+        """Begin a transaction that writes.
+
+        Args:
+            db: the writer's connection.
+            then: a statement without parameters that is sent in the same message, "" for none.
+
+        Returns:
+            The result of that, None for none.
+        """
 
     @abstractmethod
     def begin_long(self, db: Connection) -> None:

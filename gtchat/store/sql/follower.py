@@ -157,10 +157,10 @@ class Follower(ForeignReader):
     # Batches
 
     def prepare(self, db: Connection, batch: Sequence[Job]) -> tuple[Foreign | None, list[Job]]:
-        """Lock what a batch needs, read what is missing, refuse what is stale.
+        """Begin a transaction, lock what a batch needs, read what is missing, refuse what is stale.
 
         Args:
-            db: the writer's connection, within a transaction that has locked its own row only.
+            db: the writer's connection.
             batch: the jobs.
 
         Returns:
@@ -172,7 +172,7 @@ class Follower(ForeignReader):
             Outrun: what is missing is not kept.
         """
         wanted = BatchLocks.of(batch)
-        heads = dict(wanted.take(db))
+        heads = dict(wanted.begin(self._database, db))
         head = heads.pop(SYSTEM_ID)[0] if wanted.system else None
         self._now = _Transaction(wanted.rooms | heads.keys())
         self._log_writer.begin(heads)

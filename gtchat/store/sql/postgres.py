@@ -25,6 +25,7 @@ from gtchat.chat.node_records import SYSTEM_ID
 from gtchat.store.sql import joining, nodes, postgres_schema
 from gtchat.store.sql.database import (
     Connection,
+    Cursor,
     Database,
     StoreError,
     StoreUnavailable,
@@ -255,9 +256,9 @@ class PostgresDatabase(Database):
     def check(self) -> None:
         """See `Database.check`: a connection that is open leads to the same database."""
 
-    def begin(self, db: Connection) -> None:
+    def begin(self, db: Connection, then: str = "") -> Cursor | None:
         """See `Database.begin`."""
-        self._begin(db)
+        return self._begin(db, then=then)
 
     def begin_long(self, db: Connection) -> None:
         """See `Database.begin_long`."""
@@ -281,19 +282,22 @@ class PostgresDatabase(Database):
         )
         self._begin(db, begin, is_long=True)
 
-    def _begin(self, db: Connection, begin: str = "BEGIN", is_long: bool = False) -> None:
-        """Begin a transaction, and count it: both in one message.
+    def _begin(
+        self, db: Connection, begin: str = "BEGIN", is_long: bool = False, then: str = ""
+    ) -> Cursor | None:
+        """Begin a transaction, count it, and execute a statement: all in one message.
 
         Raises:
             NodeExpired: the server's row is gone, or has another number.
         """
         connection = cast(PostgresConnection, db)
         connection.limit_answers(not is_long)
-        cursor = connection.execute(f"{begin}; {self._count()}", prepare=False)
-        while cursor.nextset():
-            pass
+        cursor = connection.execute(f"{begin}; {self._count()}; {then}", prepare=False)
+        while not (cursor.statusmessage or "").startswith("UPDATE"):
+            cursor.nextset()
         if cursor.rowcount != 1:
             raise NodeExpired()
+        return cursor if cursor.nextset() else None
 
     def _count(self) -> str:
         """Return the first statement of a transaction."""

@@ -13,7 +13,7 @@ from typing import cast
 
 from twisted.internet.interfaces import IReactorTime
 
-from gtchat.store.sql.database import Connection, Database, StoreError
+from gtchat.store.sql.database import Connection, Cursor, Database, StoreError
 
 #: Opens a connection, as `connect` does.
 Connect = Callable[..., sqlite3.Connection]
@@ -130,9 +130,10 @@ class SQLiteDatabase(Database):
         """See `Database.check`."""
         self._guard.check()
 
-    def begin(self, db: Connection) -> None:
+    def begin(self, db: Connection, then: str = "") -> Cursor | None:
         """See `Database.begin`."""
         db.execute("BEGIN IMMEDIATE")
+        return db.execute(then) if then else None
 
     def begin_long(self, db: Connection) -> None:
         """See `Database.begin_long`: no statement has a time limit."""

@@ -589,6 +589,17 @@ class _Statements:
         return [(b"t", 7)] if "FROM sessions" in sql else []
 
 
+class _Database:
+    """Notes what is sent with the begin of a transaction."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+
+    def begin(self, db: _Statements, then: str = "") -> list[Any] | None:
+        self.begun.append(then)
+        return [(2, 5, 4)] if then else None
+
+
 class LockTests(SynchronousTestCase):
     def test_locks_are_taken_in_order(self) -> None:
         jobs = [
@@ -623,6 +634,29 @@ class LockTests(SynchronousTestCase):
         db.executed.clear()
         BatchLocks.of([StoreCall(None)]).take(db)  # type: ignore[arg-type]
         self.assertEqual(db.executed, [])
+
+    def test_ends_of_logs_are_locked_by_the_message_that_begins(self) -> None:
+        jobs = [
+            pending_entry(9, message()),
+            StoreCall(None, plan=Plan(Locks(system=True))),
+            pending_entry(2, message()),
+        ]
+        database, db = _Database(), _Statements()
+        self.assertEqual(BatchLocks.of(jobs).begin(database, db), {2: (5, 4)})  # type: ignore[arg-type]
+        sql = batch_locks._LOCK_HEADS.replace("%s", f"'{{2,9,{SYSTEM_ID}}}'")
+        self.assertEqual((database.begun, db.executed), ([sql], []))
+
+    def test_other_locks_come_before_those(self) -> None:
+        jobs = [
+            pending_entry(9, message()),
+            StoreCall(None, plan=Plan(Locks(accounts=(3,)))),
+        ]
+        database, db = _Database(), _Statements()
+        BatchLocks.of(jobs).begin(database, db)  # type: ignore[arg-type]
+        self.assertEqual(database.begun, [""])
+        self.assertEqual(
+            [sql for sql, _ in db.executed], [batch_locks._LOCK_ACCOUNTS, batch_locks._LOCK_HEADS]
+        )
 
     @given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=12))
     def test_names_that_look_alike_have_one_lock(self, name: str) -> None:

@@ -13,7 +13,7 @@ from twisted.trial.unittest import TestCase
 from gtchat.chat.errors import NotStored
 from gtchat.store import SQLStore
 from gtchat.store.sql import batch_writer
-from gtchat.store.sql.database import Connection
+from gtchat.store.sql.database import Connection, Cursor
 from gtchat.store.sql.sqlite import SQLiteDatabase
 from tests import postgres
 from tests.databases import create_empty
@@ -36,9 +36,9 @@ class Conflicting(SQLiteDatabase):
 
     conflicts = begun = 0
 
-    def begin(self, db: Connection) -> None:
+    def begin(self, db: Connection, then: str = "") -> Cursor | None:
         self.begun += 1
-        super().begin(db)
+        return super().begin(db, then)
 
     def commit(self, db: Connection) -> None:
         if self.conflicts:
