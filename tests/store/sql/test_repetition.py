@@ -152,6 +152,8 @@ class PostgresRepetitionTests(StoreCase, TestCase):
 
         def write(db: Any) -> int:
             self.runs += 1
+            if self.runs == 2:
+                thread.join()  # else it may find the row locked again before it runs
             db.execute("SET LOCAL deadlock_timeout = '10ms'")
             db.execute(lock.format("ann"))
             if self.runs == 1:
@@ -164,7 +166,6 @@ class PostgresRepetitionTests(StoreCase, TestCase):
 
         thread = Thread(target=meet)
         self.assertEqual(await self.store._write(write), 2)
-        thread.join()
 
     async def test_a_statement_that_takes_too_long_is_not_done_again(self) -> None:
         ann = await self.account("Ann")
