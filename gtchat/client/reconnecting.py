@@ -100,6 +100,7 @@ class ReconnectingClient:
         self._sender = PacedSender(self.requests, clock, self._send)
         self._link: WebSocketLink | None = None
         self._ready = False
+        self._losing = False
         self._loss_reported = False
         self._last_state: State = "lost"
         self._opening: Deferred[None] | None = None
@@ -159,7 +160,7 @@ class ReconnectingClient:
         self.requests.add(request)
         if self._ready:
             self._sender.send_waiting()
-        elif self._link is None and self.dialer.is_idle:
+        elif self._link is None and self.dialer.is_idle and not self._losing:
             self.dialer.dial()
         self._regulate()
         return request.reply
@@ -340,6 +341,8 @@ class ReconnectingClient:
     def link_lost(self, link: WebSocketLink, code: int | None, reason: str) -> None:
         """Reconnect after a lost link, unless its close code forbids it (see LinkOwner)."""
         self._link, self._ready = None, False
+        # What ends now may call again at once: that must not connect beside `_reconnect`.
+        self._losing = True
         self.dialer.handshake_ended()
         self._sender.stop()
         for payload in link.unread():
@@ -348,6 +351,7 @@ class ReconnectingClient:
         self.requests.connection_lost()
         # What catches up on this link must not go on beside its successor on the next one.
         self._pauses.end(Unanswered("history", "the connection was lost"))
+        self._losing = False
         if self._closed is not None:
             return
         if self._closing is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
@@ -512,6 +513,23 @@ class LossTests(ConnectedTestCase):
         self.assertEqual(error.cmd, "register")
         self.reconnect()
         self.assertEqual(len(self.server.asked("register")), 1)
+
+    def test_a_call_that_follows_a_lost_one_begins_no_connection_beside_the_next(self) -> None:
+        async def call_again() -> None:
+            with contextlib.suppress(Unanswered):
+                await self.connection.call("register", usr="bob", pwd="password1")
+            await self.connection.call("ping")
+
+        self.open()
+        self.log_in()
+        self.server.answers["register"] = None
+        calling = Deferred.fromCoroutine(call_again())
+        self.server.pump()
+        self.server.drop()
+        self.reconnect()
+        self.successResultOf(calling)
+        self.assertEqual(self.server.attempts, 2)
+        self.assertEqual(len(self.server.asked("resume")), 1)
 
     def test_a_read_only_command_is_repeated(self) -> None:
         self.open()

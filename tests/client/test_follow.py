@@ -316,6 +316,19 @@ class FollowTests(ConnectedTestCase):
         self.server.pump()
         self.assertEqual(self.seqs(), [1, 2, 3])
 
+    def test_a_page_that_waits_when_the_connection_is_lost_begins_none_beside_the_next(
+        self,
+    ) -> None:
+        answer = self.server.answers["history"]
+        self.server.answers["history"] = {"code": "not_stored"}
+        self.follow()
+        self.server.answers.update(history=answer, resume=welcome(lobby=3))
+        self.server.drop()
+        self.reconnect()
+        self.assertEqual(self.server.attempts, 2)
+        self.assertEqual(len(self.server.asked("resume")), 1)
+        self.assertEqual(self.seqs(), [1, 2, 3])
+
     def test_close_ends_it_and_another_end_raises(self) -> None:
         self.follow()
         Deferred.fromCoroutine(self.connection.close())
