@@ -21,6 +21,7 @@ from gtchat.chat.errors import (
     BadRequest,
     BadSession,
     NoSuchUser,
+    NotLoggedIn,
     PasswordMismatch,
     SelfTarget,
 )
@@ -108,6 +109,7 @@ class Sessions:
 
         Raises:
             BadSession: there is no such session, or it has ended.
+            NotLoggedIn: the connection was lost meanwhile.
             NotStored.
         """
         hashed = token_hash(token)
@@ -116,6 +118,9 @@ class Sessions:
         stored = await find_stored(self._state, seen)
         if stored:  # what came meanwhile has not been counted
             own, unread = await read_account(self._state, None, hashed)
+        if connection.closed:
+            # The client may have resumed over another connection already: do not end that.
+            raise NotLoggedIn()
         rooms = find_rooms(self._rooms, seen, own, stored)
         directs = known_ids(self._rooms, seen_directs)
         seen_by_id: dict[int, int] = {}

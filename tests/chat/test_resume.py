@@ -157,6 +157,20 @@ class Resume(RoomTestCase):
         before.drop()
         self.assertIsNotNone(row.expires_from)
 
+    def test_resume_whose_connection_is_lost_does_not_end_the_one_after_it(self) -> None:
+        login = self.logins["bob"]
+        self.bob.drop()
+        reading = DelayedMethod(self, self.server, "rooms_of")
+        lost = self.server.connect()
+        lost.send("resume", session_id=login["session_id"], epoch=login["epoch"])
+        self.server.run_pending()
+        lost.drop()
+        again, self.server.store.rooms_of = self.server.connect(), reading._method
+        fields = {name: login[name] for name in ("session_id", "epoch")}
+        self.assertEqual(again.call("resume", **fields)["status"], "ok")
+        reading.release()
+        self.assertIsNone(again.closed)
+
     def test_old_connection_is_closed(self) -> None:
         bob, reply = self.resume("bob", r=3)
         self.assertEqual(reply["status"], "ok")
