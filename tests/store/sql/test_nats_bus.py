@@ -212,6 +212,8 @@ class NatsBusTests(NatsCase):
         self.open("new", chat="next")
         self.open("old")
         await self.until(lambda: {("a", None), ("new", None), ("old", None)} <= set(self.heard))
+        a.relay.send(RoomTyping(1, 2, "Ann"))  # behind it: all rooms have to be looked at
+        await self.until(lambda: ("new", RoomTyping(1, 2, "Ann")) in self.relayed)
         self.heard.clear()
         a.notify({1: 1})
         b.notify({2: 2})
