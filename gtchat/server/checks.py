@@ -30,6 +30,8 @@ _OF_SERVICES = tuple(
     )
 )
 
+#: A comma before the next address of NATS: in a password it need not be encoded.
+_BETWEEN_ADDRESSES = re.compile(",(?=(?:nats|tls)://)")
 #: Parameters of an address of PostgreSQL that are secret (PostgreSQL's documentation, section
 #: "Parameter Key Words").
 _SECRET_PARAMETER = re.compile(
@@ -87,24 +89,37 @@ def check_host(value: str) -> str | None:
 
 def check_notify(value: str) -> str | None:
     """Check how servers wake each other. What is wrong is not said: a password may be in it."""
-    if value in ("postgres", "off"):
-        return None
-    try:
-        parts = urlsplit(value)
-        is_address = parts.scheme in ("nats", "tls") and parts.port != 0 and bool(parts.hostname)
-    except ValueError:
-        is_address = False
-    if is_address and not (parts.path or parts.query or parts.fragment):
+    if value in ("postgres", "off") or all(map(_is_nats, split_addresses(value))):
         return None
     return (
         "use postgres, off, or the address of a NATS server: nats://HOST:PORT or tls://HOST:PORT,"
         " with USER:PASSWORD@ or TOKEN@ before the host if it needs that, and % and two digits for"
-        " other characters in those"
+        " other characters in those; several servers of a cluster with commas between them"
     )
 
 
+def split_addresses(value: str) -> list[str]:
+    """Return the addresses of NATS servers in a setting, one or several with commas between."""
+    return _BETWEEN_ADDRESSES.split(value)
+
+
+def _is_nats(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        has_port = parts.port != 0
+    except ValueError:
+        return False
+    is_place = has_port and bool(parts.hostname) and "," not in str(parts.hostname)
+    more = parts.path or parts.query or parts.fragment
+    return parts.scheme in ("nats", "tls") and is_place and not more
+
+
 def hide_login(address: str) -> str:
-    """Return an address of a NATS server without the user, the password or the token."""
+    """Return addresses of NATS servers without the users, the passwords and the tokens."""
+    return ",".join(map(_hide_one, split_addresses(address)))
+
+
+def _hide_one(address: str) -> str:
     scheme, mark, rest = address.partition("://")
     _, at, place = rest.rpartition("@")
     return f"{scheme}{mark}{'…' if at else ''}{at}{place}"

@@ -72,8 +72,8 @@ class ServerSettings:
     notify: str = _setting(
         "postgres",
         "how servers that use the same PostgreSQL database wake each other: postgres (LISTEN and "
-        "NOTIFY), a NATS server as nats://HOST:PORT or tls://HOST:PORT, or off, which delays what "
-        "others wrote by up to a second",
+        "NOTIFY), a NATS server as nats://HOST:PORT or tls://HOST:PORT (of a cluster: several, "
+        "with commas), or off, which delays what others wrote by up to a second",
         check=checks.check_notify,
         shown=checks.hide_login,
     )

@@ -16,7 +16,7 @@ from twisted.logger import Logger
 from gtchat.chat.interfaces import IStore
 from gtchat.chat.quota import Quota
 from gtchat.chat.relay import IRelay, NoRelay
-from gtchat.server.checks import hide_password
+from gtchat.server.checks import hide_password, split_addresses
 from gtchat.server.process import EXIT_CONFIG, EXIT_UNAVAILABLE, StartError
 from gtchat.server.settings import ServerSettings
 from gtchat.store import MemoryStore, SQLStore, StoreError, StoreUnavailable
@@ -241,7 +241,7 @@ def bus_of(
         raise StartError(
             "notify: the client of NATS is missing: pip install 'gtchat[nats]'", EXIT_CONFIG
         ) from error
-    return NatsBus(reactor, NatsAddress.parse(server.notify))
+    return NatsBus(reactor, map(NatsAddress.parse, split_addresses(server.notify)))
 
 
 def cannot_start(error: StoreError) -> StartError:

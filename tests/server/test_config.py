@@ -103,12 +103,14 @@ class Loading(SynchronousTestCase):
         for value in (
             *("postgres", "off", "nats://nats.example:4222", "tls://ann:s3cret@[::1]:4222"),
             *("nats://t0ken@nats.example", "nats://ann:s%2C%40cret@10.0.0.1:65535"),
+            *("nats://a:4222,tls://ann:s,cret@b:4222", "nats://ann:a,b@c"),
         ):
             self.assertEqual(load({"notify": value}, {}).server.notify, value)
         for value in (
             *("", "nats", "nats://", "nats://:4222", "http://s3cret@db", "nats://db/s3cret"),
             *("nats://ann:s3/cret@db", "nats://db:s3cret", "nats://db:0", "nats://db?s3cret"),
-            *("ann:s3cret@db:4222", "nats://[s3cret"),
+            *("ann:s3cret@db:4222", "nats://[s3cret", "nats://s3cret@a,b", "nats://a,nats://"),
+            *("postgres,nats://s3cret@a", "nats://a, nats://s3cret@b"),
         ):
             with self.assertRaises(SettingsError) as caught:
                 load({}, {"GTCHAT_NOTIFY": value})
@@ -120,6 +122,7 @@ class Loading(SynchronousTestCase):
             ("nats://ann:s3cret@db:4222", "nats://…@db:4222"),
             ("tls://t0ken@db", "tls://…@db"),
             ("nats://db:4222", "nats://db:4222"),
+            ("nats://s3,cret@a,tls://b,nats://t0ken@c", "nats://…@a,tls://b,nats://…@c"),
             ("postgres", "postgres"),
         ):
             self.assertEqual(hide_login(value), shown)

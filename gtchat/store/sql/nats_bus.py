@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from threading import Lock, Thread
 from typing import Any
 
@@ -28,11 +28,11 @@ MAX_HEARD, MAX_HEARD_BYTES = 1_000, 4 * 1024 * 1024
 
 @implementer(INotifier)
 class NatsBus:
-    """A bus with one connection to a server of NATS.
+    """A bus with one connection to a server of NATS, or to one of a cluster.
 
     Args:
         reactor: an IReactorFromThreads.
-        address: where the server is.
+        addresses: where the servers are; see `NatsLink`.
 
     Attributes:
         relay: what the chat sends and receives events with.
@@ -40,13 +40,13 @@ class NatsBus:
 
     _log = Logger()
 
-    def __init__(self, reactor: Any, address: NatsAddress) -> None:
+    def __init__(self, reactor: Any, addresses: Iterable[NatsAddress]) -> None:
         self.received: TakeHeads = ignore_heads
         self.carries_rows = True
         self._reactor = reactor
         self._id = secrets.token_hex(8)
         self.relay = BusRelay(self._put_events)
-        self._link = NatsLink(address, self._id, self._take, self._report)
+        self._link = NatsLink(addresses, self._id, self._take, self._report)
         #: What was heard, and its bytes.
         self._heard: list[Heard] = []
         self._heard_bytes = 0

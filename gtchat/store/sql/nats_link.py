@@ -13,7 +13,8 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import Any, cast
@@ -55,7 +56,7 @@ class NatsAddress:
 
     @classmethod
     def parse(cls, address: str) -> NatsAddress:
-        """Return an address as of the setting `notify`, which has been checked."""
+        """Return one of the addresses of the setting `notify`, which has been checked."""
         parts = urlsplit(address)
         place = parts.netloc.rpartition("@")[2]
         login: dict[str, str] = {}
@@ -94,7 +95,7 @@ class NatsLink:
     """Sends and listens, in the thread and the event loop of `main`.
 
     Args:
-        address: where the server is.
+        addresses: where the servers are; it goes on to the next one when one fails.
         bus: number of the bus.
         take: called with what was heard, and its bytes.
         report: called with a text for the log, whether it is a warning, and fields.
@@ -109,7 +110,7 @@ class NatsLink:
 
     def __init__(
         self,
-        address: NatsAddress,
+        addresses: Iterable[NatsAddress],
         bus: str,
         take: Callable[[Heard, int], None],
         report: Callable[..., None],
@@ -117,7 +118,8 @@ class NatsLink:
         self.subject = ""
         self.outgoing = Outgoing(bus)
         self.is_stopped = False
-        self._address = address
+        #: The first one is that of the connection.
+        self._addresses = deque(addresses)
         self._bus = bus
         self._hand_over = take
         self._report = report
@@ -165,7 +167,7 @@ class NatsLink:
 
     async def _try(self) -> None:
         """Connect, and work until the connection is lost, the chat changes or it has to end."""
-        client, self._error = _Connection(self._address.is_tls), None
+        client, self._error = _Connection(self._addresses[0].is_tls), None
         try:
             try:
                 subject = self.subject
@@ -177,15 +179,17 @@ class NatsLink:
                 await _close(client)
         except Exception as error:  # whatever it was: there is nothing better than to try again
             self._cut(self._error or error)
+            self._addresses.rotate(-1)
         if self._is_cut and not self.is_stopped:
             await asyncio.sleep(RETRY_S)
 
     async def _connect(self, client: Client, subject: str) -> None:
         """Connect, and listen; then all rooms are looked at, as something may have been missed."""
+        address = self._addresses[0]
         await client.connect(
-            self._address.url,
+            address.url,
             name="gtchat",
-            **cast(dict[str, Any], self._address.login),
+            **cast(dict[str, Any], address.login),
             allow_reconnect=False,
             max_reconnect_attempts=1,
             reconnect_time_wait=0,

@@ -122,7 +122,8 @@ class NatsCase(BusCase):
 
     def open(self, name: str, address: str = "", chat: str = CHAT) -> NatsBus:
         """Return a bus that begins to listen."""
-        made = NatsBus(reactor, NatsAddress.parse(address or self.server.url))
+        addresses = (address or self.server.url).split(",")
+        made = NatsBus(reactor, map(NatsAddress.parse, addresses))
 
         def received(heads: Mapping[int, int] | None, rows: CarriedRows | None = None) -> None:
             self.rows.append(rows)
@@ -250,7 +251,7 @@ class NatsBusTests(NatsCase):
 
     async def test_what_waits_for_the_reactor_has_a_bound(self) -> None:
         for count, size in ((nats_bus.MAX_HEARD + 1, 1), (3, nats_bus.MAX_HEARD_BYTES // 3 + 1)):
-            a = NatsBus(reactor, NatsAddress.parse(self.server.url))
+            a = NatsBus(reactor, [NatsAddress.parse(self.server.url)])
             heard: list[Any] = []
             a.received = lambda heads, rows=None, heard=heard: heard.append(heads)
             for number in range(count):
@@ -272,7 +273,7 @@ class NatsBusTests(NatsCase):
         await gatherResults([a.stop(), b.stop()])
         b.notify({1: 1})
         b.relay.send(RoomTyping(1, 1, "Ann"))
-        await NatsBus(reactor, NatsAddress.parse(self.server.url)).stop()
+        await NatsBus(reactor, [NatsAddress.parse(self.server.url)]).stop()
         self.assertEqual((self.heard, self.lines), ([], []))
 
 
@@ -298,6 +299,20 @@ class NatsFaultTests(NatsCase):
         await self.hears_again(a)
         self.assertNotIn(("b", {7: 3}), self.heard)  # all rooms are looked at
         self.assertEqual(len(self.lines), 4)
+
+    async def test_it_goes_on_at_the_next_server(self) -> None:
+        second = NatsServer()
+        self.addCleanup(second.close)
+        second.start()
+        self.open("a", f"{self.server.url},{second.url}")
+        await self.until(lambda: ("a", None) in self.heard)
+        self.server.kill()
+        await self.until(lambda: len(self.lines) == 2)
+        self.assertEqual(self.lines[1], "Nodes wake each other again.")
+        b = self.open("b", second.url)
+        await self.until(lambda: ("b", None) in self.heard)
+        b.notify({7: 3})
+        await self.until(lambda: ("a", {7: 3}) in self.heard)
 
     async def test_it_notices_that_the_server_does_not_answer(self) -> None:
         self.patch(nats_link, "ASK_S", 0.05)
