@@ -77,6 +77,11 @@ class ServerSettings:
         check=checks.check_notify,
         shown=checks.hide_login,
     )
+    notify_certificate: str = _setting(
+        "",
+        "file (PEM) with the certificate and its key that NATS servers may ask for; it is read at "
+        "the start",
+    )
     drain_seconds: float = _setting(
         5.0,
         "seconds between SIGTERM and the stop of a server that uses PostgreSQL, in which /healthz "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import shutil
+import ssl
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -226,7 +227,8 @@ def bus_of(
     """Return what wakes the servers that use a database, None if nothing does.
 
     Raises:
-        StartError: the setting `notify` needs a client that is not installed.
+        StartError: the setting `notify` needs a client that is not installed, or the certificate
+            cannot be used.
     """
     if server.notify == "off":
         return None
@@ -241,7 +243,28 @@ def bus_of(
         raise StartError(
             "notify: the client of NATS is missing: pip install 'gtchat[nats]'", EXIT_CONFIG
         ) from error
-    return NatsBus(reactor, map(NatsAddress.parse, split_addresses(server.notify)))
+    addresses = map(NatsAddress.parse, split_addresses(server.notify))
+    return NatsBus(reactor, addresses, _client_context(server.notify_certificate))
+
+
+def _client_context(certificate: str) -> ssl.SSLContext | None:
+    """Return what a client of TLS needs to show the certificate in a file, None without one.
+
+    Raises:
+        StartError: there is no such file, or no certificate with its key in it.
+    """
+    if not certificate:
+        return None
+    context = ssl.create_default_context()
+    try:
+        context.load_cert_chain(certificate, password="")  # without one it would ask the terminal
+    except (OSError, ValueError) as error:
+        raise StartError(
+            f"notify_certificate: {certificate} has no certificate with its key, not encrypted, or"
+            f" can't be read: {error}",
+            EXIT_CONFIG,
+        ) from error
+    return context
 
 
 def cannot_start(error: StoreError) -> StartError:

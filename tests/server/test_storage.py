@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import SkipTest, mock
 
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.limits import Limits
@@ -21,12 +23,14 @@ from gtchat.server.settings import ServerSettings
 from gtchat.server.storage import (
     SPACE_INTERVAL_S,
     FreeSpace,
+    bus_of,
     data_directory,
     database_of,
     open_storage,
 )
 from gtchat.store import MemoryStore
-from tests import postgres
+from tests import nats_server, postgres
+from tests.e2e.certificate import make_certificate
 from tests.server.fakes import FakePasswords, FakeReactor, RecordingLog
 
 DATA, LOGS = Path("/data"), Path("/logs")
@@ -227,3 +231,32 @@ class Database(SynchronousTestCase):
         self.assertIn("pip install 'gtchat[nats]'", str(error))
         self.assertNotIn("t0ken", str(error))
         self.assertFalse(Path(settings.data).exists())
+
+
+class Notify(SynchronousTestCase):
+    """The setting `notify_certificate`."""
+
+    if nats_server.MISSING:
+        skip = nats_server.MISSING
+
+    def refused(self, certificate: str) -> str:
+        """Return why no server starts with a file."""
+        server = ServerSettings(notify="tls://localhost", notify_certificate=certificate)
+        error = self.assertRaises(StartError, bus_of, server, None, None)
+        self.assertEqual(error.status, EXIT_CONFIG)
+        return error.text
+
+    def test_a_certificate_that_cannot_be_used(self) -> None:
+        self.assertIn("notify_certificate: none.pem has no", self.refused("none.pem"))
+        path = Path(self.mktemp())
+        key = ec.generate_private_key(ec.SECP256R1())
+        encrypted = key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"sesame"),
+        )
+        make_certificate(path)
+        certificate = path.read_bytes().partition(b"-----BEGIN CERT")
+        for content in (b"no certificate", encrypted + certificate[1] + certificate[2]):
+            path.write_bytes(content)
+            self.assertIn("can't be read", self.refused(str(path)))

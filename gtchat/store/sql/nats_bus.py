@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import ssl
 from collections.abc import Iterable, Mapping
 from threading import Lock, Thread
 from typing import Any
@@ -32,7 +33,7 @@ class NatsBus:
 
     Args:
         reactor: an IReactorFromThreads.
-        addresses: where the servers are; see `NatsLink`.
+        addresses, tls: those of `NatsLink`.
 
     Attributes:
         relay: what the chat sends and receives events with.
@@ -40,13 +41,15 @@ class NatsBus:
 
     _log = Logger()
 
-    def __init__(self, reactor: Any, addresses: Iterable[NatsAddress]) -> None:
+    def __init__(
+        self, reactor: Any, addresses: Iterable[NatsAddress], tls: ssl.SSLContext | None = None
+    ) -> None:
         self.received: TakeHeads = ignore_heads
         self.carries_rows = True
         self._reactor = reactor
         self._id = secrets.token_hex(8)
         self.relay = BusRelay(self._put_events)
-        self._link = NatsLink(addresses, self._id, self._take, self._report)
+        self._link = NatsLink(addresses, self._id, self._take, self._report, tls)
         #: What was heard, and its bytes.
         self._heard: list[Heard] = []
         self._heard_bytes = 0

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import ssl
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -99,6 +100,7 @@ class NatsLink:
         bus: number of the bus.
         take: called with what was heard, and its bytes.
         report: called with a text for the log, whether it is a warning, and fields.
+        tls: settings of connections with TLS, None for the usual ones.
 
     Attributes:
         subject: of the messages, "" if there is no chat yet.
@@ -114,12 +116,14 @@ class NatsLink:
         bus: str,
         take: Callable[[Heard, int], None],
         report: Callable[..., None],
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.subject = ""
         self.outgoing = Outgoing(bus)
         self.is_stopped = False
         #: The first one is that of the connection.
         self._addresses = deque(addresses)
+        self._tls = tls
         self._bus = bus
         self._hand_over = take
         self._report = report
@@ -189,6 +193,7 @@ class NatsLink:
         await client.connect(
             address.url,
             name="gtchat",
+            tls=self._tls,
             **cast(dict[str, Any], address.login),
             allow_reconnect=False,
             max_reconnect_attempts=1,

@@ -18,6 +18,7 @@ from zope.interface.verify import verifyObject
 
 from gtchat.chat.events import ReadMarked
 from gtchat.chat.relay import DirectTyping, IRelay, ReadMoved, Relayed, RoomTyping
+from gtchat.server.storage import _client_context
 from gtchat.store.notifying import CarriedRows, INotifier
 from tests import nats_server, postgres
 from tests.e2e.certificate import make_certificate
@@ -120,10 +121,10 @@ class NatsCase(BusCase):
         if "NatsBus" in event.get("log_namespace", ""):
             self.note(self.lines, (event["log_format"] or "").format(**event))
 
-    def open(self, name: str, address: str = "", chat: str = CHAT) -> NatsBus:
+    def open(self, name: str, address: str = "", chat: str = CHAT, tls: Any = None) -> NatsBus:
         """Return a bus that begins to listen."""
         addresses = (address or self.server.url).split(",")
-        made = NatsBus(reactor, map(NatsAddress.parse, addresses))
+        made = NatsBus(reactor, map(NatsAddress.parse, addresses), tls)
 
         def received(heads: Mapping[int, int] | None, rows: CarriedRows | None = None) -> None:
             self.rows.append(rows)
@@ -409,3 +410,24 @@ class NatsTlsTests(NatsCase):
         self.addCleanup(os.unsetenv, "SSL_CERT_FILE")
         self.open("b", f"tls://{address}")
         await self.until(lambda: {("a", None), ("b", None)} <= set(self.heard))
+
+
+class NatsClientCertificateTests(NatsCase):
+    """A server that wants a certificate of its clients."""
+
+    def setUp(self) -> None:
+        self.certificate = self.mktemp()
+        make_certificate(Path(self.certificate))
+        path = str(Path(self.certificate).absolute())
+        self.options = ("--tlsverify", "--tlscert", path, "--tlskey", path, "--tlscacert", path)
+        super().setUp()
+
+    async def test_a_certificate_is_shown(self) -> None:
+        address = f"tls://localhost:{self.server.port}"
+        os.putenv("SSL_CERT_FILE", self.certificate)
+        self.addCleanup(os.unsetenv, "SSL_CERT_FILE")
+        self.open("without", address)
+        await self.until(lambda: bool(self.lines))
+        self.open("with", address, tls=_client_context(self.certificate))
+        await self.until(lambda: ("with", None) in self.heard)
+        self.assertNotIn(("without", None), self.heard)
