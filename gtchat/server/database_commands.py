@@ -1,0 +1,154 @@
+"""The subcommands of `gtchat` that do something to a whole database."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gtchat.server.command_line import (
+    CommandError,
+    Parser,
+    Subcommand,
+    chosen_database,
+    chosen_server,
+    make_database_parser,
+    make_parser,
+    store_errors,
+    terminal_progress,
+)
+
+if TYPE_CHECKING:
+    from gtchat.store.sql.postgres import PostgresDatabase
+
+
+def _database_parser(name: str) -> Parser:
+    return make_database_parser(name, ROWS[name].help)
+
+
+def _backup(words: Sequence[str]) -> int:
+    from gtchat.store import backup
+
+    parser = _database_parser("backup")
+    parser.add_argument("file", metavar="FILE", type=Path, help="the copy; it must not exist")
+    options = parser.parse_args(words)
+    source = chosen_database(options)
+    if not isinstance(source, Path):
+        raise CommandError(
+            "a PostgreSQL database is copied by its own program: "
+            f"pg_dump --format=custom --file={options.file} DATABASE"
+        )
+    with store_errors():
+        backup(source, options.file, terminal_progress())
+    sys.stdout.write(f"copied {source} to {options.file}\n")
+    return 0
+
+
+@contextmanager
+def _stopped_database(name: str, words: Sequence[str]) -> Iterator[Path | PostgresDatabase]:
+    """Keep servers from using the database of a subcommand, as the data directory is locked.
+
+    Args:
+        name: the subcommand.
+        words: its arguments.
+
+    Raises:
+        CommandError: there is no such database, or it cannot be used.
+        SettingsError, StartError: see `chosen_server` and `lock_directory`.
+    """
+    from gtchat.server.storage import data_directory, lock_directory
+
+    options = _database_parser(name).parse_args(words)
+    database = chosen_database(options)
+    if isinstance(database, Path) and not database.exists():
+        raise CommandError(f"{database} does not exist: name the server's data directory")
+    with lock_directory(data_directory(chosen_server(options))), store_errors():
+        yield database
+
+
+def _reindex(words: Sequence[str]) -> int:
+    from gtchat.store import reindex
+
+    with _stopped_database("reindex", words) as database:
+        reindex(database, terminal_progress())
+    sys.stdout.write(f"indexed the messages of {database}\n")
+    return 0
+
+
+def _restore_mark(words: Sequence[str]) -> int:
+    from gtchat.store import begin_epoch
+
+    with _stopped_database("restore-mark", words) as database:
+        begin_epoch(database)
+    sys.stdout.write(f"clients load their rooms again after the next start on {database}\n")
+    return 0
+
+
+def _migrate_store(words: Sequence[str]) -> int:
+    from gtchat.server.storage import POSTGRES, lock_directory, postgres_database, sqlite_file
+
+    parser = make_parser("migrate-store", ROWS["migrate-store"].help)
+    parser.add_argument("source", metavar="sqlite:PATH", help="data directory or database file")
+    parser.add_argument(
+        "target", metavar="postgresql://USER@HOST/DATABASE", help="an empty database"
+    )
+    options = parser.parse_args(words)
+    source = sqlite_file(options.source)
+    if source is None:
+        raise CommandError("name the source as sqlite:DIRECTORY or sqlite:FILE")
+    if not options.target.startswith(POSTGRES):
+        raise CommandError("name the target as postgresql://USER@HOST/DATABASE")
+    target = postgres_database(options.target)
+    if not source.exists():
+        raise CommandError(f"{source} does not exist: name the server's data directory")
+    with lock_directory(source.parent), store_errors():
+        from gtchat.store.sql.migrate_store import migrate_store
+
+        done = migrate_store(source, target, terminal_progress())
+    for line in done.contradictions:
+        sys.stderr.write(f"{line}, in {source} too\n")
+    if done.replaced:
+        sys.stderr.write(f"U+FFFD stands for NUL in {done.replaced:,} texts of the copy\n")
+    sys.stdout.write(f"copied {done.rows:,} rows from {source} to {target}\n")
+    return 0
+
+
+def _import_credentials(words: Sequence[str]) -> int:
+    from gtchat.server.import_accounts import import_credentials
+
+    parser = _database_parser("import-credentials")
+    parser.add_argument("file", metavar="FILE", type=Path, help="lines of a name and a password")
+    options = parser.parse_args(words)
+    try:
+        with store_errors():
+            return import_credentials(options.file, chosen_database(options))
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"cannot import {options.file}: {error}") from error
+
+
+#: Name -> subcommand.
+ROWS: dict[str, Subcommand] = {
+    "backup": Subcommand(
+        _backup, "FILE [--config FILE]", "copy the database while the server runs"
+    ),
+    "reindex": Subcommand(
+        _reindex,
+        "[--config FILE]",
+        "make the index for searches again, while the server is stopped",
+    ),
+    "migrate-store": Subcommand(
+        _migrate_store,
+        "sqlite:PATH postgresql://...",
+        "copy a chat from SQLite into an empty PostgreSQL database, while the server is stopped",
+    ),
+    "restore-mark": Subcommand(
+        _restore_mark,
+        "[--config FILE]",
+        "have clients load their rooms again after a restore, while the server is stopped",
+    ),
+    "import-credentials": Subcommand(
+        _import_credentials, "FILE [--config FILE]", "create accounts from lines `name password`"
+    ),
+}
