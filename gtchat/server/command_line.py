@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 import attrs
 
 from gtchat.server.checks import hide_password
+from gtchat.server.process import EXIT_CONFIG, StartError
 
 if TYPE_CHECKING:
     from gtchat.server.settings import ServerSettings, Settings
@@ -93,25 +94,38 @@ def chosen_database(options: argparse.Namespace) -> Path | PostgresDatabase:
 
 @contextmanager
 def store_errors() -> Iterator[None]:
-    """Raise CommandError for an error of a store.
+    """Raise CommandError for an error of a store, StartError where its program is newer.
 
-    It is imported here, as SQLAlchemy takes half the time of a start: clients do not need it.
+    They are imported here, as SQLAlchemy takes half the time of a start: clients do not need it.
     """
-    from gtchat.store import StoreError
+    from gtchat.store import StoreError, StoreTooNew
 
     try:
         yield
+    except StoreTooNew as error:
+        raise StartError(str(error), EXIT_CONFIG) from error
     except StoreError as error:
         raise CommandError(str(error)) from error
 
 
 def terminal_progress() -> Callable[[int, int], None] | None:
     """Return a function that shows how many parts of all are done; None without a terminal."""
-    if not sys.stderr.isatty():
-        return None
+    return terminal_steps("") if sys.stderr.isatty() else None
+
+
+def terminal_steps(name: str) -> Callable[[int, int], None]:
+    """Return a function that shows how far a step is, if there is a terminal. name: of the step."""
+    on_terminal = sys.stderr.isatty()
+    shown = -1
 
     def show(done: int, total: int) -> None:
-        sys.stderr.write(f"\r{100 * done // max(total, 1)} % " + ("\r" if done >= total else ""))
-        sys.stderr.flush()
+        nonlocal shown
+        percent = 100 * done // max(total, 1)
+        if on_terminal and percent != shown:
+            shown = percent
+            line = f"{name} {percent} % ".lstrip()
+            end = "\r" + " " * len(line) + "\r" if done >= total else ""
+            sys.stderr.write(f"\r{line}{end}")
+            sys.stderr.flush()
 
     return show

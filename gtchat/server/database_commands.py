@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from gtchat.server.command_line import (
     CommandError,
@@ -18,10 +19,15 @@ from gtchat.server.command_line import (
     make_parser,
     store_errors,
     terminal_progress,
+    terminal_steps,
 )
 
 if TYPE_CHECKING:
     from gtchat.store.sql.postgres import PostgresDatabase
+    from gtchat.store.sql.restore import Restored
+
+#: Exit status of `gtchat verify` for a database that is not whole.
+EXIT_FAULTS = 1
 
 
 def _database_parser(name: str) -> Parser:
@@ -38,12 +44,73 @@ def _backup(words: Sequence[str]) -> int:
     if not isinstance(source, Path):
         raise CommandError(
             "a PostgreSQL database is copied by its own program: "
-            f"pg_dump --format=custom --file={options.file} DATABASE"
+            f"pg_dump --format=custom --file={options.file} DATABASE; or by gtchat export"
         )
     with store_errors():
         backup(source, options.file, terminal_progress())
     sys.stdout.write(f"copied {source} to {options.file}\n")
     return 0
+
+
+def _verify(words: Sequence[str]) -> int:
+    from gtchat.store import StoreDamaged, verify, verify_copy
+
+    parser = _database_parser("verify")
+    parser.add_argument(
+        "file",
+        metavar="FILE",
+        nargs="?",
+        type=Path,
+        help="a copy of a database, or an export; without it, the server's database",
+    )
+    options = parser.parse_args(words)
+    file: Path | None = options.file
+    place = file or chosen_database(options)
+    with store_errors():
+        try:
+            done = (
+                verify(place, terminal_steps) if file is None else verify_copy(file, terminal_steps)
+            )
+        except StoreDamaged as error:
+            sys.stdout.write(f"{error}\n")
+            return EXIT_FAULTS
+    sys.stdout.writelines(f"{line}\n" for line in done.contradictions)
+    sys.stdout.write(f"{place}: {done}\n")
+    return EXIT_FAULTS if done.contradictions else 0
+
+
+def _restore(words: Sequence[str]) -> int:
+    from gtchat.store import restore
+
+    parser = _database_parser("restore")
+    parser.add_argument("file", metavar="FILE", type=Path, help="what gtchat backup has made")
+    options = parser.parse_args(words)
+    target = chosen_database(options)
+    if not isinstance(target, Path):
+        raise CommandError(
+            "a PostgreSQL database is restored by its own program, while all servers are stopped: "
+            f"pg_restore --clean --if-exists --dbname=DATABASE {options.file}; then run gtchat"
+            " restore-mark"
+        )
+    with _locked(options), store_errors():
+        done = restore(options.file, target, terminal_steps)
+    _say_restored(options.file, target, done)
+    return 0
+
+
+def _say_restored(source: Path, target: Path, done: Restored) -> None:
+    """Say what is in place of a database, and where that one is."""
+    sys.stderr.writelines(f"{line}, in {source} too\n" for line in done.verified.contradictions)
+    sys.stdout.write(f"restored {target} from {source}: {done.verified}\n")
+    if done.kept is not None:
+        sys.stdout.write(f"the database that was there is {done.kept}\n")
+
+
+def _locked(options: argparse.Namespace) -> IO[str]:
+    """Lock the data directory of a server, until the result is closed. Raises StartError."""
+    from gtchat.server.storage import data_directory, lock_directory
+
+    return lock_directory(data_directory(chosen_server(options)))
 
 
 @contextmanager
@@ -58,13 +125,11 @@ def _stopped_database(name: str, words: Sequence[str]) -> Iterator[Path | Postgr
         CommandError: there is no such database, or it cannot be used.
         SettingsError, StartError: see `chosen_server` and `lock_directory`.
     """
-    from gtchat.server.storage import data_directory, lock_directory
-
     options = _database_parser(name).parse_args(words)
     database = chosen_database(options)
     if isinstance(database, Path) and not database.exists():
         raise CommandError(f"{database} does not exist: name the server's data directory")
-    with lock_directory(data_directory(chosen_server(options))), store_errors():
+    with _locked(options), store_errors():
         yield database
 
 
@@ -132,6 +197,16 @@ def _import_credentials(words: Sequence[str]) -> int:
 ROWS: dict[str, Subcommand] = {
     "backup": Subcommand(
         _backup, "FILE [--config FILE]", "copy the database while the server runs"
+    ),
+    "verify": Subcommand(
+        _verify,
+        "[FILE] [--config FILE]",
+        "check a copy, or the database, page by page, and each room against its log",
+    ),
+    "restore": Subcommand(
+        _restore,
+        "FILE [--config FILE]",
+        "put a copy in the place of the database, while the server is stopped",
     ),
     "reindex": Subcommand(
         _reindex,

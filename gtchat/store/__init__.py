@@ -2,22 +2,29 @@
 
 `SQLStore` keeps everything in a database (an SQLite file, or one of PostgreSQL) and acknowledges
 nothing that is not on disk; `MemoryStore` keeps it in memory until the process ends. The rules of
-the chat are not here, except for what follows from a room's log. `backup` may be called while a
-server runs, `reindex` and `begin_epoch` only while none does.
+the chat are not here, except for what follows from a room's log. `backup` and `verify` may be
+called while a server runs, `reindex`, `begin_epoch` and `restore` only while none does.
 """
 
 from gtchat.store.memory.store import MemoryStore
 from gtchat.store.sql.backup import backup
-from gtchat.store.sql.database import StoreError, StoreUnavailable
+from gtchat.store.sql.database import StoreDamaged, StoreError, StoreTooNew, StoreUnavailable
 from gtchat.store.sql.offline import begin_epoch, reindex
+from gtchat.store.sql.restore import restore, verify_copy
 from gtchat.store.sql.store import SQLStore
+from gtchat.store.sql.verify import verify
 
 __all__ = [
     "MemoryStore",
     "SQLStore",
+    "StoreDamaged",
     "StoreError",
+    "StoreTooNew",
     "StoreUnavailable",
     "backup",
     "begin_epoch",
     "reindex",
+    "restore",
+    "verify",
+    "verify_copy",
 ]

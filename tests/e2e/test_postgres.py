@@ -82,6 +82,11 @@ class Postgres(SynchronousTestCase):
         self.assertEqual(contents, ["room_created ann", "green tea", "red tea"])
         self.assertEqual(tables.members["garden"], {"ann"})
         self.assertEqual(find_contradictions(tables), [])
+        status, text = self.gtchat("verify")
+        self.assertRegex(
+            text, r"^the PostgreSQL database .+: revision \d+, 1 accounts, 2 rooms,.+\n$"
+        )
+        self.assertEqual(status, 0)
         self.assertEqual(self.server.stop(), 0)
         self.assertNotIn(SECRET, "".join(self.server.lines))
         self.assertIn("store: the PostgreSQL database", "".join(self.server.lines))
@@ -133,6 +138,9 @@ class Postgres(SynchronousTestCase):
         self.assertIn('store = "postgresql://gtchat:…@/', text)
         status, text = self.gtchat("backup", "copy")
         self.assertEqual((status, text.count("\n"), "pg_dump" in text), (2, 1, True))
+        status, text = self.gtchat("restore", "copy")
+        self.assertEqual((status, text.count("\n"), "pg_restore" in text), (2, 1, True))
+        self.assertIn("gtchat restore-mark", text)
         accounts = self.server.folder / "accounts"
         accounts.write_text("ann secret\nbob secret\n")
         status, text = self.gtchat("import-credentials", str(accounts))

@@ -19,6 +19,7 @@ from gtchat.cli import SUBCOMMANDS, Subcommand, main
 from gtchat.server import console_client
 from gtchat.server.settings_file import default_file
 from gtchat.server.storage import lock_directory
+from gtchat.store.sql.schema import REVISIONS
 from tests import postgres
 from tests.databases import create_empty
 
@@ -166,7 +167,7 @@ class Database(CliCase):
         self.patch(sys, "stderr", err)
         self.patch(sys, "stdout", StringIO())
         main(["backup", str(self.directory / "copy"), "--data", str(self.directory)])
-        self.assertTrue(err.getvalue().endswith("\r100 % \r"), err.getvalue())
+        self.assertTrue(err.getvalue().endswith("\r100 % \r      \r"), err.getvalue())
 
     def test_reindex_indexes_all_messages_and_shows_progress_on_a_terminal(self) -> None:
         self.import_accounts("--data", str(self.directory))
@@ -192,7 +193,7 @@ class Database(CliCase):
         self.patch(sys, "stderr", err)
         self.patch(sys, "stdout", StringIO())
         self.assertEqual(main(words), 0)
-        self.assertEqual(err.getvalue(), "\r40 % \r80 % \r100 % \r")
+        self.assertEqual(err.getvalue(), "\r40 % \r80 % \r100 % \r      \r")
 
     def test_reindex_needs_a_database_that_no_server_uses(self) -> None:
         self.assertError("does not exist", "reindex", "--data", str(self.directory))
@@ -217,10 +218,54 @@ class Database(CliCase):
         with closing(sqlite3.connect(database)) as db:
             self.assertEqual(db.execute("SELECT key FROM meta").fetchall(), [("other",)])
 
+    def test_a_copy_is_verified_and_restored(self) -> None:
+        data, copy = self.directory / "data", self.directory / "copy"
+        where = ("--data", str(data))
+        database, kept = data / "gtchat.sqlite", data / "gtchat.sqlite.replaced-1"
+        self.import_accounts(*where)
+        self.run_command("backup", str(copy), *where)
+        counts = "revision 0016, 1 accounts, 0 rooms, 0 entries\n".replace("0016", REVISIONS[-1])
+        for words, name in (((str(copy),), copy), (where, database)):
+            self.assertEqual(self.run_command("verify", *words), (0, f"{name}: {counts}", ""))
+        with closing(sqlite3.connect(database)) as db, db:
+            db.execute("UPDATE accounts SET name = 'bob'")
+        with lock_directory(data):
+            self.assertError("another server uses", "restore", str(copy), *where, status=78)
+        done = f"restored {database} from {copy}: {counts}the database that was there is {kept}\n"
+        self.assertEqual(self.run_command("restore", str(copy), *where), (0, done, ""))
+        self.assertEqual((self.names(database), self.names(kept)), (["ann"], ["bob"]))
+        self.patch(sys, "stderr", Terminal())
+        with closing(sqlite3.connect(copy)) as db, db:
+            db.execute(
+                "INSERT INTO rooms (key, name, public, topic, max, owner)"
+                " VALUES ('garden', 'Garden', 1, 'tea', 0, '')"
+            )
+        status, out, _ = self.run_command("verify", str(copy))
+        self.assertEqual(status, 1)
+        self.assertRegex(out, f"^the room 'Garden' .+\n{copy}: revision .+ 1 rooms.+\n$")
+        status, _, err = self.run_command("restore", str(copy), *where)
+        self.assertEqual((status, err.endswith(f"of its log, in {copy} too\n")), (0, True))
+        copy.write_bytes(copy.read_bytes()[:200_000])
+        status, out, _ = self.run_command("verify", str(copy))
+        self.assertRegex(f"{status} {out}", f"^1 {copy} is damaged.+\n$")
+        self.assertError(f"{copy} is damaged", "restore", str(copy), *where)
+
+    def test_a_copy_of_a_newer_version_is_refused(self) -> None:
+        copy, data = self.directory / "copy", self.directory / "data"
+        create_empty(copy)
+        with closing(sqlite3.connect(copy)) as db, db:
+            db.execute("UPDATE alembic_version SET version_num = '9999'")
+        self.assertError("by a newer version", "restore", str(copy), "--data", str(data), status=78)
+        self.assertError("by a newer version", "verify", str(copy), status=78)
+        self.assertEqual([path.name for path in data.iterdir()], ["gtchat.lock"])
+
     def test_misuse_is_one_line(self) -> None:
         none = str(self.directory / "none")
         self.assertError("are required: FILE", "backup", "--data", none)
         self.assertError("are required: FILE", "import-credentials")
+        self.assertError("are required: FILE", "restore")
+        self.assertError("No such file", "restore", none, "--data", str(self.directory))
+        self.assertError("No such file", "verify", none)
         self.assertError("--data: expected one argument", "backup", "x", "--data")
         self.assertError("has no database", "backup", "x", "--store", "memory")
         self.assertError("is not supported", "backup", "x", "--store", "mysql://x", status=78)

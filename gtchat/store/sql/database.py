@@ -23,6 +23,14 @@ class StoreUnavailable(StoreError):
     """A database does not answer now; that may change without a change of settings."""
 
 
+class StoreDamaged(StoreError):
+    """A database has lost some of what was written to it."""
+
+
+class StoreTooNew(StoreError):
+    """A newer program has written a database or an export; this one cannot read it."""
+
+
 class UncertainCommit(Exception):
     """The connection was lost while a commit was under way: `Database.was_committed` finds out."""
 

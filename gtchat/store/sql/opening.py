@@ -10,14 +10,14 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import attrs
 from twisted.logger import Logger
 
 from gtchat.store.sql.backup import backup
-from gtchat.store.sql.database import StoreError
+from gtchat.store.sql.database import StoreDamaged, StoreError, StoreTooNew
 from gtchat.store.sql.schema import APPLICATION_ID
 from gtchat.store.sql.schema import SQLITE_REVISIONS as REVISIONS
 from gtchat.store.sql.sqlite import advice, connect, sync_folder
@@ -71,7 +71,7 @@ def prepare(path: Path) -> None:
         StoreError: the database cannot be used; the file is unchanged.
     """
     with _one_line(path):
-        _check_folder(path)
+        check_folder(path)
         if not path.exists():
             _create(path)
         revision = _check(path)
@@ -94,6 +94,19 @@ def require_newest(path: Path) -> None:
         )
 
 
+def find_revision(path: Path) -> str:
+    """Return the revision of a database that is only read, and may be in use.
+
+    Raises:
+        StoreError: it cannot be used.
+        StoreTooNew: it is of a newer version.
+    """
+    with _one_line(path):
+        _check_ours(path)
+        with closing(connect(path, "ro")) as db:
+            return _check_whole(db, path, None)
+
+
 @contextmanager
 def _one_line(path: Path) -> Iterator[None]:
     """Raise StoreError for an error of SQLite or of the system."""
@@ -102,7 +115,7 @@ def _one_line(path: Path) -> Iterator[None]:
     except sqlite3.OperationalError as error:
         raise StoreError(f"{path} can't be opened: {advice(error)}.") from error
     except sqlite3.DatabaseError as error:
-        raise StoreError(
+        raise StoreDamaged(
             f"{path} is damaged ({error}): restore a backup, or move it away to start empty."
         ) from error
     except OSError as error:
@@ -115,19 +128,19 @@ def _copy_and_migrate(path: Path, revision: str) -> None:
     Raises:
         StoreError: there is too little space for the copy and for the migration.
     """
-    copy = _beside(path, f".revision-{revision}")
-    for left in (copy, _beside(copy, ".part")):  # by a migration that was interrupted
+    copy = beside(path, f".revision-{revision}")
+    for left in (copy, beside(copy, ".part")):  # by a migration that was interrupted
         left.unlink(missing_ok=True)
     _check_space(path)
     _log.info("copying {path} to {copy} before it is migrated", path=str(path), copy=str(copy))
     backup(path, copy, Progress(_log, "copying: {done} of {total} pages"))
     _log.info("migrating {path} to revision {new}", path=str(path), new=REVISIONS[-1])
-    _migrate(path)
+    migrate(path)
 
 
 def _check_space(path: Path) -> None:
     """Raise StoreError if there is too little space for a copy and a migration of a database."""
-    size = sum(p.stat().st_size for p in (path, _beside(path, "-wal")) if p.exists())
+    size = sum(p.stat().st_size for p in (path, beside(path, "-wal")) if p.exists())
     needed = _MIGRATION_SIZES * size
     free = shutil.disk_usage(path.parent).free
     if free < needed:
@@ -137,7 +150,7 @@ def _check_space(path: Path) -> None:
         )
 
 
-def _check_folder(path: Path) -> None:
+def check_folder(path: Path) -> None:
     """Check that the folder exists, and that it and the file can be written to."""
     folder = path.parent
     if not folder.is_dir():
@@ -150,29 +163,41 @@ def _check_folder(path: Path) -> None:
         raise StoreError(f"{path} can't be read and written: change its owner or permissions.")
 
 
-def _beside(path: Path, ending: str) -> Path:
+def beside(path: Path, ending: str) -> Path:
     """Return the path of a file that accompanies a database, such as its write-ahead log."""
     return path.with_name(path.name + ending)
 
 
 def _create(path: Path) -> None:
     """Create a database under a temporary name, then rename it, so that it is there whole."""
-    if _beside(path, "-wal").exists():
+    if beside(path, "-wal").exists():
         raise StoreError(
             f"{path} is missing, but {path.name}-wal exists: put it back, or move both away."
         )
-    new = _beside(path, ".new")
-    for ending in ("", "-journal"):
-        _beside(new, ending).unlink(missing_ok=True)
-    os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    db = connect(new, "rw")
-    try:
-        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    finally:
-        db.close()
-    _migrate(new)
+    new = beside(path, ".new")
+    remove(new)
+    create(new)
     os.rename(new, path)
     sync_folder(path.parent)
+
+
+def create(path: Path, revision: str = REVISIONS[-1]) -> None:
+    """Create a database that is in no use.
+
+    Args:
+        path: the file, which does not exist.
+        revision: that of its tables.
+    """
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    with closing(connect(path, "rw")) as db:
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    migrate(path, revision)
+
+
+def remove(path: Path) -> None:
+    """Delete what is left of a database that was not finished."""
+    for ending in ("", "-journal"):
+        beside(path, ending).unlink(missing_ok=True)
 
 
 def _check(path: Path) -> str:
@@ -185,7 +210,7 @@ def _check(path: Path) -> str:
     _check_ours(path)
     # A log or a journal that was left is part of the database: SQLite has to recover it, and for
     # that it needs a connection that may write.
-    settled = not any(_has_content(_beside(path, ending)) for ending in ("-wal", "-journal"))
+    settled = not any(_has_content(beside(path, ending)) for ending in ("-wal", "-journal"))
     db = connect(path, "ro&immutable=1" if settled else "rw")
     try:
         return _check_whole(db, path, size if settled else None)
@@ -232,7 +257,7 @@ def _check_whole(db: sqlite3.Connection, path: Path, size: int | None) -> str:
             raise sqlite3.DatabaseError(" ".join(str(found).split()))
     revision = _revision(db)
     if revision not in REVISIONS:
-        raise StoreError(
+        raise StoreTooNew(
             f"{path} was written by a newer version (revision {revision}): install that version."
         )
     return revision
@@ -249,8 +274,8 @@ def _revision(db: sqlite3.Connection) -> str:
     return str(row[0])
 
 
-def _migrate(path: Path) -> None:
-    """Bring a database to the newest revision, in one transaction.
+def migrate(path: Path, revision: str = REVISIONS[-1]) -> None:
+    """Bring a database to a newer revision, in one transaction.
 
     Alembic is imported here: the import takes longer than all other steps of a start.
     """
@@ -274,6 +299,6 @@ def _migrate(path: Path) -> None:
         with engine.begin() as connection:
             config.attributes["connection"] = connection
             config.attributes["progress"] = Progress(_log, "migrating: {done} of {total} entries")
-            command.upgrade(config, REVISIONS[-1])
+            command.upgrade(config, revision)
     except DBAPIError as error:
         raise error.orig or error from error

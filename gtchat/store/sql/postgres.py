@@ -145,6 +145,15 @@ class PostgresDatabase(Database):
         except self.errors as error:
             raise self.refused(error) from error
 
+    def require_newest(self) -> None:
+        """Check a database that is only read.
+
+        Raises:
+            StoreError: it has no chat, or is of another revision.
+        """
+        with closing(self.open_reader()) as db:
+            postgres_schema.require_newest(db, self.name)
+
     def refused(self, error: Exception) -> StoreError:
         """Return the reason why the database cannot be used, for an error of the driver."""
         passing = isinstance(error, (psycopg.OperationalError, UncertainCommit, WrittenByAnother))
@@ -306,6 +315,12 @@ class PostgresDatabase(Database):
     def begin_read(self, db: Connection) -> None:
         """See `Database.begin_read`."""
         db.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
+    def begin_long_read(self, db: Connection) -> None:
+        """Begin a transaction as `begin_read` that may take long."""
+        self.begin_read(db)
+        cast(PostgresConnection, db).limit_answers(False)
+        db.execute(postgres_schema.WITHOUT_TIME_LIMIT)
 
     def commit(self, db: Connection) -> None:
         """See `Database.commit`."""

@@ -20,7 +20,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from twisted.logger import Logger
 
 from gtchat.store.sql import nodes, schema, tsvector
-from gtchat.store.sql.database import Connection, StoreError
+from gtchat.store.sql.database import Connection, StoreError, StoreTooNew
 from gtchat.store.sql.nodes import WrittenByAnother
 from gtchat.store.sql.opening import Progress
 
@@ -79,6 +79,24 @@ def prepare(connect: Callable[[], Any], name: str) -> None:
         _try_to_migrate(connect)
 
 
+def require_newest(db: Connection, name: str) -> None:
+    """Check a database that is only read; see `prepare`.
+
+    Raises:
+        StoreError: it has no chat, or is of another revision.
+    """
+    revision = _revision(db)
+    if revision is None:
+        raise StoreError(f"The {name} has no chat: name that of a server.")
+    if _is_older(revision, name):
+        raise StoreError(
+            f"The {name} is of an older version (revision {revision[0]}): start the server with it"
+            " once, which migrates it."
+        )
+    if revision[0] != schema.REVISIONS[-1]:
+        raise StoreTooNew(f"The {name} was written by a newer version: install that one.")
+
+
 def _check_server(db: Connection, name: str) -> None:
     """Raise StoreError if the server cannot keep the promises of the store."""
     version, encoding, fsync = db.execute(
@@ -119,7 +137,8 @@ def _is_older(found: tuple[str, str], name: str) -> bool:
     """
     revision, min_program = found
     if revision < BASE or min_program > schema.REVISIONS[-1]:
-        raise StoreError(
+        kind = StoreError if revision < BASE else StoreTooNew
+        raise kind(
             f"The {name} was written by another version (revision {revision}): install that one."
         )
     return revision < schema.REVISIONS[-1]

@@ -71,12 +71,12 @@ class NewTests(OpeningCase):
 
     def test_the_second_start_does_not_use_alembic(self) -> None:
         create_empty(self.path)
-        with mock.patch.object(opening, "_migrate") as migrate:
+        with mock.patch.object(opening, "migrate") as migrate:
             prepare(self.path)
         migrate.assert_not_called()
 
     def test_a_database_that_was_half_created_is_created_again(self) -> None:
-        with mock.patch.object(opening, "_migrate", side_effect=ZeroDivisionError):
+        with mock.patch.object(opening, "migrate", side_effect=ZeroDivisionError):
             self.assertRaises(ZeroDivisionError, prepare, self.path)
         self.assertEqual(list(self.files()), ["gtchat.sqlite.new"])
         prepare(self.path)
