@@ -682,6 +682,8 @@ export interface HelloReply {
   limits: Record<string, number>;
   features: string[];
   ping_interval: number;
+  registration: string;
+  guests: boolean;
 }
 
 /** The reply to one request. Which other fields it has depends on the command. */
@@ -1729,6 +1731,8 @@ export type Code =
   | "txn_conflict"
   | "not_stored"
   | "bad_session"
+  | "registration_closed"
+  | "invite_wanted"
   | "password_again"
   | "bad_key"
   | "rate_limited"

@@ -51,6 +51,7 @@ class Accounts:
         self._users = state.users
         self._quota = state.quota
         self._audit = state.audit
+        self._access = state.access
         self._passwords = passwords
         self.guesses = Guesses(state)
         self.password_changes = InProgress()
@@ -77,6 +78,7 @@ class Accounts:
 
         Raises:
             BadRequest, BadName, WeakPassword, NameTaken, RateLimited, NotStored.
+            RegistrationClosed, InviteWanted: the operator lets not all register.
         """
         self._charge_registration(address)
         digest = credential = None
@@ -87,6 +89,7 @@ class Accounts:
             if name is None or secret is None:
                 raise BadRequest("usr and pwd, or uuid, are required.")
             chosen, digest = await self._hashed(name, secret)
+            self._access.check_registration()  # it may have been closed meanwhile
         record, now = self._registered(chosen.display, address), self._users.now()
         await self._store.register(
             chosen.display, chosen.key, digest, credential, now, network_key(address), record
@@ -127,7 +130,7 @@ class Accounts:
         Raises:
             BadName: there is nothing in the name that a user name can have.
             NameTaken: the number has an account, or all similar names are taken.
-            RateLimited, NotStored.
+            RegistrationClosed, InviteWanted, RateLimited, NotStored.
         """
         self._charge_registration(address)
         now = self._users.now()
@@ -166,7 +169,12 @@ class Accounts:
         return self._store.set_phone_left(phone)
 
     def _charge_registration(self, address: str) -> None:
-        """Check the disk and the rate of registrations. Raises NotStored, RateLimited."""
+        """Check that an account can be registered now, and count it.
+
+        Raises:
+            RegistrationClosed, InviteWanted, NotStored, RateLimited.
+        """
+        self._access.check_registration()
         self._quota.check_space()
         if wait := self._registrations.take(network_key(address)):
             raise RateLimited("Too many registrations from your address.", retry_after=wait)

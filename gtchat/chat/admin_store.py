@@ -1,4 +1,4 @@
-"""What a store does for operators: accounts as lists, the operator mark, links, the audit log.
+"""What a store does for operators: accounts as lists, marks, links, choices, the audit log.
 
 It is part of `interfaces.IStore`, whose conventions hold.
 """
@@ -109,6 +109,15 @@ class IAdminStore(Interface):
 
     def audit_records(query: AuditQuery) -> Deferred[Sequence[AuditRecord]]:
         """Return records of the audit log, newest first (read)."""
+
+    def choose(name: str, value: str | None, audit: AuditRecord) -> Deferred[None]:
+        """Keep what an operator has chosen at run time; see `access` and `StoredState.choices`.
+
+        Args:
+            name: what.
+            value: the value, None to forget it.
+            audit: the record that is stored with it.
+        """
 
     def list_accounts(query: AccountQuery) -> Deferred[Sequence[ListedAccount]]:
         """Return accounts in the order of their keys (read)."""

@@ -76,6 +76,7 @@ AUDIT: dict[str, AuditKind] = {
     "login_link": _admin("{by} made a login link for {name}"),
     "operator_on": _admin("{by} made {name} an operator"),
     "operator_off": _admin("{by} took the operator mark from {name}"),
+    "chosen": _admin("{by} set {setting} to {value}", subject=""),
     "admin_sessions_ended": _admin("{by} ended {sessions} of {name}"),
     "admin_room_set": _admin("{by} made {owner} the owner of {room}", subject="owner"),
     "admin_room_deleted": _admin("{by} deleted the room {room}", subject=""),

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from gtchat.chat.access import Access, AccessSettings
 from gtchat.chat.accounts import Accounts
 from gtchat.chat.admin_store import AuditLimits
 from gtchat.chat.background import run_in_background
@@ -71,6 +72,7 @@ class Chat:
         keep_versions: whether the earlier texts of edited messages are kept.
         legacy_edits: whether protocols that have no edits show them as messages.
         relay: tells other nodes what is not stored; None for no other nodes.
+        access: who may come in, as far as operators choose nothing else.
 
     Attributes:
         available: whether clients can be served: False before the start, and while the store can't
@@ -92,6 +94,7 @@ class Chat:
         guest_bursts: the tokens that new guests of each network (`network_key`) begin with.
         quota: how much text users can store in a day, and whether the disk is full.
         audit: writes the audit log.
+        access: says who may come in.
     """
 
     def __init__(
@@ -107,10 +110,12 @@ class Chat:
         keep_versions: bool = False,
         legacy_edits: bool = True,
         relay: IRelay | None = None,
+        access: AccessSettings | None = None,
     ) -> None:
         self.legacy_edits = legacy_edits
+        self.access = Access(access or AccessSettings())
         self._state = state = State(
-            store, clock, limits, token, wall or clock.seconds, relay or NoRelay()
+            store, clock, limits, token, wall or clock.seconds, relay or NoRelay(), self.access
         )
         store.mention_limits = MentionLimits(
             message=limits.mentions_per_message, kept=limits.mentions_per_account
@@ -161,6 +166,7 @@ class Chat:
             self.peer_address.foreign_handlers(),
             RemoteEvents(state).foreign_handlers(),
             self.admin.accounts.foreign_handlers(),
+            self.admin.access.foreign_handlers(),
         ]
         self.speak = self.messages.speak
         self.history = self.messages.history
@@ -188,6 +194,7 @@ class Chat:
     def _begin(self, stored: StoredState) -> None:
         """Begin with what the store has loaded."""
         self.sessions.epoch = stored.epoch
+        self.access.begin(stored.choices)
         self.rooms.public.begin(stored.public, stored.public_total, not self._state.store.is_shared)
         for record in stored.rooms:
             self.rooms.add(Room.from_record(record))

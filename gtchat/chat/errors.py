@@ -217,6 +217,12 @@ class NotAllowed(ChatError):
     default = "This is not allowed."
 
 
+class GuestsRefused(NotAllowed):
+    """There are no temporary users here."""
+
+    default = "There are no guests here: log in with an account."
+
+
 class Blocked(ChatError):
     """The target of the request has blocked this user."""
 
@@ -254,6 +260,20 @@ class BadSession(ChatError):
 
     code = "bad_session"
     default = "This session has ended. Log in again."
+
+
+class RegistrationClosed(ChatError):
+    """Accounts are made by operators only."""
+
+    code = "registration_closed"
+    default = "Registration is closed: only the operator makes accounts here."
+
+
+class InviteWanted(ChatError):
+    """Accounts are registered with an invitation only."""
+
+    code = "invite_wanted"
+    default = "You need an invitation to register here."
 
 
 class ConfirmPassword(ChatError):

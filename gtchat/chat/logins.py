@@ -280,7 +280,9 @@ class Logins:
 
         Raises:
             BadName, NameTaken, AlreadyLoggedIn, NotStored.
+            GuestsRefused: there are no temporary users here.
         """
+        self._state.access.check_guests()
         chosen = user_name(name)
         if current is not None and current.user.key == chosen.key:
             raise AlreadyLoggedIn()

@@ -139,6 +139,19 @@ class AccountRenamed:
 
 
 @attrs.frozen
+class ChoiceMade:
+    """An operator has chosen something at run time.
+
+    Attributes:
+        name: what; see `access`.
+        value: the value, None for that of the setting.
+    """
+
+    name: str
+    value: str | None
+
+
+@attrs.frozen
 class EpochBegun:
     """A new epoch of all logs has begun."""
 
@@ -206,6 +219,7 @@ SystemEntry = (
     | Told
     | AccountEnded
     | AccountRenamed
+    | ChoiceMade
     | EpochBegun
     | NodeGone
     | AddressAsked
@@ -224,6 +238,7 @@ SYSTEM_TYPES: dict[str, type[Any]] = {
     "told": Told,
     "account_ended": AccountEnded,
     "account_renamed": AccountRenamed,
+    "choice": ChoiceMade,
     "epoch": EpochBegun,
     "node_gone": NodeGone,
     "address_asked": AddressAsked,

@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 import attrs
 from zope.interface import Interface
 
+from gtchat.chat.access_admin import AccessAdmin
 from gtchat.chat.account_admin import AccountAdmin
 from gtchat.chat.accounts import Accounts, login_key
 from gtchat.chat.admin_store import AuditQuery
@@ -133,6 +134,7 @@ class Administration:
     Attributes:
         operators: lets accounts run commands.
         accounts, sessions, rooms: what is done with them.
+        access: who may come in.
     """
 
     def __init__(
@@ -149,6 +151,7 @@ class Administration:
         self.accounts = AccountAdmin(state, accounts, live)
         self.sessions = SessionAdmin(state, live, guests, rules)
         self.rooms = RoomAdmin(state, ownership)
+        self.access = AccessAdmin(state)
 
     async def audit(self, query: AuditQuery) -> list[AuditRecord]:
         """Return records of the audit log, newest first.

@@ -341,6 +341,7 @@ class StoredState:
             shared store.
         public_total: how many public rooms there are, without the lobby; 0 from such a store.
         ownerless: ids of the rooms without an owner, without the lobby.
+        choices: what operators have chosen at run time, by name.
     """
 
     epoch: str
@@ -350,3 +351,4 @@ class StoredState:
     public: tuple[ListedRoom, ...] = ()
     public_total: int = 0
     ownerless: tuple[int, ...] = ()
+    choices: Mapping[str, str] = attrs.field(factory=dict)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import attrs
 from twisted.internet.interfaces import IReactorTime
 
+from gtchat.chat.access import Access, AccessSettings
 from gtchat.chat.audit import Audit
 from gtchat.chat.directory import UserDirectory
 from gtchat.chat.interfaces import IStore
@@ -34,6 +35,7 @@ class State:
         token: makes an unguessable string.
         wall: returns the time of day in seconds since 1970; used for time stamps only.
         relay: tells other nodes what is not stored.
+        access: says who may come in.
 
     Attributes:
         rooms: the rooms in memory.
@@ -52,6 +54,7 @@ class State:
     token: Callable[[], str]
     wall: Callable[[], float]
     relay: IRelay = attrs.field(factory=NoRelay)
+    access: Access = attrs.field(factory=lambda: Access(AccessSettings()))
     rooms: RoomRegistry = attrs.field(init=False, factory=RoomRegistry)
     users: UserRegistry = attrs.field(init=False)
     loader: RoomLoader = attrs.field(init=False)

@@ -6,6 +6,7 @@ import secrets
 import time
 from typing import Any
 
+from gtchat.chat.access import AccessSettings
 from gtchat.chat.chat import Chat
 from gtchat.chat.interfaces import IPasswords
 from gtchat.server.settings import Settings
@@ -41,6 +42,7 @@ def build_chat(settings: Settings, storage: Storage, reactor: Any, passwords: IP
         keep_versions=server.keep_versions,
         legacy_edits=server.legacy_edits == "show",
         relay=storage.relay,
+        access=AccessSettings(server.registration, server.guests),
     )
     try:
         chat.start()

@@ -156,6 +156,8 @@ class ChatService(Service):
         self._build_protocols()
         self._listen()
         self._open_console()
+        if self.settings.server.livechat and not self.chat.access.guests:
+            _log.warn("Live chat clients cannot log in: they are guests, and guests are off")
         _log.info("data: {where}", where=self._storage.directory or "none (in memory)")
         # Last, since its threads would keep a process alive that could not start.
         self._passwords.start()
@@ -234,6 +236,7 @@ class ChatService(Service):
             self._websocket.hosts.known,
             ConnectionLimiter(self.settings.limits.connections_per_address, self._proxies),
             self._websocket.context.request_log,
+            self.chat.access.told,
         )
         web = self._listen_on(server.web, site, "page", "http")
         self._websocket.origins = Origins(

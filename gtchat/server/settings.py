@@ -13,6 +13,7 @@ from typing import Any
 
 import attrs
 
+from gtchat.chat.access import REGISTRATION_MODES
 from gtchat.chat.devices import SESSION_MODES
 from gtchat.chat.limits import Limits
 from gtchat.server import checks
@@ -95,6 +96,17 @@ class ServerSettings:
         "replace ends it whatever the clients say, refuse rejects the second login, share allows "
         "both",
         choices=SESSION_MODES,
+    )
+    registration: str = _setting(
+        "open",
+        "who can register an account: open (all), invite (those who have an invitation) or closed "
+        "(operators make accounts); what operators choose while the server runs goes before it",
+        choices=REGISTRATION_MODES,
+    )
+    guests: bool = _setting(
+        True,
+        "let users log in without an account, as Live chat clients do; what operators choose while "
+        "the server runs goes before it",
     )
     broadcast_key: str = _setting(
         "", "secret that allows a user to send a message to all users", secret=True

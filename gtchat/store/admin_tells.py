@@ -6,7 +6,7 @@ Each function gets arguments of the call of `IAdminStore` with its name. Both st
 from __future__ import annotations
 
 from gtchat.chat.audit import AuditRecord
-from gtchat.chat.node_records import AccountRenamed
+from gtchat.chat.node_records import AccountRenamed, ChoiceMade
 from gtchat.store.jobs import Locks, Plan
 
 
@@ -32,3 +32,8 @@ def rename(account_id: int, old: str, name: str, key: str, audit: AuditRecord) -
 def add_login_link(account_id: int, audit: AuditRecord) -> Plan:
     """Return the plan of `add_login_link`."""
     return Plan(Locks(accounts=(account_id,)), audit=audit)
+
+
+def choose(name: str, value: str | None, audit: AuditRecord) -> Plan:
+    """Return the plan of `choose`."""
+    return Plan(Locks(system=True), tells=lambda _: [ChoiceMade(name, value)], audit=audit)

@@ -1,11 +1,12 @@
-"""The site: static files with security headers, `/ws` for WebSocket, `/healthz` for monitors.
+"""The site: static files with security headers, `/ws` for WebSocket, `/healthz` for monitors,
+`/site.json` for the login page.
 
 How requests are read and refused is in `channel`, what is sent of the files in `files`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,26 @@ class Health(Resource):
         if status != "ok":
             request.setResponseCode(503)
         return send(request, msgspec.json.encode({"status": status, "version": __version__}))
+
+
+class SiteInfo(Resource):
+    """What the login page shows of the server, as JSON.
+
+    Args:
+        info: returns it: who can register and so on; see `hello` of the JSON API.
+    """
+
+    isLeaf = True
+
+    def __init__(self, info: Callable[[], Mapping[str, Any]]) -> None:
+        super().__init__()
+        self._info = info
+
+    def render_GET(self, request: Any) -> Any:
+        """Send it. It may change at any time."""
+        request.setHeader(b"Content-Type", b"application/json")
+        request.setHeader(b"Cache-Control", b"no-store")
+        return send(request, msgspec.json.encode(self._info()))
 
 
 @implementer(IResource)
@@ -115,6 +136,7 @@ def build_site(
     known_host: Callable[[str], bool] = lambda host: True,
     limiter: ConnectionLimiter | None = None,
     request_log: RequestLog | None = None,
+    info: Callable[[], Mapping[str, Any]] = dict,
 ) -> QuietSite:
     """Build the site, as a factory to listen with.
 
@@ -126,10 +148,12 @@ def build_site(
         known_host: returns whether a Host header names this server; by default any does.
         limiter: counts connections by address; by default there is no limit.
         request_log: logs refused requests; by default one that trusts no proxy.
+        info: see `SiteInfo`.
     """
     root = Root(directory)
     root.putChild(WEBSOCKET.lstrip(b"/"), WebSocketEndpoint(websocket))
     root.putChild(b"healthz", Health(health))
+    root.putChild(b"site.json", SiteInfo(info))
     site = QuietSite(root, requestFactory=SiteRequest, timeout=REQUEST_SECONDS, reactor=reactor)
     site.displayTracebacks = False
     site.known_host = known_host

@@ -37,6 +37,7 @@
       this.mode = this.settings.mode; // how this tab logs in: "guest" or "member"
       this.tabLock = new GTChat.TabLock();
       this.device = new GTChat.Device(this.url);
+      this.site = new GTChat.Site(this);
       this.#applySettings();
     }
 

@@ -86,6 +86,14 @@ class Login(LiveChatTestCase):
         self.assertEqual(client.received(), [b"NOT_UNIQUE"])
         self.assertTrue(client.closed)
 
+    def test_a_name_is_refused_while_there_are_no_guests(self) -> None:
+        self.chat.access.choose("guests", "off")
+        client = self.connect()
+        client.send(b"alice")
+        self.assertEqual(client.received(), [b"NOT_UNIQUE"])
+        self.chat.access.choose("guests", None)
+        self.log_in("alice")
+
     def test_texts_that_come_before_the_login_is_done_wait_for_it(self) -> None:
         alice = self.log_in("alice")
         bob = self.connect()

@@ -130,6 +130,17 @@ class Starting(ServiceCase):
             found = [line for line in self.log.lines if line.startswith("broadcast_key is short")]
             self.assertEqual(len(found), warnings, key)
 
+    def test_live_chat_without_guests_gives_a_warning(self) -> None:
+        for options, warnings in (
+            ({"guests": "no", "livechat": "tcp:3"}, 1),
+            ({"livechat": "tcp:3"}, 0),
+            ({"guests": "no"}, 0),
+        ):
+            self.setUp()
+            self.started(**options)
+            found = [line for line in self.log.lines if line.startswith("Live chat clients cannot")]
+            self.assertEqual(len(found), warnings, options)
+
     def test_every_protocol_with_an_endpoint_setting_is_built(self) -> None:
         self.assertEqual(set(STREAM_PROTOCOLS), set(USUAL_PORTS))
         self.started(all_protocols="true")

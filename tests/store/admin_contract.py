@@ -284,3 +284,18 @@ class AccountAdminContract(Recorded):
     async def test_a_closed_store_records_nothing(self) -> None:
         await self.store.close()
         await self.assertFails(self.store.record(record()), NotStored)
+
+    async def test_choices_are_loaded_as_they_were_stored_last(self) -> None:
+        self.assertEqual(dict(self.store.load().choices), {})
+        for name, value in (
+            ("guests", "off"),
+            ("registration", "open"),
+            ("registration", "closed"),
+        ):
+            await self.store.choose(name, value, audit_record("chosen", 7))
+        self.assertEqual(
+            dict(self.store.load().choices), {"guests": "off", "registration": "closed"}
+        )
+        await self.store.choose("guests", None, audit_record("chosen", 8))
+        self.assertEqual(dict(self.store.load().choices), {"registration": "closed"})
+        self.assertEqual(await self.codes(), ["chosen"] * 4)

@@ -12,6 +12,7 @@ from gtchat.chat.interfaces import Account, AccountState, EndedSession, ResumeRe
 from gtchat.chat.node_records import (
     AccountEnded,
     AccountRenamed,
+    ChoiceMade,
     EpochBegun,
     SessionsEnded,
     SystemEntry,
@@ -126,6 +127,11 @@ class Plans(SynchronousTestCase):
         plan = admin_tells.rename(ANN, "Ann", "Zoe", "zoe", audit_record("account_renamed", 7))
         self.assertEqual(plan.locks, Locks(names=("Ann", "Zoe"), accounts=(ANN,), system=True))
         self.assertEqual(list(plan.tells(None)), [AccountRenamed(ANN, "Zoe", "zoe")])
+
+    def test_a_choice_is_told(self) -> None:
+        plan = admin_tells.choose("guests", "off", audit_record("chosen", 7))
+        self.assertTrue(plan.locks.system)
+        self.assertEqual(list(plan.tells(None)), [ChoiceMade("guests", "off")])
 
     def test_sessions_that_begin_or_go_on_belong_to_the_node(self) -> None:
         for plan, begun in (

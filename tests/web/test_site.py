@@ -337,6 +337,16 @@ class SiteTest(SiteCase):
         code, answer = self.get("/healthz")
         self.assertEqual((code, b'"status":"not_stored"' in answer), (503, True))
 
+    def test_the_login_page_is_told_what_is_so_now(self) -> None:
+        told = {"registration": "open"}
+        self.site = build_site(self.folder, None, lambda: "ok", self.clock, info=lambda: told)
+        for mode in ("open", "closed"):
+            told["registration"] = mode
+            code, answer = self.get("/site.json")
+            self.assertEqual(code, 200)
+            self.assertIn(b'{"registration":"%s"}' % mode.encode(), answer)
+            self.assertIn(b"Cache-Control: no-store", answer)
+
     def test_producer_is_resumed_as_often_as_it_was_paused(self) -> None:  # A20
         protocol, _ = self.connect()
         channel, producer = getattr(protocol, "_channel", protocol), Producer()

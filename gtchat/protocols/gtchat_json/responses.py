@@ -176,6 +176,8 @@ class HelloReply(Reply, kw_only=True):
     limits: dict[str, float]
     features: list[str]
     ping_interval: float
+    registration: str
+    guests: bool
 
 
 class RoomListReply(Reply, kw_only=True):

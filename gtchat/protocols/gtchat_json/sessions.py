@@ -246,6 +246,8 @@ def hello(context: Context, request: requests.Hello) -> responses.HelloReply:
         limits=attrs.asdict(limits),
         features=[name for name in FEATURES if uses.get(name, True)],
         ping_interval=limits.ping_interval,
+        registration=context.chat.access.registration,
+        guests=context.chat.access.guests,
     )
 
 

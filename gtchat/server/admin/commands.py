@@ -20,7 +20,7 @@ from gtchat.chat.audit import Actor
 from gtchat.chat.chat import Chat
 from gtchat.chat.errors import BadRequest, NotAllowed, UnknownCommand
 from gtchat.chat.operators import IAdminCommands
-from gtchat.server.admin import accounts, rooms
+from gtchat.server.admin import access, accounts, rooms
 from gtchat.server.admin.arguments import check_arguments
 from gtchat.server.admin.command import AdminCommand, Call, Channel
 from gtchat.server.admin.output import Output, table
@@ -42,6 +42,7 @@ COMMANDS: dict[str, AdminCommand] = {
     command.name: command
     for command in (
         AdminCommand("help", _help, "list the commands of operators' accounts"),
+        *access.ROWS,
         *accounts.ROWS,
         *rooms.ROWS,
     )

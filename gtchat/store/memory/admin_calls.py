@@ -27,6 +27,11 @@ class MemoryAdminCalls(MemoryCalls):
         """See `IAdminStore.audit_records`."""
         return self._read(self._tables.admin.audit_records, query)
 
+    def choose(self, name: str, value: str | None, audit: AuditRecord) -> Deferred[None]:
+        """See `IAdminStore.choose`."""
+        plan = admin_tells.choose(name, value, audit)
+        return self._write(self._tables.admin.choose, name, value, plan=plan)
+
     def list_accounts(self, query: AccountQuery) -> Deferred[Sequence[ListedAccount]]:
         """See `IAdminStore.list_accounts`."""
         return self._read(self._tables.admin.list_accounts, query)

@@ -40,6 +40,8 @@ class AdminTable:
         self._last_id = 0
         #: Account id -> hash of its login link, and when that ends.
         self._links: dict[int, tuple[bytes, int]] = {}
+        #: What operators have chosen; see `StoredState.choices`.
+        self.choices: dict[str, str] = {}
 
     def write(self, records: Iterable[AuditRecord]) -> None:
         """Write records of the audit log."""
@@ -64,6 +66,12 @@ class AdminTable:
         reserved = self._accounts.reserved
         for key in [key for key, name in reserved.items() if name.until < at]:
             del reserved[key]
+
+    def choose(self, name: str, value: str | None) -> None:
+        """Keep what an operator has chosen, None to forget it."""
+        self.choices.pop(name, None)
+        if value is not None:
+            self.choices[name] = value
 
     def list_accounts(self, query: AccountQuery) -> Sequence[ListedAccount]:
         """Return accounts in the order of their keys."""

@@ -89,6 +89,7 @@ class MemoryTables:
                 public=lists.listed(None, FIRST_LISTED),
                 public_total=lists.public_total(),
                 ownerless=lists.ownerless(),
+                choices=dict(self.admin.choices),
             )
         online: dict[int, tuple[str, set[int]]] = {}
         for node_id, accounts in self.online.items():
@@ -100,6 +101,7 @@ class MemoryTables:
             guests=guests,
             online=tuple((one, name, frozenset(ids)) for one, (name, ids) in online.items()),
             ownerless=lists.ownerless(),
+            choices=dict(self.admin.choices),
         )
 
     def enter(self, node: WokenNode, at: int) -> int:

@@ -13,7 +13,7 @@ from gtchat.chat.admin_store import AccountQuery, AuditQuery, ListedAccount
 from gtchat.chat.audit import AuditRecord
 from gtchat.chat.interfaces import Account
 from gtchat.store.jobs import NO_PLAN, Plan
-from gtchat.store.sql import administration, audit_log
+from gtchat.store.sql import administration, audit_log, choices
 from gtchat.store.sql.database import Connection
 from gtchat.store.sql.read_pool import ReadPool
 
@@ -36,6 +36,11 @@ class AdminCalls(ABC):
     def audit_records(self, query: AuditQuery) -> Deferred[Sequence[AuditRecord]]:
         """See `IAdminStore.audit_records`."""
         return self._reads.run(lambda db: audit_log.page(db, query))
+
+    def choose(self, name: str, value: str | None, audit: AuditRecord) -> Deferred[None]:
+        """See `IAdminStore.choose`."""
+        plan = admin_tells.choose(name, value, audit)
+        return self._write(choices.choose, name, value, plan=plan)
 
     def list_accounts(self, query: AccountQuery) -> Deferred[Sequence[ListedAccount]]:
         """See `IAdminStore.list_accounts`."""

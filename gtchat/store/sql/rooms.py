@@ -23,6 +23,7 @@ from gtchat.store.sql import (
     accounts,
     administration,
     audit_log,
+    choices,
     devices,
     failures,
     joining,
@@ -174,6 +175,7 @@ def load(db: Connection, new_epoch: str, at: int, node: int | None = None) -> St
             public=room_records.listed(db, None, None, FIRST_LISTED),
             public_total=room_records.public_total(db),
             ownerless=room_records.ownerless(db),
+            choices=choices.load(db),
         )
     found = tuple(room_records.records(db))
     joining.prolong(db, node)
@@ -183,6 +185,7 @@ def load(db: Connection, new_epoch: str, at: int, node: int | None = None) -> St
         guests=guests,
         online=joining.online(db, node),
         ownerless=room_records.ownerless(db),
+        choices=choices.load(db),
     )
 
 

@@ -16,6 +16,8 @@
     blocked: ["This user does not accept messages from you.", "对方不接收你的消息。"],
     not_owner: ["Only the room owner can do this.", "只有房主可以执行此操作。"],
     bad_key: ["Wrong broadcast key. Ask the administrator for it.", "广播密钥错误，请向管理员询问。"],
+    registration_closed: ["Only the operator creates accounts here.", "此处仅由管理员创建账号。"],
+    invite_wanted: ["You need an invitation to register here.", "在此注册需要邀请。"],
     password_again: ["Enter your password again.", "请再次输入密码。"],
     bad_port: ["Enter a port from 1024 to 65535.", "请输入 1024 到 65535 之间的端口。"],
     no_such_room: ["This room no longer exists.", "该房间已不存在。"],

@@ -2,7 +2,7 @@
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
-  const { html, useState } = globalThis.htmPreact;
+  const { html, useEffect, useState } = globalThis.htmPreact;
   const { Icon, Note, Problem } = GTChat.parts;
   const { Password } = GTChat.forms;
   const text = (...details) => GTChat.text(...details);
@@ -68,7 +68,11 @@
       <${Problem} id=${`${id}-problem`} error=${error} /></div>`;
 
   GTChat.Login = ({ shell }) => {
-    const [mode, setMode] = useState(shell.mode);
+    const { site } = shell;
+    const modes = site.ways(MODES);
+    const [chosen, setMode] = useState(shell.mode);
+    const mode = modes.includes(chosen) ? chosen : "member";
+    useEffect(() => { site.load(); }, []);
     const [values, setValues] = useState({ name: shell.settings.name, password: "", url: shell.settings.url });
     const [error, setError] = useState(null);
     const [busy, setBusy] = useState(false);
@@ -91,6 +95,7 @@
       } catch (refused) {
         setError(refused);
         setBusy(false);
+        site.onError(refused);
       }
     };
     const submit = async (event) => {
@@ -106,11 +111,12 @@
       <main class="login"><div class="middle"><div class="login-box">
         <${Head} />
         <form onSubmit=${submit}>
+          ${modes.length > 1 && html`
           <div class="segments" role="radiogroup" aria-label=${text("login_mode")}>
-            ${MODES.map((way) => html`
+            ${modes.map((way) => html`
               <label key=${way}><input type="radio" name="mode" value=${way} checked=${way === mode}
                 onChange=${() => { setMode(way); setError(null); }} />${text(way)}</label>`)}
-          </div>
+          </div>`}
           ${shell.ended && html`<${Note} kind="warn" role="alert">${shell.ended}<//>`}
           <${GTChat.ConnectionState} shell=${shell} kind="note warn" />
           ${shell.fromDisk && html`<${Field} id="url" hint="server_hint" error=${errorOf("url")} control=${input("url", "url", { spellcheck: false })} />`}

@@ -28,6 +28,7 @@ ADDED: dict[str, set[str]] = {
     "whisper": {"seq"},
     "login": {"directs"},
     "resume": {"directs"},
+    "hello": {"registration", "guests"},
     "room": {"preview"},
     "rooms": {"preview"},
     "room_changed": {"preview"},
@@ -120,7 +121,8 @@ def _without_added(now: Any, then: Any, kind: str) -> Any:
     if now.get("last_cmd") == "hello":  # settings and features are added to it
         features = [one for one in now["features"] if one in then["features"]]
         limits = {key: now["limits"].get(key) for key in then["limits"]}
-        return {**now, "features": features, "limits": limits}
+        kept = {key: part for key, part in now.items() if key in then or key not in ADDED["hello"]}
+        return {**kept, "features": features, "limits": limits}
     return {
         key: _without_added(part, then.get(key), key)
         for key, part in now.items()

@@ -26,6 +26,15 @@ class Registering(RandomTestCase):
         self.client().register("Anabel", "+111")
         self.assertEqual(self.online(), ["Ana"])
 
+    def test_an_unknown_number_is_refused_where_not_all_can_register(self) -> None:
+        self.client("Ana", "111").drop()
+        access = self.server.chat.access
+        for mode, code in (("closed", "registration_closed"), ("invite", "invite_wanted")):
+            access.choose("registration", mode)
+            bo = {"name": "Bo", "phone": "222"}
+            self.assertEqual(self.client().error("register", user=bo)[0], code)
+            self.assertEqual(self.client().register("Ana", "111"), [])
+
     def test_a_taken_name_gets_a_number(self) -> None:
         self.client("Ana", "111")
         self.client("Ana", "222")

@@ -25,6 +25,9 @@ from tests.server.admin.test_console import Socket
 #: A secret follows behind a bar.
 LINES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "help": ("", "x", {}),
+    "access": ("", "x", {"registration": "open", "guests": "on", "chosen": ""}),
+    "registration": ("closed", "maybe", {"registration": "closed", "chosen": "registration"}),
+    "guests": ("off", "no", {"guests": "off", "chosen": "guests"}),
     "accounts list": ("--search ann --limit 5", "--limit 0", {"accounts": ["Ann"]}),
     "accounts show": ("ann", "unknown", {"name": "Ann", "online": True}),
     "accounts create": ("Cat|open sesame", "Cat|tiny", {"name": "Cat"}),

@@ -1,0 +1,92 @@
+"""Who may come in: how accounts are registered, and whether there are guests.
+
+Each choice has the value of its setting until an operator chooses another one at run time. That is
+stored, holds for all nodes and after a restart, and goes before the setting until the operator
+chooses `DEFAULT`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+from gtchat.chat.errors import GuestsRefused, InviteWanted, RegistrationClosed
+
+#: Who can register an account: all, those who have an invitation, only operators do.
+REGISTRATION_MODES = ("open", "invite", "closed")
+#: Chosen to have the value of the setting again.
+DEFAULT = "default"
+#: Names of the choices; values are texts, of `GUESTS` "on" and "off".
+REGISTRATION, GUESTS = "registration", "guests"
+
+
+@attrs.frozen
+class AccessSettings:
+    """The settings.
+
+    Attributes:
+        registration: one of `REGISTRATION_MODES`.
+        guests: whether temporary users can log in.
+    """
+
+    registration: str = "open"
+    guests: bool = True
+
+
+class Access:
+    """Says who may come in.
+
+    Args:
+        settings: what holds where nothing was chosen.
+    """
+
+    def __init__(self, settings: AccessSettings) -> None:
+        self._settings = settings
+        self._chosen: dict[str, str] = {}
+
+    def begin(self, chosen: Mapping[str, str]) -> None:
+        """Take over what is stored: name of the choice -> value."""
+        self._chosen = dict(chosen)
+
+    def choose(self, name: str, value: str | None) -> None:
+        """Take note of a choice that is stored; None: it has the value of its setting again."""
+        self._chosen.pop(name, None)
+        if value is not None:
+            self._chosen[name] = value
+
+    def is_chosen(self, name: str) -> bool:
+        """Return whether a value was chosen at run time."""
+        return name in self._chosen
+
+    @property
+    def registration(self) -> str:
+        """Who can register: one of `REGISTRATION_MODES`."""
+        chosen = self._chosen.get(REGISTRATION)
+        return chosen if chosen in REGISTRATION_MODES else self._settings.registration
+
+    @property
+    def guests(self) -> bool:
+        """Whether temporary users can log in."""
+        chosen = self._chosen.get(GUESTS)
+        return self._settings.guests if chosen is None else chosen == "on"
+
+    def told(self) -> dict[str, str | bool]:
+        """Return what clients are told before a login, by the names of the choices."""
+        return {REGISTRATION: self.registration, GUESTS: self.guests}
+
+    def check_registration(self) -> None:
+        """Check that accounts can be registered without an invitation.
+
+        Raises:
+            RegistrationClosed, InviteWanted.
+        """
+        if self.registration == "closed":
+            raise RegistrationClosed()
+        if self.registration == "invite":
+            raise InviteWanted()
+
+    def check_guests(self) -> None:
+        """Check that temporary users can log in. Raises GuestsRefused."""
+        if not self.guests:
+            raise GuestsRefused()
