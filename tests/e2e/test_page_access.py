@@ -1,8 +1,8 @@
 """How the page is reached, and by which users.
 
 Axe finds no violation in any view, in the dark and the light theme. Behind a proxy the page works
-under a path, and a second visit loads nothing but what may have changed. A page of another host can connect where the
-operator allows its Origin.
+under a path, and a second visit loads nothing but what may have changed. A page of another host can
+connect where the operator allows its Origin.
 """
 
 from __future__ import annotations
