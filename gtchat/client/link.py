@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from contextlib import suppress
 from typing import Any, Protocol
 
 import attrs
@@ -78,6 +79,10 @@ class WebSocketLink(WebSocketClientProtocol):
         self._unread: deque[bytes] = deque()
 
     def connectionMade(self) -> None:
+        # Nagle's algorithm holds a frame back until the one before it is acknowledged, up to 40 ms:
+        # the close of a login that is given up would come after the login that follows it.
+        with suppress(AttributeError, OSError):  # a Unix socket, or lost
+            self.transport.setTcpNoDelay(True)
         self._drop_later(OPEN_TIMEOUT, "no WebSocket handshake in time")
         super().connectionMade()
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.test import iosim
 
 from gtchat.client import (
     Broadcast,
@@ -62,6 +63,12 @@ class UserTests(OpeningTestCase):
             connection = self.connection
             self.assertEqual((connection.user, connection.epoch), ("ann", "e7"))
             self.assertNotIn("secret123", repr(user))
+
+    def test_each_frame_is_sent_at_once(self) -> None:
+        set_to: list[bool] = []
+        self.patch(iosim.FakeTransport, "setTcpNoDelay", lambda _, enabled: set_to.append(enabled))
+        self.open()
+        self.assertEqual(set_to, [True])
 
     def test_what_the_server_says_of_itself_is_known(self) -> None:
         self.server.answers["hello"] = {
