@@ -151,7 +151,7 @@ class OldProtocolsCase(SynchronousTestCase):
         self.addCleanup(client.listening.close)
         self._leave_by(client.log_out)
         if name is not None:
-            self.assertEqual(client.log_in(name, ACCOUNTS[name]), [b"Ok", b" "])
+            self.assertEqual(client.log_in(name, ACCOUNTS[name]), b"Ok ")
             self.assertEqual(client.next_push(), f">>>{name}<<<logs in\n")
         return client
 

@@ -268,12 +268,12 @@ class AcrossProtocols(OldProtocolsCase):
             web = self.connect()
             wrong = web.call("login", type="reg", usr="seas", pwd="wrong password")
             self.assertEqual(wrong["code"], "bad_credentials")
-            self.assertEqual(self.pa1().log_in("seas", "wrong"), [b"wrong password"])
+            self.assertEqual(self.pa1().log_in("seas", "wrong"), b"wrong password")
             third = self.message_center().log_in(b"seas", b"wrong")
             self.assertRegex(third[0], b"^JUST_PENNED")
             right = web.call("login", type="reg", usr="seas", pwd=ACCOUNTS["seas"])
             self.assertEqual(right["code"], "locked_out")
-            self.assertEqual(self.pa1().log_in("seas", ACCOUNTS["seas"]), [b"BLOCK"])
+            self.assertEqual(self.pa1().log_in("seas", ACCOUNTS["seas"]), b"BLOCK")
 
     def test_wrong_broadcast_keys_are_rejected(self) -> None:  # D18
         with Bystanders(self.server, "guessed-key", watch=False):

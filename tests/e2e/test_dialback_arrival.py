@@ -47,8 +47,7 @@ class Arrival(OldProtocolsCase):
         client: MessageCenterClient | PA1Client
         if protocol == "pa1":
             client = self.pa1()
-            login = client.log_in("google", ACCOUNTS["google"])
-            text = b"".join(login).decode()
+            text = client.log_in("google", ACCOUNTS["google"]).decode()
             end = client.next_push()
         else:
             client = self.message_center()

@@ -139,19 +139,19 @@ class MessageCenter(OldProtocolsCase):
 class PA1(OldProtocolsCase):
     def test_login(self) -> None:
         seas = self.pa1()
-        self.assertEqual(seas.log_in("seas", "wrong"), [b"wrong password"])
-        self.assertEqual(seas.log_in("seas", "summerisover"), [b"Ok", b" "])
+        self.assertEqual(seas.log_in("seas", "wrong"), b"wrong password")
+        self.assertEqual(seas.log_in("seas", "summerisover"), b"Ok ")
         self.assertEqual(seas.next_push(), ">>>seas<<<logs in\n")
         self.pa1("google")
         self.assertEqual(seas.next_push(), ">>>google<<<logs in\n")
-        self.assertEqual(self.pa1().log_in("unknown", "x"), [b"usr not exist"])
+        self.assertEqual(self.pa1().log_in("unknown", "x"), b"usr not exist")
 
     def test_three_failed_logins_lock_the_account(self) -> None:  # F11
         client = self.pa1()
         for _ in range(3):
-            self.assertEqual(client.log_in("seas", "wrong"), [b"wrong password"])
+            self.assertEqual(client.log_in("seas", "wrong"), b"wrong password")
         client.request("seas loginfail nonsense")
-        self.assertEqual(client.log_in("seas", "summerisover"), [b"BLOCK"])
+        self.assertEqual(client.log_in("seas", "summerisover"), b"BLOCK")
 
     def test_messages_and_broadcasts(self) -> None:
         seas, columbia = self.pa1("seas"), self.pa1("columbia")
@@ -169,12 +169,12 @@ class PA1(OldProtocolsCase):
         google = self.pa1()
         self.assertEqual(
             google.log_in("google", "hasglasses"),
-            [b"Ok", b" \nseas said:kept one\n\nseas said:kept two\n"],
+            b"Ok \nseas said:kept one\n\nseas said:kept two\n",
         )
         google.request("google logout")
         seas.next_push()
         self.assertEqual(seas.next_push(), ">>>google<<<logs out\n")
-        self.assertEqual(self.pa1().log_in("google", "hasglasses"), [b"Ok", b" "])
+        self.assertEqual(self.pa1().log_in("google", "hasglasses"), b"Ok ")
 
     def test_block_and_unblock(self) -> None:  # D21
         seas, columbia = self.pa1("seas"), self.pa1("columbia")
@@ -213,8 +213,8 @@ class PA1(OldProtocolsCase):
 
     def test_login_elsewhere_needs_the_password(self) -> None:
         old, new = self.pa1("seas"), self.pa1()
-        self.assertEqual(new.log_in("seas", "not-the-password"), [b"wrong password"])
-        self.assertEqual(new.log_in("seas", "summerisover"), [b"Ok", b" "])
+        self.assertEqual(new.log_in("seas", "not-the-password"), b"wrong password")
+        self.assertEqual(new.log_in("seas", "summerisover"), b"Ok ")
         self.assertEqual(old.next_push(), f"logout {new.address}")
 
     def test_malformed_requests_are_ignored(self) -> None:  # F10

@@ -463,7 +463,7 @@ class PA1User(DialbackUser):
         self._heard = []
         self._client = dialback.PA1Client(ports["pa1"])
         answer = self._client.log_in(self.name, PASSWORD)
-        assert answer[0] == b"Ok", answer
+        assert answer.startswith(b"Ok"), answer
 
     def act(self, choose: random.Random, text: str, rooms: Sequence[str]) -> None:
         command = choose.choice((f"broadcast {text}", f"broadcast {text}", "online"))
