@@ -109,6 +109,7 @@ class Node:
         name: as given.
         host: the name of the machine.
         entered: whether it has a row.
+        begun: the number of the last transaction that was begun.
     """
 
     def __init__(self, name: str = "", wall: Callable[[], float] = time.time) -> None:
@@ -116,6 +117,7 @@ class Node:
         self.host = socket.gethostname()
         self.name = name or f"{self.host}:{os.getpid()}"
         self.entered = False
+        self.begun = 0
         self._wall = wall
         #: The last commit, and the last one that waited for the disk.
         self._commits = 0
@@ -195,16 +197,11 @@ class Node:
             return None
         return expiry.expire(db, self.id, None, self._now(), forced=True)
 
-    @property
-    def next_number(self) -> int:
-        """The number of the next commit."""
-        return self._commits + 1
-
     def count(self) -> str:
         """Return the first statement of a batch; it changes one row, or the batch must end."""
+        self.begun = self._commits + 1
         return (
-            f"UPDATE commits SET n = {self.next_number}"
-            f" WHERE node_id = {self.id} AND n = {self._commits}"
+            f"UPDATE commits SET n = {self.begun} WHERE node_id = {self.id} AND n = {self._commits}"
         )
 
     def committed(self, on_disk: bool) -> None:

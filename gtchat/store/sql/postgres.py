@@ -339,9 +339,8 @@ class PostgresDatabase(Database):
 
     def was_committed(self) -> bool:
         """See `Database.was_committed`."""
-        expected = self._node.next_number
         with closing(self.open_writer()) as db:
-            return self._node.find_commits(db) == expected
+            return self._node.find_commits(db) == self._node.begun
 
     def is_lost(self, db: Connection, error: BaseException) -> bool:
         """See `Database.is_lost`: after a fatal error the driver may not have noticed the end."""

@@ -140,6 +140,8 @@ class UncertainTests(LossCase, TestCase):
 
 
 if postgres.MISSING is None:
+    import psycopg
+
     from gtchat.store.sql.postgres import PostgresDatabase
 
     class CutDatabase(PostgresDatabase):
@@ -200,6 +202,25 @@ class LossTests(LossCase, TestCase):
             again = await self.send(cut, ann, f"txn {cut}")
             self.assertEqual(again.earlier is not None, stored)
         self.assertEqual(await self.texts(), ["before", "after"])
+
+    async def test_a_connection_that_is_cut_off_while_that_is_found_out(self) -> None:
+        ann = await self.account("Ann")
+        self.patch(batch_writer, "RETRY_S", 0)
+        node = self.database._node
+        find_commits = node.find_commits
+        cuts = [True, False, True, False]
+
+        def cut_off(db: Any) -> int:
+            found = find_commits(db)
+            if cuts and cuts.pop():
+                raise psycopg.OperationalError("the connection was cut off")
+            return found
+
+        self.patch(node, "find_commits", cut_off)
+        self.database.cut = "after"
+        self.assertIsNone((await self.send("after", ann)).error)
+        self.assertEqual(cuts, [])
+        self.assertEqual(await self.texts(), ["after"])
 
     async def test_connections_that_have_ended_are_replaced(self) -> None:
         ann = await self.account("Ann")
