@@ -98,7 +98,35 @@ def _restore(words: Sequence[str]) -> int:
     return 0
 
 
-def _say_restored(source: Path, target: Path, done: Restored) -> None:
+def _export(words: Sequence[str]) -> int:
+    from gtchat.store import export
+
+    parser = _database_parser("export")
+    parser.add_argument("file", metavar="FILE", type=Path, help="the export; it must not exist")
+    options = parser.parse_args(words)
+    source = chosen_database(options)
+    with store_errors():
+        rows = export(source, options.file, terminal_steps)
+    sys.stdout.write(f"exported {rows:,} rows of {source} to {options.file}\n")
+    return 0
+
+
+def _import(words: Sequence[str]) -> int:
+    from gtchat.server.storage import data_directory
+    from gtchat.store import import_chat
+
+    parser = _database_parser("import")
+    parser.add_argument("file", metavar="FILE", type=Path, help="what gtchat export has made")
+    options = parser.parse_args(words)
+    target = chosen_database(options)
+    with _locked(options), store_errors():
+        folder = data_directory(chosen_server(options))
+        done = import_chat(options.file, target, folder, terminal_steps)
+    _say_restored(options.file, target, done)
+    return 0
+
+
+def _say_restored(source: Path, target: Path | PostgresDatabase, done: Restored) -> None:
     """Say what is in place of a database, and where that one is."""
     sys.stderr.writelines(f"{line}, in {source} too\n" for line in done.verified.contradictions)
     sys.stdout.write(f"restored {target} from {source}: {done.verified}\n")
@@ -207,6 +235,14 @@ ROWS: dict[str, Subcommand] = {
         _restore,
         "FILE [--config FILE]",
         "put a copy in the place of the database, while the server is stopped",
+    ),
+    "export": Subcommand(
+        _export, "FILE [--config FILE]", "write the chat as lines of JSON while the server runs"
+    ),
+    "import": Subcommand(
+        _import,
+        "FILE [--config FILE]",
+        "read an export into SQLite or PostgreSQL, while the server is stopped",
     ),
     "reindex": Subcommand(
         _reindex,

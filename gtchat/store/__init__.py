@@ -2,15 +2,17 @@
 
 `SQLStore` keeps everything in a database (an SQLite file, or one of PostgreSQL) and acknowledges
 nothing that is not on disk; `MemoryStore` keeps it in memory until the process ends. The rules of
-the chat are not here, except for what follows from a room's log. `backup` and `verify` may be
-called while a server runs, `reindex`, `begin_epoch` and `restore` only while none does.
+the chat are not here, except for what follows from a room's log. `backup`, `export` and
+`verify` may be called while a server runs, `reindex`, `begin_epoch`, `restore` and `import_chat`
+only while none does.
 """
 
 from gtchat.store.memory.store import MemoryStore
 from gtchat.store.sql.backup import backup
 from gtchat.store.sql.database import StoreDamaged, StoreError, StoreTooNew, StoreUnavailable
+from gtchat.store.sql.export import export
 from gtchat.store.sql.offline import begin_epoch, reindex
-from gtchat.store.sql.restore import restore, verify_copy
+from gtchat.store.sql.restore import import_chat, restore, verify_copy
 from gtchat.store.sql.store import SQLStore
 from gtchat.store.sql.verify import verify
 
@@ -23,6 +25,8 @@ __all__ = [
     "StoreUnavailable",
     "backup",
     "begin_epoch",
+    "export",
+    "import_chat",
     "reindex",
     "restore",
     "verify",

@@ -236,6 +236,11 @@ class Commands(OperationCase):
         done = gtchat("backup", str(copy.folder / "gtchat.sqlite"), data=server.folder)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertEqual(ann.call("ping")["status"], "ok")
+        exported = Path(self.mktemp()).resolve()
+        done = gtchat("export", str(exported), data=server.folder)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        done = gtchat("import", str(exported), data=copy.folder)
+        self.assertRegex(done.stdout, r"(?s)^restored .+ 1 rooms,.+ there is .+\.replaced-1\n$")
         copy.start()
         bob = self.client(copy, "bob")
         entries = bob.call("history", room_name="lobby", kinds=["c_speak"])["entries"]

@@ -82,6 +82,13 @@ class Postgres(SynchronousTestCase):
         self.assertEqual(contents, ["room_created ann", "green tea", "red tea"])
         self.assertEqual(tables.members["garden"], {"ann"})
         self.assertEqual(find_contradictions(tables), [])
+        exported = str(self.server.folder / "export")
+        status, text = self.gtchat("export", exported)
+        self.assertEqual((status, text.count("\n")), (0, 1), text)
+        status, text = self.gtchat("import", exported, "--data", self.mktemp())
+        self.assertEqual((status, "has a chat already" in text), (2, True), text)
+        status, text = self.gtchat("verify", exported)
+        self.assertEqual((status, "1 accounts, 2 rooms" in text), (0, True), text)
         status, text = self.gtchat("verify")
         self.assertRegex(
             text, r"^the PostgreSQL database .+: revision \d+, 1 accounts, 2 rooms,.+\n$"

@@ -250,6 +250,34 @@ class Database(CliCase):
         self.assertRegex(f"{status} {out}", f"^1 {copy} is damaged.+\n$")
         self.assertError(f"{copy} is damaged", "restore", str(copy), *where)
 
+    def test_a_chat_is_exported_and_imported(self) -> None:
+        data, file = self.directory / "data", self.directory / "export"
+        other = self.directory / "other"
+        source, target = data / "gtchat.sqlite", other / "gtchat.sqlite"
+        self.import_accounts("--data", str(data))
+        with lock_directory(data):
+            done = self.run_command("export", str(file), "--data", str(data))
+        self.assertEqual(done, (0, f"exported 1 rows of {source} to {file}\n", ""))
+        counts = f"revision {REVISIONS[-1]}, 1 accounts, 0 rooms, 0 entries\n"
+        self.assertEqual(self.run_command("verify", str(file)), (0, f"{file}: {counts}", ""))
+        words = ("import", str(file), "--data", str(other))
+        done = self.run_command(*words)
+        self.assertEqual(done, (0, f"restored {target} from {file}: {counts}", ""))
+        self.assertEqual(self.names(target), ["ann"])
+        with lock_directory(other):
+            self.assertError("another server uses", *words, status=78)
+        status, out, _ = self.run_command(*words)
+        self.assertIn(f"the database that was there is {target}.replaced-1\n", out)
+        self.assertError("gtchat import reads it", "restore", str(file), "--data", str(other))
+        self.assertError("is no export", "import", str(source), "--data", str(other))
+        text = file.read_text()
+        file.write_text(text.replace('"version":1', '"version":2'))
+        self.assertError("by a newer version", *words, status=78)
+        file.write_text(text.replace("ann", "amn"))
+        self.assertError("is damaged: its lines are not those", *words)
+        status, out, _ = self.run_command("verify", str(file))
+        self.assertRegex(f"{status} {out}", f"^1 {file} is damaged: its lines.+\n$")
+
     def test_a_copy_of_a_newer_version_is_refused(self) -> None:
         copy, data = self.directory / "copy", self.directory / "data"
         create_empty(copy)

@@ -133,6 +133,14 @@ def migrate(options: argparse.Namespace) -> int:
     return _report(Migrate(size, options.kills).run(_progress(options.kills)))
 
 
+def backups(options: argparse.Namespace) -> int:
+    """Copy, export, restore and import a large chat, and kill further restores and imports."""
+    from tests.stress.backups import Backups, Size
+
+    size = Size(options.accounts, options.rooms, options.members, options.messages)
+    return _report(Backups(size, options.kills).run(_progress(2 * options.kills)))
+
+
 def network(options: argparse.Namespace) -> int:
     """Let 4 clients write and 4 read over a network that loses packets; needs root, iptables."""
     from tests.stress.network import SCENARIOS, run
@@ -232,12 +240,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     added.add_argument("--notify", default="postgres", help="as the setting of the servers")
     added.add_argument("--drain", type=float, default=5.0, help="drain_seconds of the servers (5)")
-    added = command(migrate)
-    added.add_argument("--accounts", type=int, default=1_000, help="accounts (1,000)")
-    added.add_argument("--rooms", type=int, default=200, help="rooms (200)")
-    added.add_argument("--members", type=int, default=20, help="members of each room (20)")
-    added.add_argument("--messages", type=int, default=1_000_000, help="messages (1,000,000)")
-    added.add_argument("--kills", type=int, default=10, help="copies that are killed (10)")
+    for function, killed in ((migrate, "copies"), (backups, "restores, and imports,")):
+        added = command(function)
+        added.add_argument("--accounts", type=int, default=1_000, help="accounts (1,000)")
+        added.add_argument("--rooms", type=int, default=200, help="rooms (200)")
+        added.add_argument("--members", type=int, default=20, help="members of each room (20)")
+        added.add_argument("--messages", type=int, default=1_000_000, help="messages (1,000,000)")
+        added.add_argument("--kills", type=int, default=10, help=f"{killed} that are killed (10)")
     command(network)
     added = command(pythons)
     added.add_argument(

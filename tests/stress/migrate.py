@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import islice, zip_longest
 from pathlib import Path
@@ -87,6 +87,44 @@ class Result:
             f"command; {self.kills} kills, {self.too_late} of them too late; "
             f"{len(self.violations)} violations"
         )
+
+
+@attrs.frozen
+class Usage:
+    """What a command took: seconds, seconds of CPU time, and MiB of resident memory at most."""
+
+    seconds: float
+    cpu: float
+    peak: float
+
+    def __str__(self) -> str:
+        return f"{self.seconds:.1f} s, {self.cpu:.1f} s of CPU time, {self.peak:.0f} MiB"
+
+
+def start(words: Sequence[str], folder: Path) -> subprocess.Popen[str]:
+    """Start `gtchat` with arguments; both its outputs are one pipe. folder: where it runs."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "gtchat.cli", *words],
+        env={**os.environ, "PYTHONPATH": str(TOP)},
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def measure(command: subprocess.Popen[str]) -> Usage:
+    """Wait for the end of a command that has just been started."""
+    began, peak = time.monotonic(), 0.0
+    used: Any = (0, 0, None)
+    while not used[0]:
+        # What `wait4` says of the memory counts that of this process, before the exec, too.
+        if found := _PEAK.search(Path(f"/proc/{command.pid}/status").read_text()):
+            peak = int(found[1]) / 1024
+        time.sleep(_LOOK)
+        used = os.wait4(command.pid, os.WNOHANG)
+    command.returncode = os.waitstatus_to_exitcode(used[1])
+    return Usage(time.monotonic() - began, used[2].ru_utime + used[2].ru_stime, peak)
 
 
 def fill(path: Path, size: Size) -> None:
@@ -215,29 +253,13 @@ class Migrate:
 
     def _start(self, target: str) -> subprocess.Popen[str]:
         words = ["migrate-store", f"sqlite:{self._file}", self._postgres.url(target)]
-        return subprocess.Popen(
-            [sys.executable, "-m", "gtchat.cli", *words],
-            env={**os.environ, "PYTHONPATH": str(TOP)},
-            cwd=self._folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        return start(words, self._folder)
 
     def _measure(self) -> None:
         """Copy all of it, without being killed."""
-        began = time.monotonic()
         command, result = self._start("measured"), self.result
-        used: Any = (0, 0, None)
-        while not used[0]:
-            # What `wait4` says of the memory counts that of this process, before the exec, too.
-            if found := _PEAK.search(Path(f"/proc/{command.pid}/status").read_text()):
-                result.peak = int(found[1]) / 1024
-            time.sleep(_LOOK)
-            used = os.wait4(command.pid, os.WNOHANG)
-        command.returncode = os.waitstatus_to_exitcode(used[1])
-        result.seconds = time.monotonic() - began
-        result.cpu = used[2].ru_utime + used[2].ru_stime
+        used = measure(command)
+        result.seconds, result.cpu, result.peak = used.seconds, used.cpu, used.peak
         if self._expect(command, 0, "copied "):
             result.rows = self._compare("measured")
 

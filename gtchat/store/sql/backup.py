@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from gtchat.store.sql.database import StoreError
 from gtchat.store.sql.rooms import DELETE_EPOCH
 from gtchat.store.sql.schema import APPLICATION_ID
-from gtchat.store.sql.sqlite import connect, sync_folder
+from gtchat.store.sql.sqlite import connect, sync_file, sync_folder
 
 #: Pages that are copied between two reports of progress.
 _PAGES = 2048
@@ -31,6 +31,23 @@ def backup(source: Path, target: Path, progress: Callable[[int, int], None] | No
     Raises:
         StoreError: the copy failed; no file is left.
     """
+    with new_file(source, target) as part:
+        _copy(source, part, progress)
+
+
+@contextmanager
+def new_file(source: object, target: Path) -> Iterator[Path]:
+    """Let a file be written which only its owner can read, and which is there whole or not at all.
+
+    Yields another path, where an empty file is; what is written to it is the file then.
+
+    Args:
+        source: what is copied, for errors.
+        target: the file, which must not exist.
+
+    Raises:
+        StoreError: it exists, or an error of SQLite or the system has ended the copy.
+    """
     part = target.with_name(target.name + ".part")
     try:
         os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
@@ -39,7 +56,10 @@ def backup(source: Path, target: Path, progress: Callable[[int, int], None] | No
     except OSError as error:
         raise StoreError(f"{target} can't be written: {error.strerror}.") from error
     try:
-        _copy(source, part, progress)
+        part.unlink(missing_ok=True)
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        yield part
+        sync_file(part)
         os.replace(part, target)
         sync_folder(target.absolute().parent)
     except BaseException as error:
@@ -52,8 +72,6 @@ def backup(source: Path, target: Path, progress: Callable[[int, int], None] | No
 
 def _copy(source: Path, part: Path, progress: Callable[[int, int], None] | None) -> None:
     """Copy the pages of a database, and delete the epoch of the copy."""
-    part.unlink(missing_ok=True)
-    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     with closing(connect(source, "ro")) as old, closing(connect(part, "rw")) as new:
         if old.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
             raise StoreError(f"{source} is not a GTChat database: name the server's database.")
@@ -68,8 +86,3 @@ def _copy(source: Path, part: Path, progress: Callable[[int, int], None] | None)
         new.execute("PRAGMA journal_mode = DELETE")
         new.execute("PRAGMA synchronous = FULL")
         DELETE_EPOCH(new)
-    handle = os.open(part, os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

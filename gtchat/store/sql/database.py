@@ -68,6 +68,10 @@ class PostgresSQL(ABC):
     """A connection that understands PostgreSQL's SQL; others understand SQLite's."""
 
     @abstractmethod
+    def server_cursor(self, rows: int) -> Any:
+        """Return a cursor that reads a result bit by bit. rows: number of rows at a time."""
+
+    @abstractmethod
     def send(self, sql: str, parameters: Any) -> None:
         """Execute a statement whose result is not read, at the latest before the next `execute`.
 

@@ -16,28 +16,21 @@ from typing import Any, cast
 import attrs
 from sqlalchemy import Table, Text
 
-from gtchat.chat.node_records import SYSTEM_ID
 from gtchat.store.sql import nodes, schema
 from gtchat.store.sql.consistency import find_contradictions
+from gtchat.store.sql.copied_tables import TABLES, count_rows, last_ids, rows_of
 from gtchat.store.sql.database import Connection, StoreError
 from gtchat.store.sql.opening import require_newest
 from gtchat.store.sql.postgres import PostgresDatabase
 from gtchat.store.sql.sqlite import advice, connect
 from gtchat.store.sql.watchdog import PostgresConnection
 
-#: The tables that are copied, each after those that it refers to.
-TABLES = tuple(one for one in schema.metadata.sorted_tables if one is not schema.index_state)
 #: Rows between two reports of progress.
 SLICE = 1000
 #: The tables whose rows are compared with the logs at the end, which takes its time.
 _COMPARED = (schema.rooms, schema.members)
 #: Tables of which each chat has rows, or each database to which accounts were imported.
 _OF_ANY_CHAT = (schema.accounts, schema.rooms, schema.starts)
-#: Leaves out PostgreSQL's own rows, which are written with its tables.
-_NOT_COPIED = {
-    "meta": " WHERE key <> 'min_program'",
-    "heads": f" WHERE room_id <> {SYSTEM_ID}",
-}
 #: Stands for NUL, which PostgreSQL cannot store (PostgreSQL's documentation, "Character Types").
 _REPLACEMENT = "\ufffd"
 
@@ -85,8 +78,7 @@ def migrate_store(
 
 def _migrate(old: sqlite3.Connection, target: PostgresDatabase, progress: Progress) -> Migrated:
     try:
-        with closing(target.open_reader()) as db:
-            _require_empty(db, target.name)  # before its tables are migrated
+        require_empty(target)  # before its tables are migrated
         target.alone = True
         target.prepare()
         with closing(target.open_writer()) as db:
@@ -100,6 +92,12 @@ def _migrate(old: sqlite3.Connection, target: PostgresDatabase, progress: Progre
         raise target.refused(error) from error
 
 
+def require_empty(target: PostgresDatabase) -> None:
+    """Raise StoreError if a database has a chat."""
+    with closing(target.open_reader()) as db:
+        _require_empty(db, target.name)
+
+
 def _require_empty(db: Connection, name: str) -> None:
     """Raise StoreError if a database has a chat. name: of the database."""
     for table in _OF_ANY_CHAT:
@@ -111,7 +109,7 @@ def _require_empty(db: Connection, name: str) -> None:
 
 def _copy(old: sqlite3.Connection, db: PostgresConnection, progress: Progress) -> Migrated:
     """Copy all tables and check them, within a transaction of either database."""
-    counts = [_count(old, table) for table in TABLES]
+    counts = [count_rows(old, table) for table in TABLES]
     compared = sum(counts[TABLES.index(table)] for table in _COMPARED)
     copier = _Copier(old, db, sum(counts) + compared, progress)
     for table in TABLES:
@@ -120,7 +118,7 @@ def _copy(old: sqlite3.Connection, db: PostgresConnection, progress: Progress) -
     # The planner knows nothing of the rows otherwise until PostgreSQL looks at them by itself.
     db.execute("ANALYZE " + ", ".join(table.name for table in TABLES))
     for table, count in zip(TABLES, counts, strict=True):
-        found = _count(db, table)
+        found = count_rows(db, table)
         if found != count:
             raise StoreError(
                 f"The copy has {found} rows in {table.name}, not {count}: nothing was copied."
@@ -131,17 +129,6 @@ def _copy(old: sqlite3.Connection, db: PostgresConnection, progress: Progress) -
     db.execute(nodes.ADD_HEADS)
     copier.finish()
     return Migrated(sum(counts), copier.replaced, tuple(contradictions))
-
-
-def _from(table: Table) -> str:
-    """Return the end of a SELECT of the rows of a table that are copied."""
-    return f"FROM {table.name}{_NOT_COPIED.get(table.name, '')}"
-
-
-def _count(db: Connection, table: Table) -> int:
-    """Return the number of rows that are copied, or were."""
-    count: int = db.execute(f"SELECT count(*) {_from(table)}").fetchone()[0]
-    return count
 
 
 @attrs.define
@@ -171,7 +158,7 @@ class _Copier:
         texts = [n for n, column in enumerate(table.columns) if isinstance(column.type, Text)]
         statement = f"COPY {table.name} ({names}) FROM STDIN".encode()
         with self._db.cursor() as cursor, cursor.copy(statement) as target:
-            for row in self._old.execute(f"SELECT {names} {_from(table)}"):
+            for row in self._old.execute(f"SELECT {names} {rows_of(table)}"):
                 for n in texts:
                     if row[n] and "\0" in row[n]:
                         row = self._without_nul(row, n)
@@ -198,13 +185,10 @@ class _Copier:
 
 def _set_identities(old: sqlite3.Connection, db: PostgresConnection) -> None:
     """Let ids go on after the last one that was given, also where its row was deleted."""
-    given = dict(old.execute("SELECT name, seq FROM sqlite_sequence"))
-    for table in TABLES:
-        column = table.autoincrement_column
-        if column is not None:
-            newest = f'SELECT coalesce(max("{column.name}"), 0) FROM {table.name}'
-            last = max(old.execute(newest).fetchone()[0], given.get(table.name, 0))
-            db.execute(
-                f"SELECT setval(pg_get_serial_sequence('{table.name}', '{column.name}'), %s, %s)",
-                (max(last, 1), last > 0),
-            )
+    for name, last in last_ids(old).items():
+        column = schema.metadata.tables[name].autoincrement_column
+        assert column is not None
+        db.execute(
+            f"SELECT setval(pg_get_serial_sequence('{name}', '{column.name}'), %s, %s)",
+            (max(last, 1), last > 0),
+        )

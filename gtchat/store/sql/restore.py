@@ -1,4 +1,4 @@
-"""Putting a copy of a database, or an export, in the place of a database.
+"""Putting a copy of a database, or an export, in the place of a database; verifying either.
 
 The copy is made whole beside the database: migrated, verified, on disk. Then one rename puts it in
 place: a process that is killed at any moment leaves the database that was there, or the new one.
@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -27,9 +28,13 @@ from gtchat.store.sql.opening import (
     migrate,
     remove,
 )
+from gtchat.store.sql.read_export import ExportFile, is_export
 from gtchat.store.sql.schema import SQLITE_REVISIONS as REVISIONS
-from gtchat.store.sql.sqlite import advice, connect, sync_folder
+from gtchat.store.sql.sqlite import advice, connect, sync_file, sync_folder
 from gtchat.store.sql.verify import Steps, Verified, no_steps, verify_file
+
+if TYPE_CHECKING:
+    from gtchat.store.sql.postgres import PostgresDatabase
 
 #: Makes a database of the newest revision in a file that does not exist.
 Build = Callable[[Path, Steps], None]
@@ -78,11 +83,15 @@ def put_in_place(source: Path, build: Build, target: Path, steps: Steps) -> Rest
 
 
 def verify_copy(source: Path, steps: Steps = no_steps) -> Verified:
-    """Verify a database which may be of an older revision: then a copy of it is migrated.
+    """Verify an export, or a database which may be of an older revision.
+
+    A database is made of an export, or of a copy that is migrated, in a temporary folder.
 
     Raises:
         StoreError: see `verify`.
     """
+    if is_export(source):
+        return verify_built(source, ExportFile(source), steps)
     if find_revision(source) == REVISIONS[-1]:
         return verify_file(source, steps)
     return verify_built(source, copy_of(source), steps)
@@ -103,6 +112,8 @@ def copy_of(source: Path) -> Build:
     Raises:
         StoreError: it cannot be used, or is of a newer version.
     """
+    if is_export(source):
+        raise StoreError(f"{source} is an export: gtchat import reads it.")
     revision = find_revision(source)
 
     def build(path: Path, steps: Steps) -> None:
@@ -112,6 +123,43 @@ def copy_of(source: Path) -> Build:
             migrate(path)
 
     return build
+
+
+def import_chat(
+    source: Path, target: Path | PostgresDatabase, folder: Path, steps: Steps = no_steps
+) -> Restored:
+    """Read an export into a database that no server uses.
+
+    Args:
+        source: what `export` has written, of any revision.
+        target: a file of SQLite, which is replaced as by `restore`; or an empty database of
+            PostgreSQL.
+        folder: where a file can be made meanwhile.
+        steps: shows progress.
+
+    Raises:
+        StoreError: the export or the database cannot be used; nothing has changed.
+        StoreTooNew: the export is of a newer version; nothing has changed.
+    """
+    build = ExportFile(source)
+    if isinstance(target, Path):
+        return put_in_place(source, build, target, steps)
+    from gtchat.store.sql.migrate_store import migrate_store, require_empty
+
+    try:
+        require_empty(target)
+    except target.errors as error:
+        raise target.refused(error) from error
+    path = folder / "import.sqlite"
+    with _errors(path):
+        remove(path)  # of a process that was killed
+        try:
+            build(path, steps)
+            verified = verify_file(path, steps, source)
+            migrate_store(path, target, steps("copying"))
+            return Restored(verified, None)
+        finally:
+            remove(path)
 
 
 @contextmanager
@@ -127,7 +175,7 @@ def _errors(path: Path) -> Iterator[None]:
 
 def _replace(new: Path, target: Path) -> Path | None:
     """Put a whole database in the place of another one; return where that one is now."""
-    _sync(new)
+    sync_file(new)
     kept = None
     if target.exists():
         _settle(target)
@@ -172,12 +220,3 @@ def _keep(path: Path) -> Path:
             os.rename(beside(path, ending), beside(kept, ending))
     sync_folder(path.parent)
     return kept
-
-
-def _sync(path: Path) -> None:
-    """Wait until a file is on disk."""
-    handle = os.open(path, os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -201,6 +201,15 @@ def advice(error: sqlite3.Error) -> str:
     return text
 
 
+def sync_file(path: Path) -> None:
+    """Wait until a file is on disk."""
+    handle = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def sync_folder(folder: Path) -> None:
     """Write the names in a folder to disk."""
     handle = os.open(folder, os.O_RDONLY)

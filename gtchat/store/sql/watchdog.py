@@ -65,6 +65,12 @@ class PostgresConnection(psycopg.Connection[Any], PostgresSQL):
         """Have the time limit of statements observed from now on, or not."""
         self.patience = self.limit + GRACE_S if limited and self.limit is not None else None
 
+    def server_cursor(self, rows: int) -> psycopg.ServerCursor[Any]:
+        """See `PostgresSQL.server_cursor`."""
+        cursor = self.cursor(name="rows")
+        cursor.itersize = rows
+        return cursor
+
     def send(self, sql: str, parameters: Any) -> None:
         """See `PostgresSQL.send`."""
         self._unsent.append((sql, parameters))
