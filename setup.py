@@ -26,6 +26,7 @@ SERVER = [
     "argon2-cffi>=25.1",
     "emoji>=2.15",  # says what an emoji is, for reactions
     "precis-i18n>=1.1",
+    "prometheus-client>=0.22",  # pure Python, without dependencies
     "tomli>=2; python_version < '3.11'",
 ]
 

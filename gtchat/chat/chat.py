@@ -128,6 +128,7 @@ class Chat:
         self.limits = limits
         self.quota = state.quota
         self.audit = state.audit
+        self.measures = state.measures
         rate, burst = limits.commands_per_second, limits.commands_burst
         self.rates = BucketTable(rate, burst, clock.seconds)
         self.guest_bursts = BucketTable(rate, burst * GUEST_BURSTS, clock.seconds)

@@ -61,6 +61,7 @@ class Delivery(ChangeQueue):
         super().__init__(state)
         self._sender_marks = state.sender_marks
         self._loader = state.loader
+        self._measures = state.measures
         self._store.committed = self.committed
         self._store.failed = self.take_back
 
@@ -126,8 +127,13 @@ class Delivery(ChangeQueue):
                         exclude.append(session.connection)
             room.advance(entries[-1].seq, len(entries))
             encoded = room.subscribers.publish(entries, exclude)
+            measures = self._measures
+            measures.messages += len(entries)
+            measures.deliveries += len(entries) * len(room.subscribers)
             for session, indexes in left_out.items():
                 batch = encoded[session.encoder] if session in room.subscribers else None
+                if batch is not None:
+                    measures.deliveries -= len(indexes)
                 own = _send_parts(batch, session, indexes, messages)
                 if own:
                     marks = self._sender_marks

@@ -81,6 +81,7 @@ class ForeignDelivery:
 
     def __init__(self, state: State, delivery: Delivery, ownership: Ownership) -> None:
         self._users = state.users
+        self._measures = state.measures
         self._rooms = state.rooms
         self._delivery = delivery
         self._ownership = ownership
@@ -179,8 +180,10 @@ class ForeignDelivery:
                 left_out.setdefault(session, []).append(index)
         room.advance(messages[-1].seq, len(messages))
         encoded = room.subscribers.publish(messages, connections_of(left_out))
+        self._measures.deliveries += len(messages) * len(room.subscribers)
         for session, indexes in left_out.items():
             if session in room.subscribers:
+                self._measures.deliveries -= len(indexes)
                 _send_others(encoded[session.encoder], session, indexes, len(messages))
 
     def _change_message(self, room: Room, entry: MessageChange) -> None:

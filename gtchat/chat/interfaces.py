@@ -19,6 +19,7 @@ from gtchat.chat.connections import DeliveryProof, IConnection, IEncodedBatch, I
 from gtchat.chat.direct_records import Arrived, Direct, DirectPage, StoredWhisper, WhisperLimits
 from gtchat.chat.history_records import HistoryPage, HistoryQuery
 from gtchat.chat.mail_store import IMailStore
+from gtchat.chat.measures import IMeasuredStore
 from gtchat.chat.mention_store import IMentionStore
 from gtchat.chat.mentions import MentionLimits, MentionsPage
 from gtchat.chat.message_records import (
@@ -117,12 +118,14 @@ __all__ = [
 ]
 
 
-class IStore(IMailStore, ISessionStore, IMentionStore, INodeStore, IAdminStore, IRoomStore):
+class IStore(
+    IMailStore, ISessionStore, IMentionStore, INodeStore, IAdminStore, IRoomStore, IMeasuredStore
+):
     """Keeps accounts, rooms and messages.
 
     What waits for users is in `IMailStore`, sessions and devices are in `ISessionStore`, what users
     are told of in `IMentionStore`, other nodes in `INodeStore`, what operators do in `IAdminStore`,
-    rooms and lists of them in `IRoomStore`.
+    rooms and lists of them in `IRoomStore`, what is measured in `IMeasuredStore`.
     An `audit` is a record of the audit log, stored in the same transaction. `tells` are events for
     sessions at other nodes, which they are sent if the call has changed something.
 

@@ -51,6 +51,9 @@ class Subscribers:
     def __bool__(self) -> bool:
         return bool(self._by_encoder)
 
+    def __len__(self) -> int:
+        return sum(map(len, self._by_encoder.values()))
+
     def __contains__(self, session: Subscriber) -> bool:
         return session.connection in self._by_encoder.get(session.encoder, ())
 

@@ -15,6 +15,7 @@ from gtchat.chat.audit import Audit
 from gtchat.chat.directory import UserDirectory
 from gtchat.chat.interfaces import IStore
 from gtchat.chat.limits import Limits
+from gtchat.chat.measures import ChatMeasures
 from gtchat.chat.names import message_ids
 from gtchat.chat.quota import Quota
 from gtchat.chat.relay import IRelay, NoRelay
@@ -46,6 +47,7 @@ class State:
         next_id: makes a unique message id.
         quota: how much text users can store in a day.
         audit: writes the audit log.
+        measures: what is counted for metrics.
     """
 
     store: IStore
@@ -63,6 +65,7 @@ class State:
     next_id: Callable[[], str] = attrs.field(init=False)
     quota: Quota = attrs.field(init=False)
     audit: Audit = attrs.field(init=False)
+    measures: ChatMeasures = attrs.field(init=False, factory=ChatMeasures)
 
     @users.default
     def _make_users(self) -> UserRegistry:

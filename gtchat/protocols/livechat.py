@@ -267,6 +267,7 @@ class LiveChat(ClientConnection):
     def _answer(self, result: Ack | ChatError) -> None:
         """Say why a message was not sent, as a message of the server."""
         if isinstance(result, ChatError):
+            self._factory.chat.measures.refusals[result.code] += 1
             now = format_clock(self._factory.chat.users.now())
             self._write(f"{now} server > Not sent: {result.text}")
 

@@ -155,6 +155,7 @@ class MessageCenter(DialbackServer):
 
         def answered(result: Ack | ChatError) -> None:
             if isinstance(result, ChatError):
+                self.chat.measures.refusals[result.code] += 1
                 client.push(result.text)
 
         for part in client.split(strip_controls(rest)):
@@ -321,13 +322,15 @@ class MessageCenterProtocol(ClientConnection):
         try:
             begun = await logins.login(name, password, None, server.encoder, client, None)
             login.keep_session(client, begun.session)
-        except BadCredentials:
+        except BadCredentials as error:
+            chat.measures.refusals[error.code] += 1
             left = chat.accounts.attempts_left(name, self.address)
             if left:
                 self._answer(f"LOGIN_FAILED|{left}")
             else:
                 self._suspend("JUST_PENNED", chat.limits.lockout_seconds)
         except ChatError as error:
+            chat.measures.refusals[error.code] += 1
             self._suspend("PENNED", error.retry_after or chat.limits.lockout_seconds)
         else:
             server.set_key(client, secrets.token_hex(16))

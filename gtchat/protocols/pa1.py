@@ -225,9 +225,11 @@ class PA1(DialbackServer):
                 lockout_seconds=self.chat.limits.pa1_lockout_seconds,
             )
             login.keep_session(client, begun.session)
-        except BadCredentials:
+        except BadCredentials as error:
+            self.chat.measures.refusals[error.code] += 1
             return await self._wrong_credentials(name)
-        except ChatError:
+        except ChatError as error:
+            self.chat.measures.refusals[error.code] += 1
             return "BLOCK"
         return "Ok"
 
@@ -267,6 +269,7 @@ class PA1(DialbackServer):
 
         def answered(result: Ack | ChatError) -> None:
             if isinstance(result, ChatError):
+                self.chat.measures.refusals[result.code] += 1
                 client.push(self.error_text(result))
 
         for part in client.split(rest):

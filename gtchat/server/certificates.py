@@ -48,6 +48,7 @@ class Credentials:
 
     Attributes:
         context: TLS 1.2 and 1.3 with these, for connections from now on.
+        expires_at: when the first certificate of the chain expires, in seconds since 1970.
 
     Raises:
         CertificateError: they cannot be used.
@@ -58,10 +59,11 @@ class Credentials:
     chain: Path | None = None
     dh_parameters: Path | None = None
     context: ssl.SSLContext = attrs.field(init=False)
+    expires_at: float = attrs.field(init=False)
     _protocols: list[str] = attrs.field(init=False, factory=list)
 
     def __attrs_post_init__(self) -> None:
-        self.context = self._load()
+        self.context, self.expires_at = self._load()
 
     def offer(self, protocols: list[str]) -> None:
         """Let clients choose an application protocol (ALPN, RFC 7301), now and after `reload`.
@@ -75,13 +77,14 @@ class Credentials:
     def reload(self) -> None:
         """Read the files again, for connections from now on; keep what there is if that fails."""
         try:
-            self.context = self._load()
+            self.context, self.expires_at = self._load()
         except CertificateError as error:
             _log.error("the old certificate stays in use: {error}", error=error)
         else:
             _log.info("certificate loaded from {file}", file=str(self.certificate))
 
-    def _load(self) -> ssl.SSLContext:
+    def _load(self) -> tuple[ssl.SSLContext, float]:
+        """Return TLS with what is in the files, and when that expires."""
         found = _certificates(self.certificate)
         rest = _certificates(self.chain) if self.chain is not None else []
         if _public_key(self.key) != found[0].public_key():
@@ -104,7 +107,7 @@ class Credentials:
             raise self._unusable(error) from error
         if self.dh_parameters is not None:
             _load_parameters(context, self.dh_parameters)
-        return context
+        return context, min(one.not_valid_after_utc.timestamp() for one in (*found, *rest))
 
     def _unusable(self, error: OSError) -> CertificateError:
         """Return why OpenSSL does not accept key and certificates."""

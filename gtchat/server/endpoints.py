@@ -43,7 +43,8 @@ class Listeners:
         self._reactor = reactor
         self._proxies = proxies
         self._ports: list[IListeningPort] = []
-        self._credentials: list[Credentials] = []
+        #: Port numbers with their keys and certificates.
+        self._credentials: list[tuple[int, Credentials]] = []
 
     def listen(self, description: str, factory: IProtocolFactory) -> IListeningPort:
         """Listen on an endpoint.
@@ -83,8 +84,12 @@ class Listeners:
 
     def reload_certificates(self) -> None:
         """Read the keys and certificates of all `ssl:` endpoints again."""
-        for credentials in self._credentials:
+        for _, credentials in self._credentials:
             credentials.reload()
+
+    def expiries(self) -> dict[int, float]:
+        """Return port number -> when its certificate expires, in seconds since 1970."""
+        return {port: one.expires_at for port, one in self._credentials}
 
     def listen_unix(self, path: str, factory: IProtocolFactory, mode: int) -> None:
         """Listen on a Unix socket.
@@ -140,7 +145,7 @@ class Listeners:
             Path(words["extraCertChain"]) if "extraCertChain" in words else None,
             Path(words["dhParameters"]) if "dhParameters" in words else None,
         )
-        self._credentials.append(credentials)
+        self._credentials.append((port, credentials))
         backlog = max(int(words.get("backlog", 0)), socket.SOMAXCONN)
         return TLSEndpoint(self._reactor, port, credentials, backlog, words.get("interface", ""))
 

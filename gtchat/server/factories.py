@@ -15,6 +15,7 @@ from twisted.internet.protocol import Protocol as TwistedProtocol
 
 from gtchat.chat.chat import Chat
 from gtchat.protocols.base.callback_rules import CallbackRules
+from gtchat.protocols.base.connection_limit import ConnectionLimiter
 from gtchat.protocols.base.dialback_server import DialbackFactory
 from gtchat.protocols.base.http_access import Hosts, Proxies
 from gtchat.protocols.base.outbox import MessageTransport, WriteBatcher
@@ -29,7 +30,13 @@ from gtchat.server.settings import Settings
 
 
 class StreamFactory(Protocol):
-    """The factory of a protocol with an endpoint of its own."""
+    """The factory of a protocol with an endpoint of its own.
+
+    Attributes:
+        limiter: counts its connections.
+    """
+
+    limiter: ConnectionLimiter
 
     def buildProtocol(self, addr: IAddress | None) -> TwistedProtocol | None:
         """Make the protocol of a connection (IProtocolFactory.buildProtocol)."""

@@ -44,6 +44,9 @@ class Passwords:
     Args:
         reactor: runs the results of the threads.
         threads: number of passwords hashed at once; the number of cores is best.
+
+    Attributes:
+        waiting: passwords that are hashed now, or wait for that.
     """
 
     def __init__(self, reactor: Any, threads: int) -> None:
@@ -51,7 +54,7 @@ class Passwords:
         self._pool = ThreadPool(minthreads=0, maxthreads=threads, name="passwords")
         self._hasher = PasswordHasher()
         self._decoy = decoy_hash(self._hasher)
-        self._waiting = 0
+        self.waiting = 0
 
     def start(self) -> None:
         """Start the threads."""
@@ -90,12 +93,12 @@ class Passwords:
             return False
 
     def _in_thread(self, work: Any, *args: Any) -> Deferred[Any]:
-        if self._waiting >= QUEUE_LIMIT:
+        if self.waiting >= QUEUE_LIMIT:
             return fail(RateLimited("Too many users are logging in. Try again.", retry_after=1))
-        self._waiting += 1
+        self.waiting += 1
         result: Deferred[Any] = deferToThreadPool(self._reactor, self._pool, work, *args)
         return result.addBoth(self._done)
 
     def _done(self, result: Any) -> Any:
-        self._waiting -= 1
+        self.waiting -= 1
         return result

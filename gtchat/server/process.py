@@ -16,10 +16,14 @@ from functools import partial
 from typing import Any
 
 import attrs
+from twisted.internet.interfaces import IDelayedCall
 from twisted.python.logfile import LogFile
 
+from gtchat.chat.measures import Histogram
 from gtchat.server.logs import LogTarget, reopen
 
+#: Seconds between two measurements of the event loop.
+LAG_INTERVAL_S = 1.0
 #: Exit statuses: a resource is not available; a setting or the database is invalid (EX_CONFIG of
 #: sysexits.h, on which a service manager does not need to retry).
 EXIT_UNAVAILABLE, EXIT_CONFIG = 1, 78
@@ -63,6 +67,38 @@ def use_monotonic_clock(reactor: Any) -> None:
     if reactor.getDelayedCalls():
         raise RuntimeError("the clock cannot be changed: the reactor has delayed calls")
     reactor.seconds = time.monotonic
+
+
+class LoopLag:
+    """Measures how late the event loop is: once a second, by a timer.
+
+    Args:
+        clock: an IReactorTime.
+
+    Attributes:
+        seconds: how late the timer was.
+    """
+
+    def __init__(self, clock: Any) -> None:
+        self.seconds = Histogram()
+        self._clock = clock
+        self._timer: IDelayedCall | None = None
+        self._due = 0.0
+
+    def start(self) -> None:
+        """Measure from now on."""
+        self._due = self._clock.seconds() + LAG_INTERVAL_S
+        self._timer = self._clock.callLater(LAG_INTERVAL_S, self._look)
+
+    def stop(self) -> None:
+        """Measure no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _look(self) -> None:
+        self.seconds.observe(max(0.0, self._clock.seconds() - self._due))
+        self.start()
 
 
 def raise_descriptor_limit() -> None:

@@ -33,9 +33,11 @@ from gtchat.server.daemon import fail
 from gtchat.server.endpoints import Listeners, port_number, port_url
 from gtchat.server.factories import STREAM_PROTOCOLS, StreamFactory, build_websocket
 from gtchat.server.logs import LogTarget
+from gtchat.server.metrics import Metrics
 from gtchat.server.passwords import Passwords
 from gtchat.server.process import (
     EXIT_CONFIG,
+    LoopLag,
     StartError,
     handle_signals,
     raise_descriptor_limit,
@@ -43,10 +45,13 @@ from gtchat.server.process import (
 )
 from gtchat.server.settings import Settings
 from gtchat.server.storage import FreeSpace, Storage, database_of, open_storage
-from gtchat.web.site import build_site, static_directory
+from gtchat.web.metrics import MetricsPage
+from gtchat.web.site import build_metrics_site, build_site, static_directory
 
 #: Characters of a broadcast key below which there is a warning.
 SAFE_KEY_CHARS = 16
+#: Networks of this machine.
+LOOPBACK = ("127.0.0.0/8", "::1")
 #: Seconds that clients get to answer a close frame when the server stops.
 CLOSE_TIMEOUT_S = 2.0
 #: Seconds over which connections are closed where clients go to other servers.
@@ -77,6 +82,9 @@ class ChatService(Service):
     _websocket: ChatFactory
     _factories: dict[str, StreamFactory]
     _console: ConsoleServer
+    _site_limiter: ConnectionLimiter
+    _lag: LoopLag
+    _metrics: Metrics
 
     def __init__(
         self,
@@ -137,7 +145,7 @@ class ChatService(Service):
         """
         server = self.settings.server
         listeners = Listeners(self._reactor, Proxies.named(server.trusted_proxies))
-        for name in ("web", "ws", *STREAM_PROTOCOLS):
+        for name in ("web", "ws", "metrics", *STREAM_PROTOCOLS):
             for description in getattr(server, name):
                 listeners.check(description)
         database_of(server)
@@ -200,6 +208,21 @@ class ChatService(Service):
         self._factories = {
             name: build(self.chat, self._reactor, rules) for name, build in STREAM_PROTOCOLS.items()
         }
+        limiters = {name: factory.limiter for name, factory in self._factories.items()}
+        limit = self.settings.limits.connections_per_address
+        self._site_limiter = limiters["http"] = ConnectionLimiter(limit, self._proxies)
+        self._lag = LoopLag(self._reactor)
+        self._lag.start()
+        self._metrics = Metrics(
+            self.chat,
+            self._storage.store,
+            self._websocket,
+            limiters,
+            self._listeners,
+            self._passwords,
+            self._lag,
+            self._reactor,
+        )
         self._console = ConsoleServer(self.chat, self._stop_reactor)
         self.chat.admin.operators.commands = self._console.commands
         self.chat.on_lost = self._disconnect_all
@@ -234,9 +257,10 @@ class ChatService(Service):
             self._health,
             self._reactor,
             self._websocket.hosts.known,
-            ConnectionLimiter(self.settings.limits.connections_per_address, self._proxies),
+            self._site_limiter,
             self._websocket.context.request_log,
             self.chat.access.told,
+            MetricsPage(self._metrics.render, Proxies.named((*LOOPBACK, *server.metrics_allow))),
         )
         web = self._listen_on(server.web, site, "page", "http")
         self._websocket.origins = Origins(
@@ -247,6 +271,10 @@ class ChatService(Service):
         self._listen_on(server.ws, self._websocket, "WebSocket", "ws")
         for name, factory in self._factories.items():
             self._listen_on(getattr(server, name), factory, name, "tcp")
+        metrics = MetricsPage(self._metrics.render, None)
+        log = self._websocket.context.request_log
+        alone = build_metrics_site(metrics, self._reactor, log)
+        self._listen_on(server.metrics, alone, "metrics", "http")
 
     def _listen_on(
         self, descriptions: tuple[str, ...], factory: Any, what: str, scheme: str
@@ -324,6 +352,7 @@ class ChatService(Service):
             if stopped is not None:
                 await stopped
         self._free_space.stop()
+        self._lag.stop()
         await self.chat.stop()
         await self._websocket.close_all(*reason, CLOSE_TIMEOUT_S)
         self._websocket.stop()

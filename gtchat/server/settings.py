@@ -155,6 +155,15 @@ class ServerSettings:
         "keep the earlier texts of edited messages; authors and owners of rooms can read them",
     )
     console: bool = _setting(False, "read commands of the admin console from standard input")
+    metrics: tuple[str, ...] = _setting(
+        (), "endpoint that serves /metrics alone, to any client; may be given several times"
+    )
+    metrics_allow: tuple[str, ...] = _setting(
+        (),
+        "address or network whose programs may read /metrics at the web endpoints, besides those "
+        "of this machine; unix for those that connect to a Unix socket",
+        check=checks.check_proxy,
+    )
     trusted_proxies: tuple[str, ...] = _setting(
         (),
         "address or network of a reverse proxy whose statement of the client's address counts; "

@@ -24,6 +24,9 @@ from gtchat.protocols.base.request_log import RequestLog
 from gtchat.web.channel import REQUEST_SECONDS, WEBSOCKET, QuietSite, SiteRequest
 from gtchat.web.files import load_files, send
 
+#: Path of the metrics below `/`.
+METRICS = b"metrics"
+
 
 class NotFound(Resource):
     """The response to a path that does not exist."""
@@ -35,6 +38,15 @@ class NotFound(Resource):
         request.setResponseCode(404)
         request.setHeader(b"Content-Type", b"text/plain; charset=utf-8")
         return send(request, b"Not found.\n")
+
+
+class Empty(Resource):
+    """A root with nothing but the children that are put into it."""
+
+    def getChild(self, path: bytes, request: Any) -> IResource:
+        """Return the response to a path that does not exist."""
+        found: IResource = NotFound()
+        return found
 
 
 class Health(Resource):
@@ -137,6 +149,7 @@ def build_site(
     limiter: ConnectionLimiter | None = None,
     request_log: RequestLog | None = None,
     info: Callable[[], Mapping[str, Any]] = dict,
+    metrics: IResource | None = None,
 ) -> QuietSite:
     """Build the site, as a factory to listen with.
 
@@ -149,14 +162,40 @@ def build_site(
         limiter: counts connections by address; by default there is no limit.
         request_log: logs refused requests; by default one that trusts no proxy.
         info: see `SiteInfo`.
+        metrics: what is at `/metrics`; None for nothing.
     """
     root = Root(directory)
     root.putChild(WEBSOCKET.lstrip(b"/"), WebSocketEndpoint(websocket))
     root.putChild(b"healthz", Health(health))
     root.putChild(b"site.json", SiteInfo(info))
+    if metrics is not None:
+        root.putChild(METRICS, metrics)
+    return _build(root, reactor, known_host, limiter, request_log or RequestLog(reactor, Proxies()))
+
+
+def build_metrics_site(
+    metrics: IResource, reactor: IReactorTime, request_log: RequestLog
+) -> QuietSite:
+    """Build a site that has `/metrics` alone, as a factory to listen with.
+
+    Args:
+        metrics, reactor, request_log: see `build_site`.
+    """
+    root = Empty()
+    root.putChild(METRICS, metrics)
+    return _build(root, reactor, lambda host: True, None, request_log)
+
+
+def _build(
+    root: Resource,
+    reactor: IReactorTime,
+    known_host: Callable[[str], bool],
+    limiter: ConnectionLimiter | None,
+    request_log: RequestLog,
+) -> QuietSite:
     site = QuietSite(root, requestFactory=SiteRequest, timeout=REQUEST_SECONDS, reactor=reactor)
     site.displayTracebacks = False
     site.known_host = known_host
     site.limiter = limiter
-    site.request_log = request_log or RequestLog(reactor, Proxies())
+    site.request_log = request_log
     return site

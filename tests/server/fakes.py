@@ -47,6 +47,7 @@ class FakePasswords(PlainPasswords):
     def __init__(self, reactor: Any, threads: int) -> None:
         super().__init__()
         self.running = False
+        self.waiting = 0
 
     def start(self) -> None:
         self.running = True

@@ -168,6 +168,20 @@ class QueueContract(StoreCase):
     def test_it_provides_the_interface(self) -> None:
         verifyObject(IStore, self.store)
 
+    async def test_sizes_are_of_the_database_and_its_log(self) -> None:
+        await self.store.flush()
+        sizes = await self.store.sizes()
+        self.assertLessEqual(set(sizes), {"database", "wal"})
+        self.assertTrue(all(size > 0 for size in sizes.values()), sizes)
+        self.assertEqual(bool(sizes), hasattr(self.store, "_database"))
+
+    async def test_writes_that_wait_are_counted(self) -> None:
+        self.append(self.lobby, message("1"))
+        self.append(self.lobby, message("2"))
+        self.assertEqual(self.store.waiting(), 2)
+        await self.store.flush()
+        self.assertEqual(self.store.waiting(), 0)
+
     def test_a_new_store_has_a_lobby_without_an_owner(self) -> None:
         (lobby,) = self.state.rooms
         self.assertEqual((lobby.key, lobby.name, lobby.public), ("lobby", "lobby", True))

@@ -20,10 +20,14 @@ class ConnectionLimiter:
     Args:
         limit: maximum number of connections of one network. 0 disables the limit.
         proxies: addresses without a limit, as many users connect from them.
+
+    Attributes:
+        open: connections of all networks, also of addresses without a limit.
     """
 
     limit: int
     proxies: Container[str] = ()
+    open: int = attrs.field(default=0, init=False)
     _by_network: Counter[str] = attrs.field(factory=Counter)
 
     def acquire(self, address: str) -> bool:
@@ -33,6 +37,7 @@ class ConnectionLimiter:
             Whether it is within the limit. If not, the caller must close it. In both cases
             `release` must be called, once.
         """
+        self.open += 1
         if address in self.proxies:
             return True
         network = network_key(address)
@@ -41,6 +46,7 @@ class ConnectionLimiter:
 
     def release(self, address: str) -> None:
         """Stop counting a connection that was counted by `acquire`."""
+        self.open -= 1
         if address in self.proxies:
             return
         network = network_key(address)

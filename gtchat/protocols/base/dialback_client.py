@@ -244,6 +244,7 @@ class DialbackClient:
         try:
             await command.run()
         except ChatError as error:
+            self.server.chat.measures.refusals[error.code] += 1
             self.push(self.server.error_text(error))
         finally:
             command.done()

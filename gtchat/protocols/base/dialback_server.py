@@ -240,12 +240,16 @@ class DialbackFactory(Factory):
 
     Args:
         server: all clients of the protocol.
+
+    Attributes:
+        limiter: counts the connections.
     """
 
     noisy = False
 
     def __init__(self, server: DialbackServer) -> None:
         self.server = server
+        self.limiter = server.limiter
 
     def buildProtocol(self, addr: IAddress | None) -> TwistedProtocol:
         """Return the protocol of a connection."""

@@ -7,6 +7,8 @@ Lines that clients of other protocols can cause are bounded by the same `LineLim
 
 from __future__ import annotations
 
+from collections import Counter
+
 import attrs
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -62,10 +64,14 @@ class RequestLog:
     Args:
         clock: monotonic time in seconds.
         proxies: the trusted proxies.
+
+    Attributes:
+        refusals: HTTP status code -> number of requests that were refused with it.
     """
 
     clock: IReactorTime
     proxies: Proxies
+    refusals: Counter[int] = attrs.field(init=False, factory=Counter)
     _lines: LineLimit = attrs.field(init=False)
     _warned: set[str] = attrs.field(init=False, factory=set)
 
@@ -98,6 +104,7 @@ class RequestLog:
             host: the Host header, None without one.
             origin: the Origin header, None without one.
         """
+        self.refusals[code] += 1
         self._lines.info(
             _log,
             "refused {address}: {code}, {reason}; host {host}, origin {origin}",

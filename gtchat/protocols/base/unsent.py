@@ -50,13 +50,16 @@ class UnsentLimits:
         max_bytes: largest number of an outbox; a single piece may be larger. 0 disables the limit.
         max_total: largest number of all outboxes; beyond it the one that has most overflows. 0
             disables the limit.
+
+    Attributes:
+        total: bytes that are unsent now.
     """
 
     def __init__(self, max_bytes: int, max_total: int) -> None:
         self._max_bytes = max_bytes
         self._max_total = max_total
         self._holding: set[Holder] = set()
-        self._total = 0
+        self.total = 0
 
     def account(self, outbox: Holder, more: int) -> None:
         """Note that more or fewer bytes of an outbox are unsent than before.
@@ -65,7 +68,7 @@ class UnsentLimits:
             outbox: its `held` and `in_transport` are the new numbers.
             more: the difference in bytes, negative for fewer.
         """
-        self._total += more
+        self.total += more
         if outbox.held or outbox.in_transport:
             self._holding.add(outbox)
         else:
@@ -75,7 +78,7 @@ class UnsentLimits:
         """Let an outbox overflow if it, or all together, have too much unsent."""
         if self._max_bytes and outbox.held and _unsent(outbox) > self._max_bytes:
             outbox.overflow()
-        elif self._max_total and self._total > self._max_total:
+        elif self._max_total and self.total > self._max_total:
             max(self._holding, key=_unsent).overflow()
 
 

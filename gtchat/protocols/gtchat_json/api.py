@@ -294,6 +294,7 @@ class API_Chatroom(Context):
             self._fail(error, last_cmd, tracker)
 
     def _refuse(self, error: ChatError, last_cmd: str, tracker: str) -> None:
+        self.chat.measures.refusals[error.code] += 1
         wait = error.retry_after
         self._write(
             ErrorReply(
@@ -308,6 +309,7 @@ class API_Chatroom(Context):
 
     def _fail(self, failure: Failure, cmd: str, tracker: str) -> None:
         """Answer a command that met a bug: the log has all of it, the client its number."""
+        self.chat.measures.refusals["internal"] += 1
         incident = token_hex(4)
         _log.failure("incident {incident} in {cmd}", failure, incident=incident, cmd=cmd)
         self._write(

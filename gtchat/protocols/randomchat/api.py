@@ -215,6 +215,7 @@ class RandomChatAPI:
             self._refuse("", ChatError())
 
     def _refuse(self, kind: str, error: ChatError) -> None:
+        self.state.chat.measures.refusals[error.code] += 1
         detail = DETAILS.get((kind, type(error)), error.text)
         self._write({"type": "error", "detail": detail, "code": error.code})
 

@@ -19,6 +19,7 @@ from gtchat.chat.interfaces import (
     StoredGuest,
     StoredState,
 )
+from gtchat.chat.measures import StoreMeasures
 from gtchat.chat.node_records import AddressAnswered, AddressAsked, CountFailures, FailureCount
 from gtchat.store.jobs import (
     Job,
@@ -57,6 +58,7 @@ class MemoryNodeCalls(MemoryCalls):
         self.lost: Callable[[], None] = ignore_lost
         self.restored: Callable[[StoredState], None] = ignore_restored
         self.node_id: int | None = None
+        self.measures = StoreMeasures()
         self._reactor = reactor
         self._tables = tables if tables is not None else MemoryTables()
         self._is_node = tables is not None
@@ -125,6 +127,14 @@ class MemoryNodeCalls(MemoryCalls):
         self.restored(self.load())
 
     # Calls.
+
+    def waiting(self) -> int:
+        """See `IMeasuredStore.waiting`."""
+        return len(self._queue) + len(self._waiting)
+
+    def sizes(self) -> Deferred[Mapping[str, int]]:
+        """See `IMeasuredStore.sizes`."""
+        return succeed({})
 
     def catch_up(self, rooms: Collection[int] = ()) -> Deferred[None]:
         """See `INodeStore.catch_up`; here all rooms are looked at."""

@@ -1,9 +1,9 @@
-"""The methods of `IAdminStore` of the store on disk; `SQLStore` inherits them."""
+"""Methods of `IAdminStore` and `IMeasuredStore` of the store on disk; `SQLStore` inherits them."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -14,8 +14,9 @@ from gtchat.chat.audit import AuditRecord
 from gtchat.chat.interfaces import Account
 from gtchat.store.jobs import NO_PLAN, Plan
 from gtchat.store.sql import administration, audit_log, choices
-from gtchat.store.sql.database import Connection
+from gtchat.store.sql.database import Connection, Database
 from gtchat.store.sql.read_pool import ReadPool
+from gtchat.store.sql.writer import Writer
 
 T = TypeVar("T")
 
@@ -24,10 +25,20 @@ class AdminCalls(ABC):
     """Calls of `IAdminStore`: writes to the queue, reads to the read pool."""
 
     _reads: ReadPool
+    _database: Database
+    _writer: Writer
 
     @abstractmethod
     def _write(self, function: Callable[..., T], *args: Any, plan: Plan = NO_PLAN) -> Deferred[T]:
         """Queue a call of a function with the writer's connection; return its result."""
+
+    def waiting(self) -> int:
+        """See `IMeasuredStore.waiting`."""
+        return self._writer.waiting()
+
+    def sizes(self) -> Deferred[Mapping[str, int]]:
+        """See `IMeasuredStore.sizes`."""
+        return self._reads.run(self._database.sizes)
 
     def record(self, audit: AuditRecord) -> Deferred[None]:
         """See `IAdminStore.record`."""

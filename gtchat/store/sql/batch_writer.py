@@ -48,12 +48,15 @@ class Outcome:
         rejected: why one of its jobs could not be stored, None if all were.
         foreign: what other nodes have stored, to be delivered before the batch; None for nothing.
         is_unreadable: whether reading that failed for a reason that stays.
+        began_at, ended_at: when the batch was begun and done, in monotonic seconds.
     """
 
     error: Exception | None = None
     rejected: Exception | None = None
     foreign: Foreign | None = None
     is_unreadable: bool = False
+    began_at: float = attrs.field(factory=time.monotonic)
+    ended_at: float = 0.0
 
 
 class GivenUp(Exception):
@@ -113,6 +116,7 @@ class BatchWriter:
             outcome.error = self._repeat(self._write_each, batch, outcome)
         if outcome.error is not None:
             refuse(batch)
+        outcome.ended_at = time.monotonic()
         return outcome
 
     def _repeat(self, strategy: Strategy, batch: list[Job], outcome: Outcome) -> Exception | None:

@@ -200,6 +200,10 @@ class Database(ABC):
         """Return an error as `reason`, with the database and what to do where that is known."""
 
     @abstractmethod
+    def sizes(self, db: Connection) -> Mapping[str, int]:
+        """Return bytes by part; see `IMeasuredStore.sizes`. db: a connection to read with."""
+
+    @abstractmethod
     def leave(self, db: Connection) -> Mapping[int, int]:
         """Take note that the server stops, with the connection on which it has written last.
 

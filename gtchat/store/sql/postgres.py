@@ -76,6 +76,11 @@ _CONFLICTS = (
 _FATAL = ("FATAL", "PANIC")
 #: Milliseconds to wait for the end of the connection that was lost.
 _END_MS = 5_000
+_SIZE = (
+    "SELECT pg_database_size(current_database()),"
+    " has_function_privilege('pg_ls_waldir()', 'execute')"
+)
+_WAL_SIZE = "SELECT sum(size) FROM pg_ls_waldir()"
 _OWN_BACKEND = "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()"
 _NO_ADDRESS = (
     "The store is no address of PostgreSQL:"
@@ -182,6 +187,12 @@ class PostgresDatabase(Database):
         db.prepared_max = _PREPARED
         self._watchdog.add(db)
         db.keep_socket()
+
+    def sizes(self, db: Connection) -> Mapping[str, int]:
+        """See `Database.sizes`. That of the log needs the role pg_monitor."""
+        [(size, may_see)] = db.execute(_SIZE)
+        wal = db.execute(_WAL_SIZE).fetchone()[0] if may_see else None
+        return {"database": size} if wal is None else {"database": size, "wal": int(wal)}
 
     def leave(self, db: Connection) -> Mapping[int, int]:
         """See `Database.leave`."""

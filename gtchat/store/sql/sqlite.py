@@ -169,6 +169,11 @@ class SQLiteDatabase(Database):
         """See `Database.is_conflict`: a lock is waited for when a transaction begins."""
         return False
 
+    def sizes(self, db: Connection) -> Mapping[str, int]:
+        """See `Database.sizes`."""
+        found = {"database": self._path, "wal": Path(f"{self._path}-wal")}
+        return {part: path.stat().st_size for part, path in found.items() if path.exists()}
+
     def leave(self, db: Connection) -> Mapping[int, int]:
         """See `Database.leave`: the file does not know which program uses it."""
         return {}

@@ -39,6 +39,7 @@ from gtchat.chat.interfaces import (
     StoredState,
     UnreadRecord,
 )
+from gtchat.chat.measures import StoreMeasures
 from gtchat.store.jobs import (
     NO_PLAN,
     Job,
@@ -60,6 +61,7 @@ from gtchat.store.sql.health import StoreHealth
 from gtchat.store.sql.idempotency import do_once, find_request
 from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.mail_calls import MailCalls
+from gtchat.store.sql.measured import MeasuredDelivery
 from gtchat.store.sql.mention_calls import MentionCalls
 from gtchat.store.sql.node_calls import NodeCalls
 from gtchat.store.sql.opening import prepare
@@ -97,6 +99,7 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls, AdminCalls, Roo
         #: Takes finished entries; set by the chat.
         self.committed: Callable[[Sequence[PendingEntry]], None] = ignore_entries
         self.failed: Callable[[Sequence[PendingRoomChange]], None] = ignore_entries
+        self.measures = StoreMeasures()
         self._reactor = reactor
         self._wall = wall
         self._database = database
@@ -114,7 +117,7 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls, AdminCalls, Roo
         self._indexer = Indexer()
         self._writer = Writer(
             reactor,
-            self._deliver,
+            MeasuredDelivery(self._deliver, self.measures, wall),
             database,
             self._log_writer,
             self._cleanup,

@@ -91,6 +91,8 @@ class Writer(BatchWriter):
         self._cleanup = cleanup
         self._queue: SimpleQueue[list[Queued]] = SimpleQueue()
         self._turn: list[Queued] = []
+        #: How many jobs have gone to the thread, and how many it has taken.
+        self._handed = self._taken = 0
         self._failing = False
         self._last: StoreCall | None = None
         #: Jobs that a node has which was given up, and what waits for them.
@@ -121,8 +123,13 @@ class Writer(BatchWriter):
 
     def _hand_over(self) -> None:
         if self._turn:
+            self._handed += len(self._turn)
             self._queue.put(self._turn)
             self._turn = []
+
+    def waiting(self) -> int:
+        """Return how many jobs wait that are in no batch yet. Called in the reactor thread."""
+        return len(self._turn) + self._handed - self._taken
 
     def abandon(self) -> Deferred[list[Queued]]:
         """Deliver nothing any more, and do nothing until `use` is called: this node was given up.
@@ -182,6 +189,7 @@ class Writer(BatchWriter):
             return []
         while len(batch) < MAX_BATCH and not self._queue.empty():
             batch += self._queue.get_nowait()
+        self._taken += len(batch)
         return batch
 
     def _catch_up_first(self, taken: list[Queued]) -> list[Job]:
@@ -209,7 +217,9 @@ class Writer(BatchWriter):
         done, self._abandoned = self._abandoned, None
         self._kept += jobs
         while not self._queue.empty():
-            self._kept += self._queue.get_nowait()
+            more = self._queue.get_nowait()
+            self._taken += len(more)
+            self._kept += more
         kept = self._kept
         is_last = bool(kept) and kept[-1] is self._last
         if done is None and not is_last:

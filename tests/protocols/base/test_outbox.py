@@ -204,7 +204,7 @@ class Writing(SynchronousTestCase):
         self.assertEqual(len(self.overflowed), 1)
         for _, transport in pairs:
             transport.producer.stopProducing()
-        self.assertEqual(self.batcher.limits._total, 0)
+        self.assertEqual(self.batcher.limits.total, 0)
 
     def test_a_transport_that_is_empty_again_counts_no_longer(self) -> None:
         self.patch(outbox_module, "BUFFERS_BYTES", 100)
@@ -215,7 +215,7 @@ class Writing(SynchronousTestCase):
             transport.producer.pauseProducing()
             self.assertEqual(outbox.in_transport, counted)
             transport.producer.resumeProducing()
-            self.assertEqual((outbox.in_transport, self.batcher.limits._total), (0, 0))
+            self.assertEqual((outbox.in_transport, self.batcher.limits.total), (0, 0))
 
     def test_the_buffers_of_twisted_are_no_larger_than_what_is_counted(self) -> None:
         buffers = FileDescriptor.bufferSize + _AggregateSmallWrites.MAX_BUFFER_SIZE
