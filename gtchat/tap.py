@@ -30,7 +30,7 @@ def makeService(options: Options) -> ChatService:
     try:
         log = LogTarget.chosen(twistd, bool(options["log-json"]))
         check_pid_file(twistd)
-        service = ChatService(options.chosen, reactor, log, twistd)
+        service = ChatService(options.chosen, reactor, log, twistd, options.reread)
         service.check()
     except OSError as error:
         raise SystemExit(f"gtchat: cannot write the log: {error}") from None

@@ -52,7 +52,7 @@ class MemberFixture(TestFactory):
         store = MemoryStore(self.clock)
         self.chat = Chat(store, self.clock, limits, PlainPasswords(), Tokens())
         self.chat.start()
-        self.batcher = WriteBatcher(self.clock, limits.outbox_bytes, limits.unsent_bytes_total)
+        self.batcher = WriteBatcher(self.clock, limits)
         encoder = JSONEncoder(self.batcher, text_frame)
         self.factory = build_factory(
             self.clock,

@@ -38,11 +38,11 @@ class Access:
     """Says who may come in.
 
     Args:
-        settings: what holds where nothing was chosen.
+        settings: what holds where nothing was chosen. May be replaced at any time.
     """
 
     def __init__(self, settings: AccessSettings) -> None:
-        self._settings = settings
+        self.settings = settings
         self._chosen: dict[str, str] = {}
 
     def begin(self, chosen: Mapping[str, str]) -> None:
@@ -63,13 +63,13 @@ class Access:
     def registration(self) -> str:
         """Who can register: one of `REGISTRATION_MODES`."""
         chosen = self._chosen.get(REGISTRATION)
-        return chosen if chosen in REGISTRATION_MODES else self._settings.registration
+        return chosen if chosen in REGISTRATION_MODES else self.settings.registration
 
     @property
     def guests(self) -> bool:
         """Whether temporary users can log in."""
         chosen = self._chosen.get(GUESTS)
-        return self._settings.guests if chosen is None else chosen == "on"
+        return self.settings.guests if chosen is None else chosen == "on"
 
     def told(self) -> dict[str, str | bool]:
         """Return what clients are told before a login, by the names of the choices."""

@@ -16,7 +16,7 @@ from gtchat.chat.credentials import phone_hash, uuid_hash
 from gtchat.chat.errors import BadCredentials, BadName, BadRequest, NameTaken, RateLimited
 from gtchat.chat.guesses import Guesses
 from gtchat.chat.interfaces import Account, EndedSession, IPasswords, PhoneAccount
-from gtchat.chat.limits import BucketTable, network_key
+from gtchat.chat.limits import BucketTable, Limits, network_key
 from gtchat.chat.lockout import KNOWN_MS, Turns
 from gtchat.chat.names import Name, password, typed_password, user_key, user_name
 from gtchat.chat.state import State
@@ -30,6 +30,10 @@ _NOT_IN_NAMES = re.compile(r"[^\w.-]", re.UNICODE)
 CHECKS_AT_ONCE = 8
 #: Stands in the log for a name that no account has: it may be a password in the wrong field.
 UNKNOWN_NAME = "(unknown name)"
+
+
+def _registration_rate(limits: Limits) -> tuple[float, float]:
+    return limits.registrations_per_minute / 60, limits.registrations_burst
 
 
 class Accounts:
@@ -55,12 +59,16 @@ class Accounts:
         self._passwords = passwords
         self.guesses = Guesses(state)
         self.password_changes = InProgress()
-        # No more than can be counted at once: else right passwords would be refused.
-        rate = limits.failed_logins_per_minute
-        self._turns = Turns(min(CHECKS_AT_ONCE, max(int(rate), 1)) if rate else CHECKS_AT_ONCE)
-        self._registrations = BucketTable(
-            limits.registrations_per_minute / 60, limits.registrations_burst, seconds
-        )
+        self._turns = Turns(self._checks_at_once)
+        self._registrations = BucketTable(limits.rate(_registration_rate), seconds)
+
+    def _checks_at_once(self) -> int:
+        """Return how many passwords of a name are checked at once, from one network.
+
+        No more than can be counted at once: else right passwords would be refused.
+        """
+        rate = self._limits.failed_logins_per_minute
+        return min(CHECKS_AT_ONCE, max(int(rate), 1)) if rate else CHECKS_AT_ONCE
 
     async def register(
         self, name: str | None, secret: str | None, uuid: str | None, address: str

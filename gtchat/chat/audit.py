@@ -52,6 +52,9 @@ def _admin(text: str, subject: str = "name") -> AuditKind:
 #: Code -> kind.
 AUDIT: dict[str, AuditKind] = {
     "started": AuditKind("started with {settings}", who="", subject="", counted=False),
+    "reloaded": AuditKind(
+        "settings and certificates read again, now {settings}", who="", subject="", counted=False
+    ),
     "registered": _own("{name} registered from {address}"),
     "login": _own("{name} logged in from {address}"),
     "login_failed": AuditKind("wrong password for {name} from {address}", who=""),

@@ -27,7 +27,7 @@ from gtchat.chat.errors import (
 )
 from gtchat.chat.events import Deleted, Edited, MessageChange, Pinned, Reacted, Unpinned
 from gtchat.chat.interfaces import Ack, ChangeLimits, MessageVersion
-from gtchat.chat.limits import BucketTable
+from gtchat.chat.limits import BucketTable, Limits
 from gtchat.chat.messages import check_txn, text
 from gtchat.chat.names import HOST
 from gtchat.chat.repetition import repeated
@@ -73,6 +73,10 @@ def may_moderate(user: User, room: Room | Conversation) -> bool:
     return isinstance(room, Room) and (user.id == room.owner_id or user.key == HOST.key)
 
 
+def _reaction_rate(limits: Limits) -> tuple[float, float]:
+    return limits.reactions_per_minute / 60, limits.reactions_per_minute
+
+
 class Changes:
     """Changes messages of rooms.
 
@@ -95,17 +99,20 @@ class Changes:
         self._audit = state.audit
         self._users = state.users
         self._delivery = delivery
-        limits = state.limits
-        self._max_chars = limits.text_chars
-        self._limits = ChangeLimits(
+        self._limits = state.limits
+        self._reactions = BucketTable(state.limits.rate(_reaction_rate), state.clock.seconds)
+
+    @property
+    def _change_limits(self) -> ChangeLimits:
+        """What limits a change that is queued now."""
+        limits = self._limits
+        return ChangeLimits(
             edit_window=limits.edit_window,
             emoji=limits.reactions_per_message,
             reaction_changes=limits.reaction_changes,
             pins=limits.pins_per_room,
-            keep_versions=keep_versions,
+            keep_versions=self.keep_versions,
         )
-        rate = limits.reactions_per_minute
-        self._reactions = BucketTable(rate / 60, rate, state.clock.seconds)
 
     @repeated
     async def edit(
@@ -129,7 +136,7 @@ class Changes:
             NoSuchMessage, NotAuthor, MessageDeleted, TooLate.
         """
         room = await self._conversations.require_open(target, session.user)
-        msg = text(msg, self._max_chars)
+        msg = text(msg, self._limits.text_chars)
         entry = self._entry(Edited, session, room, seq, msg=msg)
         return await self._append(session, room, entry, txn)
 
@@ -306,5 +313,5 @@ class Changes:
         is_moderator = may_moderate(session.user, room)
         users = room.users if isinstance(room, Conversation) else None
         return await self._delivery.append_message_change(
-            session, room, entry, txn, is_moderator, self._limits, users, audit
+            session, room, entry, txn, is_moderator, self._change_limits, users, audit
         )

@@ -23,12 +23,13 @@ from gtchat.chat.direct import Whispers
 from gtchat.chat.errors import ChatError
 from gtchat.chat.foreign import ForeignDelivery
 from gtchat.chat.guests import Guests
-from gtchat.chat.interfaces import IPasswords, IStore, MentionLimits, StoredState
+from gtchat.chat.interfaces import IPasswords, IStore, StoredState
 from gtchat.chat.invitations import Invitations
-from gtchat.chat.limits import BucketTable, Limits
+from gtchat.chat.limits import BucketTable, Limits, command_rate
 from gtchat.chat.live_sessions import LiveSessions
 from gtchat.chat.logins import Logins
 from gtchat.chat.membership import Membership
+from gtchat.chat.mentions import MentionLimits
 from gtchat.chat.messages import HISTORY_LIMIT, Messages
 from gtchat.chat.node_records import ForeignHandlers
 from gtchat.chat.operators import Administration
@@ -53,6 +54,11 @@ PRUNE_INTERVAL_S, TXN_RETENTION_S = 3600, 24 * 3600
 GUEST_BURSTS = 20
 
 _log = Logger()
+
+
+def _guest_rate(limits: Limits) -> tuple[float, float]:
+    per_second, burst = command_rate(limits)
+    return per_second, burst * GUEST_BURSTS
 
 
 class Chat:
@@ -117,21 +123,18 @@ class Chat:
         self._state = state = State(
             store, clock, limits, token, wall or clock.seconds, relay or NoRelay(), self.access
         )
-        store.mention_limits = MentionLimits(
-            message=limits.mentions_per_message, kept=limits.mentions_per_account
-        )
         store.lost, store.restored = self._lost, self._begin
         self.available = False
         self.on_lost: Callable[[], None] = lambda: None
         self._prune_timer: IDelayedCall | None = None
         self.clock = clock
         self.limits = limits
+        self.change_limits(limits)
         self.quota = state.quota
         self.audit = state.audit
         self.measures = state.measures
-        rate, burst = limits.commands_per_second, limits.commands_burst
-        self.rates = BucketTable(rate, burst, clock.seconds)
-        self.guest_bursts = BucketTable(rate, burst * GUEST_BURSTS, clock.seconds)
+        self.rates = BucketTable(limits.rate(command_rate), clock.seconds)
+        self.guest_bursts = BucketTable(limits.rate(_guest_rate), clock.seconds)
         self.rooms = state.rooms
         self.loader = state.loader
         self.users = state.users
@@ -186,6 +189,13 @@ class Chat:
             handlers: what it does with each kind of system entry.
         """
         self._foreign.handlers.append(handlers)
+
+    def change_limits(self, limits: Limits) -> None:
+        """Apply other limits from now on. What has begun keeps its time: a lockout, a deadline."""
+        self.limits.replace(limits)
+        self._state.store.mention_limits = MentionLimits(
+            message=limits.mentions_per_message, kept=limits.mentions_per_account
+        )
 
     def start(self) -> None:
         """Load what the chat begins with. To be called once, before the first connection."""

@@ -71,7 +71,7 @@ class Guests:
         self._quota = state.quota
         self._membership = membership
         self._ending = InProgress()
-        self._max_waiting = state.limits.connections_per_address
+        self._limits = state.limits
         #: `network_key` -> the guests of that network who are waited for, lost first.
         self._waiting: dict[str, dict[User, None]] = {}
 
@@ -175,7 +175,8 @@ class Guests:
         """
         self._wait(user, seconds)
         waiting = self._waiting.get(network_key(user.address), {})
-        if self._max_waiting and len(waiting) > self._max_waiting:
+        limit = self._limits.connections_per_address
+        if limit and len(waiting) > limit:
             self._expire(next(iter(waiting)))
 
     def _wait(self, user: User, seconds: float) -> None:

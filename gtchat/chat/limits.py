@@ -1,7 +1,9 @@
 """Limits: what an operator can set, token buckets that hold rates, the key of an address.
 
 `Limits` is the `[limits]` table of the settings; names and defaults are those of docs/protocol.md,
-"Settings". 0 means no limit, for each of them.
+"Settings". 0 means no limit, for each of them. A chat and its protocols share one object, which
+changes when the operator has the settings read again: a limit is read where it is applied, never
+copied.
 """
 
 from __future__ import annotations
@@ -37,7 +39,27 @@ def _limit(default: float, help_text: str) -> Any:
     )
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(eq=False)
+class Rate:
+    """The rate of token buckets: of all of a kind, which follow a change.
+
+    Attributes:
+        per_second: tokens a second, 0 for no limit.
+        burst: tokens of a full bucket, 0 for no limit.
+    """
+
+    per_second: float
+    burst: float
+
+    def __attrs_post_init__(self) -> None:
+        self.change(self.per_second, self.burst)
+
+    def change(self, per_second: float, burst: float) -> None:
+        """Take other values."""
+        self.per_second, self.burst = per_second if burst else 0.0, burst
+
+
+@attrs.define(kw_only=True, slots=False)
 class Limits:
     """Limits of the chat and its protocols: sizes in bytes, times in seconds, 0 for no limit."""
 
@@ -111,6 +133,36 @@ class Limits:
     )
     min_free_bytes: int = _limit(67_108_864, "free disk space below which nothing more is stored")
 
+    def __attrs_post_init__(self) -> None:
+        self._rates: dict[FindRate, Rate] = {}  # no attribute of attrs: it is no setting
+
+    def replace(self, new: Limits) -> None:
+        """Take all values of other limits: they hold from now on, wherever this object is."""
+        for field in attrs.fields(Limits):
+            setattr(self, field.name, getattr(new, field.name))
+        for find, rate in self._rates.items():
+            rate.change(*find(self))
+
+    def rate(self, find: FindRate) -> Rate:
+        """Return a rate that follows these limits.
+
+        Args:
+            find: returns tokens a second and of a full bucket, from the limits; a function of a
+                module, since the rate is kept under it.
+        """
+        if find not in self._rates:
+            self._rates[find] = Rate(*find(self))
+        return self._rates[find]
+
+
+#: Returns tokens a second and of a full bucket.
+FindRate = Callable[[Limits], tuple[float, float]]
+
+
+def command_rate(limits: Limits) -> tuple[float, float]:
+    """Return the rate of commands (`FindRate`)."""
+    return limits.commands_per_second, limits.commands_burst
+
 
 @lru_cache(maxsize=4096)
 def network_key(address: str) -> str:
@@ -142,20 +194,16 @@ class TokenBucket:
     """A token bucket: limits an action to `burst` at once and `rate` a second on average.
 
     Args:
-        rate: tokens a second, 0 for no limit.
-        burst: tokens of the full bucket, 0 for no limit.
+        rate: tokens a second, and of the full bucket.
     """
 
-    rate: float
-    burst: float
+    rate: Rate
     _tokens: float = attrs.field(init=False)
     _filled_at: float = attrs.field(init=False, default=-math.inf)
     _promised: float = attrs.field(init=False, default=-math.inf)
 
     def __attrs_post_init__(self) -> None:
-        self._tokens = self.burst
-        if not self.burst:
-            self.rate = 0.0
+        self._tokens = self.rate.burst
 
     def take(self, now: float, amount: float = 1.0) -> float:
         """Take tokens if they are there.
@@ -169,10 +217,11 @@ class TokenBucket:
         Returns:
             0.0 if they were there, else the seconds until they will be.
         """
-        if not self.rate:
+        rate = self.rate
+        if not rate.per_second:
             return 0.0
-        tokens = self._tokens + (now - self._filled_at) * self.rate
-        if amount <= tokens <= self.burst:  # each command of a busy client: without further calls
+        tokens = self._tokens + (now - self._filled_at) * rate.per_second
+        if amount <= tokens <= rate.burst:  # each command of a busy client: without further calls
             self._filled_at, self._tokens = now, tokens - amount
             return 0.0
         wait = self.wait(now, amount)
@@ -182,21 +231,22 @@ class TokenBucket:
 
     def _fill(self, now: float) -> None:
         """Add the tokens of the time since the last call."""
-        tokens = self._tokens + (now - self._filled_at) * self.rate
+        burst = self.rate.burst
+        tokens = self._tokens + (now - self._filled_at) * self.rate.per_second
         self._filled_at = now
-        if tokens > self.burst:
-            if tokens >= self.burst + 1.0:
+        if tokens > burst:
+            if tokens >= burst + 1.0:
                 self._promised = -math.inf  # who was told a time did not come
-            tokens = self.burst
+            tokens = burst
         self._tokens = tokens
 
     def wait(self, now: float, amount: float = 1.0) -> float:
         """Return what `take` would return, without taking any."""
-        if not self.rate:
+        if not self.rate.per_second:
             return 0.0
         self._fill(now)
-        missing = min(amount, self.burst) - self._tokens
-        return missing / self.rate if missing > _TOLERANCE else 0.0
+        missing = min(amount, self.rate.burst) - self._tokens
+        return missing / self.rate.per_second if missing > _TOLERANCE else 0.0
 
     def promise(self, now: float) -> float:
         """Return the seconds after which one more token will be there, and reserve that time.
@@ -204,7 +254,7 @@ class TokenBucket:
         Each call returns a later time than the one before: a token is there for each caller who
         comes at the time that was returned.
         """
-        at = max(now + self.wait(now), self._promised + 1.0 / self.rate)
+        at = max(now + self.wait(now), self._promised + 1.0 / self.rate.per_second)
         self._promised = at
         return at - now
 
@@ -215,7 +265,7 @@ class TokenBucket:
             now: monotonic seconds.
             amount: number of tokens; all are taken where there is no limit.
         """
-        if not self.rate:
+        if not self.rate.per_second:
             return amount
         self._fill(now)
         drawn = max(0.0, min(amount, self._tokens))
@@ -224,15 +274,15 @@ class TokenBucket:
 
     def give_back(self, amount: float) -> None:
         """Put tokens back that were taken for something that did not happen."""
-        self._tokens = min(self.burst, self._tokens + amount)
+        self._tokens = min(self.rate.burst, self._tokens + amount)
 
     def full(self, now: float) -> bool:
         """Return whether every token is there, so that a new bucket would be the same."""
-        return not self.wait(now, self.burst)
+        return not self.wait(now, self.rate.burst)
 
     def tokens(self, now: float) -> float:
         """Return how many tokens there are, infinity if there is no limit."""
-        if not self.rate:
+        if not self.rate.per_second:
             return math.inf
         self._fill(now)
         return self._tokens
@@ -244,7 +294,7 @@ class TokenBucket:
             tokens: how many may stay.
             now: monotonic seconds.
         """
-        if self.rate:
+        if self.rate.per_second:
             self._fill(now)
             self._tokens = min(self._tokens, tokens)
 
@@ -253,8 +303,7 @@ class BucketTable:
     """Token buckets by key: one for each account, name or network that was seen lately.
 
     Args:
-        rate: tokens a second of each bucket; 0: no limit.
-        burst: tokens of a full bucket; 0: no limit.
+        rate: tokens a second of each bucket, and of a full one.
         seconds: returns monotonic seconds.
 
     Each new key looks at two old ones, and drops those whose bucket is full: so keys that clients
@@ -262,9 +311,8 @@ class BucketTable:
     a connection holds stays.
     """
 
-    def __init__(self, rate: float, burst: float, seconds: Callable[[], float]) -> None:
+    def __init__(self, rate: Rate, seconds: Callable[[], float]) -> None:
         self._rate = rate
-        self._burst = burst
         self._seconds = seconds
         self._buckets: OrderedDict[Hashable, TokenBucket] = OrderedDict()
 
@@ -278,14 +326,15 @@ class BucketTable:
         """Return the bucket of a key, a full one if it has none yet."""
         bucket = self._buckets.get(key)
         if bucket is None:
-            bucket = TokenBucket(self._rate, self._burst)
-            if bucket.rate:
-                self._drop_full()
-                self._buckets[key] = bucket
+            bucket = TokenBucket(self._rate)
+            self._drop_full()
+            self._buckets[key] = bucket
         return bucket
 
     def take(self, key: Hashable, amount: float = 1.0) -> float:
         """Take tokens of a key; see `TokenBucket.take`."""
+        if not self._rate.per_second:
+            return 0.0
         return self.get(key).take(self._seconds(), amount)
 
     def wait(self, key: Hashable) -> float:

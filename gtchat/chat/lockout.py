@@ -23,7 +23,7 @@ import attrs
 from twisted.internet.defer import DeferredSemaphore
 
 from gtchat.chat.errors import LockedOut, RateLimited
-from gtchat.chat.limits import BucketTable, Limits
+from gtchat.chat.limits import BucketTable, Limits, Rate
 
 #: Wrong guesses for a name from all networks: at once, and a second.
 NAME_BURST, NAME_RATE = 30, 0.5
@@ -53,6 +53,11 @@ class _Attempts:
     expires_at: float = 0.0
 
 
+def _failure_rate(limits: Limits) -> tuple[float, float]:
+    per_minute = limits.failed_logins_per_minute
+    return per_minute / 60, max(per_minute, 1)
+
+
 class Lockout:
     """Counts wrong guesses.
 
@@ -65,9 +70,8 @@ class Lockout:
         self._limits = limits
         self._seconds = seconds
         self._attempts: OrderedDict[tuple[str, str], _Attempts] = OrderedDict()
-        per_minute = limits.failed_logins_per_minute
-        self._by_name = BucketTable(NAME_RATE, NAME_BURST, seconds)
-        self._by_network = BucketTable(per_minute / 60, max(per_minute, 1), seconds)
+        self._by_name = BucketTable(Rate(NAME_RATE, NAME_BURST), seconds)
+        self._by_network = BucketTable(limits.rate(_failure_rate), seconds)
 
     def check(self, name: str, network: str) -> None:
         """Check that a name is not suspended for a network.
@@ -192,14 +196,15 @@ class Lockout:
         """
         now = self._seconds()
         buckets = self._by_name.get(name), self._by_network.get(network)
-        by_name, by_network = (bucket.wait(now, bucket.burst) for bucket in buckets)
+        by_name, by_network = (bucket.wait(now, bucket.rate.burst) for bucket in buckets)
         return by_name, by_network
 
     def set_rates(self, name: str, network: str, waits: Sequence[float]) -> None:
         """Set what `rates` returns; times that are over are below 0."""
         buckets = self._by_name.get(name), self._by_network.get(network)
         for bucket, wait in zip(buckets, waits, strict=True):
-            bucket.lower_to(bucket.burst - max(0.0, wait) * bucket.rate, self._seconds())
+            rate = bucket.rate
+            bucket.lower_to(rate.burst - max(0.0, wait) * rate.per_second, self._seconds())
 
     def _drop_old(self, now: float) -> None:
         """Forget the two oldest pairs if they are of no use, and more of a full table.
@@ -222,10 +227,10 @@ class Turns:
     """Lets a few pieces of work of one key run at once; others wait for their turn.
 
     Args:
-        limit: how many run at once.
+        limit: returns how many run at once; asked where none of a key does.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: Callable[[], int]) -> None:
         self._limit = limit
         self._semaphores: dict[Hashable, DeferredSemaphore] = {}
 
@@ -239,7 +244,9 @@ class Turns:
             key: what the limit is for.
             work: the work; its errors are raised here.
         """
-        semaphore = self._semaphores.setdefault(key, DeferredSemaphore(self._limit))
+        semaphore = self._semaphores.get(key)
+        if semaphore is None:
+            semaphore = self._semaphores[key] = DeferredSemaphore(self._limit())
         await semaphore.acquire()
         try:
             return await work()

@@ -30,7 +30,7 @@ from gtchat.chat.errors import (
 from gtchat.chat.events import BroadcastSent, GuestMessage, MessageSent
 from gtchat.chat.guesses import Guesses
 from gtchat.chat.interfaces import Ack, FoundRoom, HistoryPage, HistoryQuery
-from gtchat.chat.limits import BucketTable, network_key
+from gtchat.chat.limits import BucketTable, Limits, network_key
 from gtchat.chat.message_rules import annotated
 from gtchat.chat.names import HOST
 from gtchat.chat.normalization import MAX_COMPOSED, nfc, too_long
@@ -126,6 +126,11 @@ def _check_preview(room: Room | FoundRoom) -> None:
         raise NotAllowed("The owner of this room allows no preview.")
 
 
+def _preview_rate(limits: Limits) -> tuple[float, float]:
+    per_minute = limits.previews_per_minute
+    return per_minute / 60, max(per_minute, 1)
+
+
 class Messages:
     """Sends and reads messages of rooms.
 
@@ -153,13 +158,11 @@ class Messages:
         self._wall = state.wall
         self._next_id = state.next_id
         self._quota = state.quota
-        self._max_chars = state.limits.text_chars
+        self._limits = state.limits
         self._broadcast_key = broadcast_key
         self._guesses = guesses
-        self._lockout_seconds = state.limits.lockout_seconds
-        per_minute = state.limits.previews_per_minute
         #: Network -> its previews of rooms.
-        self._previews = BucketTable(per_minute / 60, max(per_minute, 1), state.clock.seconds)
+        self._previews = BucketTable(state.limits.rate(_preview_rate), state.clock.seconds)
 
     def speak(
         self,
@@ -201,7 +204,7 @@ class Messages:
             return
         if txn is not None:
             check_txn(txn)
-        msg = text(msg, self._max_chars)
+        msg = text(msg, self._limits.text_chars)
         # Quota.charge, without its call.
         size = len(msg) if msg.isascii() else utf8_size(msg)
         if size > session.prepaid or self._quota.disk_full:
@@ -311,7 +314,7 @@ class Messages:
         if session not in session.user.sessions:
             raise NotLoggedIn()
         event = BroadcastSent(
-            usr=session.user.name, msg=text(msg, self._max_chars), at=self._users.now()
+            usr=session.user.name, msg=text(msg, self._limits.text_chars), at=self._users.now()
         )
         self._audit.note("broadcast", session.actor, name=session.user.name)
         self._relay.send(BroadcastMade(event))
@@ -330,7 +333,7 @@ class Messages:
         expected = self._broadcast_key
         given = key.encode("utf-8", "replace")
         if not hmac.compare_digest(given, (expected or "").encode()) or not expected:
-            await self._guesses.failed(subject, network, self._lockout_seconds, rated=True)
+            await self._guesses.failed(subject, network, self._limits.lockout_seconds, rated=True)
             self._audit.note("broadcast_refused", session.actor, name=session.user.name)
             raise BadKey()
         await self._guesses.succeeded(subject, network, rated=True)

@@ -22,7 +22,7 @@ from gtchat.chat.audit import Actor, AuditRecord
 from gtchat.chat.devices import SessionRules
 from gtchat.chat.errors import ChatError, ConfirmPassword, NotAllowed, RateLimited, UnknownCommand
 from gtchat.chat.guests import Guests
-from gtchat.chat.limits import BucketTable
+from gtchat.chat.limits import BucketTable, Limits
 from gtchat.chat.live_sessions import LiveSessions
 from gtchat.chat.ownership import Ownership
 from gtchat.chat.room_admin import RoomAdmin, SessionAdmin
@@ -53,6 +53,11 @@ class IAdminCommands(Interface):
         """
 
 
+def _command_rate(limits: Limits) -> tuple[float, float]:
+    per_minute = limits.admin_commands_per_minute
+    return per_minute / 60, max(per_minute, 1)
+
+
 class Operators:
     """Lets accounts with the operator mark run administrative commands.
 
@@ -68,8 +73,7 @@ class Operators:
         self._accounts = accounts
         #: The table of commands; set by the server.
         self.commands: IAdminCommands | None = None
-        per_minute = state.limits.admin_commands_per_minute
-        self._rates = BucketTable(per_minute / 60, max(per_minute, 1), self._seconds)
+        self._rates = BucketTable(state.limits.rate(_command_rate), self._seconds)
         #: Session -> monotonic seconds until which it has proved that it is its operator's.
         self._confirmed: WeakKeyDictionary[Session, float] = WeakKeyDictionary()
 

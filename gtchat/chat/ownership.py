@@ -67,21 +67,21 @@ class Ownership:
     Args:
         state: the chat's shared objects.
         delivery: stores changes and sends them to the room.
-
-    Attributes:
-        limits: how many rooms an account can have; the store decides.
     """
 
     def __init__(self, state: State, delivery: Delivery) -> None:
         self._store = state.store
         self._audit = state.audit
         self._limits = state.limits
-        self.limits = RoomLimits(
-            rooms=state.limits.rooms_per_user, memberships=state.limits.memberships_per_user
-        )
         self._users = state.users
         self._rooms = state.rooms
         self._delivery = delivery
+
+    @property
+    def limits(self) -> RoomLimits:
+        """How many rooms an account can have; the store decides."""
+        limits = self._limits
+        return RoomLimits(rooms=limits.rooms_per_user, memberships=limits.memberships_per_user)
 
     def check_memberships(self, target: User | ResolvedUser) -> None:
         """Check that a user may become a member of another room, by what is known here.

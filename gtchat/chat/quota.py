@@ -23,6 +23,18 @@ def utf8_size(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
+def _account_rate(limits: Limits) -> tuple[float, float]:
+    return limits.daily_bytes_account / DAY_S, limits.daily_bytes_account
+
+
+def _guest_rate(limits: Limits) -> tuple[float, float]:
+    return limits.daily_bytes_guest / DAY_S, limits.daily_bytes_guest
+
+
+def _network_rate(limits: Limits) -> tuple[float, float]:
+    return limits.daily_bytes_guests_address / DAY_S, limits.daily_bytes_guests_address
+
+
 class Quota:
     """Charges texts to accounts, to guests and to the networks of guests.
 
@@ -40,12 +52,8 @@ class Quota:
     def __init__(self, limits: Limits, seconds: Callable[[], float]) -> None:
         self._seconds = seconds
         self._accounts, self._guests, self._networks = (
-            BucketTable(amount / DAY_S, amount, seconds)
-            for amount in (
-                limits.daily_bytes_account,
-                limits.daily_bytes_guest,
-                limits.daily_bytes_guests_address,
-            )
+            BucketTable(limits.rate(find), seconds)
+            for find in (_account_rate, _guest_rate, _network_rate)
         )
         self.disk_full = False
 

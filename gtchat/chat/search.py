@@ -10,7 +10,7 @@ import attrs
 from gtchat.chat.conversations import Conversations, Target
 from gtchat.chat.errors import BadRequest, RateLimited
 from gtchat.chat.interfaces import MessageSearch, SearchPage
-from gtchat.chat.limits import BucketTable
+from gtchat.chat.limits import BucketTable, Limits
 from gtchat.chat.message_rules import whisper_of
 from gtchat.chat.search_query import FoundMessage, SearchQuery, parse
 from gtchat.chat.state import State
@@ -35,6 +35,10 @@ class FoundMessages:
     query: SearchQuery
 
 
+def _search_rate(limits: Limits) -> tuple[float, float]:
+    return limits.searches_per_minute / 60, limits.searches_per_minute
+
+
 class Searches:
     """Finds messages.
 
@@ -48,8 +52,7 @@ class Searches:
         self._store = state.store
         self._rooms = state.rooms
         self._limits = state.limits
-        rate = state.limits.searches_per_minute
-        self._rates = BucketTable(rate / 60, rate, state.clock.seconds)
+        self._rates = BucketTable(state.limits.rate(_search_rate), state.clock.seconds)
         #: Account id -> number of its searches that are not finished.
         self._running: dict[int, int] = {}
 

@@ -34,6 +34,7 @@ from gtchat.chat.chat import Chat
 from gtchat.chat.errors import ChatError
 from gtchat.chat.events import Event
 from gtchat.chat.interfaces import Ack, DeliveryProof, IConnection
+from gtchat.chat.limits import Limits
 from gtchat.chat.names import HOST
 from gtchat.chat.rooms import LOBBY
 from gtchat.chat.users import Session
@@ -107,7 +108,7 @@ class WriteQueue:
     """What waits to be written to a client.
 
     Args:
-        limit: most bytes that wait; a line beyond it is left out. 0 for no limit.
+        limits: `outbox_bytes` is used, the most bytes that wait; a line beyond it is left out.
 
     Attributes:
         size: bytes that wait.
@@ -115,7 +116,7 @@ class WriteQueue:
         left_out: lines left out since the last one that was not.
     """
 
-    limit: int
+    limits: Limits
     size: int = 0
     events: int = 0
     left_out: int = 0
@@ -126,7 +127,8 @@ class WriteQueue:
 
     def fits(self, data: bytes) -> bool:
         """Return whether there is room for a line."""
-        return not self.limit or self.size + len(data) <= self.limit
+        limit = self.limits.outbox_bytes
+        return not limit or self.size + len(data) <= limit
 
     def append(self, data: bytes, alone: bool = False) -> None:
         """Add a line. alone: whether it is written alone."""
@@ -182,7 +184,7 @@ class LiveChat(ClientConnection):
         self._name = ""
         self._logging_in = False
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._writes = WriteQueue(factory.chat.limits.outbox_bytes)
+        self._writes = WriteQueue(factory.chat.limits)
         self._next_write: IDelayedCall | None = None
         self._transport_full = False
         self._known: set[str] = set()
@@ -378,7 +380,7 @@ class LiveChatFactory(Factory):
         self.encoder = TextEncoder(render, chat.legacy_edits)
         self.clients: set[LiveChat] = set()
         self.lines = LineLimit(clock)
-        self.limiter = ConnectionLimiter(chat.limits.connections_per_address)
+        self.limiter = ConnectionLimiter(chat.limits)
 
     def buildProtocol(self, addr: IAddress | None) -> LiveChat | Refused:
         """Return the protocol of a connection."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import ssl
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import attrs
@@ -66,7 +66,7 @@ class Credentials:
         self.context, self.expires_at = self._load()
 
     def offer(self, protocols: list[str]) -> None:
-        """Let clients choose an application protocol (ALPN, RFC 7301), now and after `reload`.
+        """Let clients choose an application protocol (ALPN, RFC 7301), from now on.
 
         Args:
             protocols: their names, the preferred one first.
@@ -74,14 +74,19 @@ class Credentials:
         self._protocols = protocols
         self.context.set_alpn_protocols(protocols)
 
-    def reload(self) -> None:
-        """Read the files again, for connections from now on; keep what there is if that fails."""
-        try:
-            self.context, self.expires_at = self._load()
-        except CertificateError as error:
-            _log.error("the old certificate stays in use: {error}", error=error)
-        else:
+    def read(self) -> Callable[[], None]:
+        """Read the files again. Return what puts them to use, for connections from then on.
+
+        Raises:
+            CertificateError: they cannot be used.
+        """
+        loaded = self._load()
+
+        def use() -> None:
+            self.context, self.expires_at = loaded
             _log.info("certificate loaded from {file}", file=str(self.certificate))
+
+        return use
 
     def _load(self) -> tuple[ssl.SSLContext, float]:
         """Return TLS with what is in the files, and when that expires."""

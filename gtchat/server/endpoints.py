@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -82,10 +83,22 @@ class Listeners:
         except _INVALID as error:
             raise _invalid(description, error) from error
 
-    def reload_certificates(self) -> None:
-        """Read the keys and certificates of all `ssl:` endpoints again."""
-        for _, credentials in self._credentials:
-            credentials.reload()
+    def read_certificates(self) -> Callable[[], None]:
+        """Read the keys and certificates of all `ssl:` endpoints again.
+
+        Returns:
+            What puts them to use.
+
+        Raises:
+            CertificateError: one cannot be used.
+        """
+        read = [credentials.read() for _, credentials in self._credentials]
+
+        def use() -> None:
+            for each in read:
+                each()
+
+        return use
 
     def expiries(self) -> dict[int, float]:
         """Return port number -> when its certificate expires, in seconds since 1970."""

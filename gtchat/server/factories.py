@@ -17,7 +17,7 @@ from gtchat.chat.chat import Chat
 from gtchat.protocols.base.callback_rules import CallbackRules
 from gtchat.protocols.base.connection_limit import ConnectionLimiter
 from gtchat.protocols.base.dialback_server import DialbackFactory
-from gtchat.protocols.base.http_access import Hosts, Proxies
+from gtchat.protocols.base.http_access import Hosts, Origins, Proxies
 from gtchat.protocols.base.outbox import MessageTransport, WriteBatcher
 from gtchat.protocols.gtchat_json.api import API_Chatroom
 from gtchat.protocols.gtchat_json.pushes import JSONEncoder
@@ -26,7 +26,7 @@ from gtchat.protocols.message_center import MessageCenter
 from gtchat.protocols.pa1 import PA1
 from gtchat.protocols.randomchat import ProtocolNegotiator, RandomChatState
 from gtchat.protocols.websocket import API, ChatFactory, ChatProtocol, build_factory, text_frame
-from gtchat.server.settings import Settings
+from gtchat.server.settings import ServerSettings, Settings
 
 
 class StreamFactory(Protocol):
@@ -69,6 +69,19 @@ STREAM_PROTOCOLS: dict[str, Callable[[Chat, Any, CallbackRules], StreamFactory]]
 }
 
 
+def set_access(factory: ChatFactory, server: ServerSettings, web_ports: frozenset[int]) -> None:
+    """Let settings say which pages and hosts may connect, and how large messages can be.
+
+    Args:
+        factory: of the WebSocket connections.
+        server: the settings.
+        web_ports: ports on which the server's own page is served.
+    """
+    factory.apply_limits()
+    factory.hosts = Hosts(frozenset(map(str.lower, server.allowed_hosts)))
+    factory.origins = Origins(server.allowed_origins, web_ports, server.file_page)
+
+
 def build_websocket(chat: Chat, reactor: Any, settings: Settings, proxies: Proxies) -> ChatFactory:
     """Make the factory of WebSocket connections, which speak the JSON API, and RandomChat if set.
 
@@ -79,7 +92,7 @@ def build_websocket(chat: Chat, reactor: Any, settings: Settings, proxies: Proxi
         proxies: the trusted proxies.
     """
     limits = settings.limits
-    batcher = WriteBatcher(reactor, limits.outbox_bytes, limits.unsent_bytes_total)
+    batcher = WriteBatcher(reactor, limits)
     encoder = JSONEncoder(batcher, text_frame)
 
     def build_api(connection: MessageTransport) -> API:
@@ -93,5 +106,4 @@ def build_websocket(chat: Chat, reactor: Any, settings: Settings, proxies: Proxi
     build = build_negotiator if settings.server.randomchat else build_api
     factory = build_factory(reactor, batcher, limits, build, proxies=proxies)
     factory.context.available = lambda: chat.available
-    factory.hosts = Hosts(frozenset(map(str.lower, settings.server.allowed_hosts)))
     return factory

@@ -46,8 +46,10 @@ class Metrics:
         limiters: protocol -> counts the connections of its endpoints, WebSocket excepted.
         listeners: the ports, which have certificates.
         passwords: hashes passwords.
-        lag: the lag of the event loop.
         clock: an IReactorTime.
+
+    Attributes:
+        lag: the lag of the event loop; to be started and stopped.
     """
 
     chat: Chat
@@ -56,12 +58,13 @@ class Metrics:
     limiters: Mapping[str, ConnectionLimiter]
     listeners: Listeners
     passwords: Passwords
-    lag: LoopLag
     clock: Any
+    lag: LoopLag = attrs.field(init=False)
     _sizes: Mapping[str, int] = attrs.field(init=False, factory=dict)
     _registry: CollectorRegistry = attrs.field(init=False, factory=CollectorRegistry)
 
     def __attrs_post_init__(self) -> None:
+        self.lag = LoopLag(self.clock)
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
 

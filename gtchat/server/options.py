@@ -55,6 +55,14 @@ class Options(TwistedOptions):
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.lists: dict[str, list[str]] = {}
+        self._directory = os.getcwd()
+
+    def reread(self) -> Settings:
+        """Return the settings again, as the file has them now. Raises UsageError."""
+        environment = dict(os.environ)
+        config = self["config"] or environment.pop("GTCHAT_CONFIG", None)
+        # twistd may have changed the directory since the file was named.
+        return self._settings(environment, config and os.path.join(self._directory, config))
 
     def settings(self, environment: Mapping[str, str]) -> Settings:
         """Return the settings that result from these options and the environment.
@@ -65,13 +73,25 @@ class Options(TwistedOptions):
         Raises:
             UsageError: a setting is invalid.
         """
+        return self._settings(environment, self["config"])
+
+    def _settings(self, environment: Mapping[str, str], config: str | None) -> Settings:
+        """Return the settings.
+
+        Args:
+            environment: variables of the process.
+            config: the settings file.
+
+        Raises:
+            UsageError: a setting is invalid.
+        """
         given: dict[str, Any] = {key: ",".join(parts) for key, parts in self.lists.items()}
         given.update((key, "true") for key in _keys("bool") if self[_option(key)])
         for key in _keys("str", "int", "float"):
             if self[_option(key)] is not None:
                 given[key] = self[_option(key)]
         try:
-            return load(given, environment, self["config"], bool(self["public"]))
+            return load(given, environment, config, bool(self["public"]))
         except SettingsError as error:
             raise UsageError(str(error)) from error
 

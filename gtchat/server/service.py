@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,31 +19,36 @@ from twisted.internet.error import CannotListenError, ReactorNotRunning
 from twisted.internet.interfaces import IDelayedCall, IListeningPort
 from twisted.internet.stdio import StandardIO
 from twisted.logger import ILogObserver, Logger
+from twisted.python.usage import UsageError
 
+from gtchat.chat.access import AccessSettings
+from gtchat.chat.audit import NO_ACTOR, Actor
 from gtchat.chat.background import run_in_background
 from gtchat.chat.chat import Chat
+from gtchat.chat.errors import BadRequest
 from gtchat.protocols.base.callback_rules import CallbackRules, parse_networks
 from gtchat.protocols.base.closing import CloseReason
 from gtchat.protocols.base.connection_limit import ConnectionLimiter
-from gtchat.protocols.base.http_access import Origins, Proxies
+from gtchat.protocols.base.http_access import Proxies
 from gtchat.protocols.websocket import ChatFactory
 from gtchat.server.admin.console import SOCKET, ConsoleServer
 from gtchat.server.build_chat import build_chat
+from gtchat.server.certificates import CertificateError
 from gtchat.server.daemon import fail
 from gtchat.server.endpoints import Listeners, port_number, port_url
-from gtchat.server.factories import STREAM_PROTOCOLS, StreamFactory, build_websocket
+from gtchat.server.factories import STREAM_PROTOCOLS, StreamFactory, build_websocket, set_access
 from gtchat.server.logs import LogTarget
 from gtchat.server.metrics import Metrics
 from gtchat.server.passwords import Passwords
 from gtchat.server.process import (
     EXIT_CONFIG,
-    LoopLag,
     StartError,
     handle_signals,
     raise_descriptor_limit,
     tune_garbage_collector,
 )
-from gtchat.server.settings import Settings
+from gtchat.server.reload import Reloaded, compare, merge
+from gtchat.server.settings import Settings, SettingsError
 from gtchat.server.storage import FreeSpace, Storage, database_of, open_storage
 from gtchat.web.metrics import MetricsPage
 from gtchat.web.site import build_metrics_site, build_site, static_directory
@@ -68,6 +73,8 @@ class ChatService(Service):
         reactor: runs the server; its clock must not go backwards, see `use_monotonic_clock`.
         log: where the log goes; None where twistd decides.
         twistd: options of twistd.
+        reread: returns the settings as they are now, or raises SettingsError or UsageError; None
+            if they do not change.
 
     Attributes:
         chat: the chat, once the service has started.
@@ -83,8 +90,8 @@ class ChatService(Service):
     _factories: dict[str, StreamFactory]
     _console: ConsoleServer
     _site_limiter: ConnectionLimiter
-    _lag: LoopLag
     _metrics: Metrics
+    _web_ports: frozenset[int]
 
     def __init__(
         self,
@@ -92,12 +99,15 @@ class ChatService(Service):
         reactor: Any,
         log: LogTarget | None = None,
         twistd: Mapping[str, Any] | None = None,
+        reread: Callable[[], Settings] | None = None,
     ) -> None:
         self.settings = settings
         self._reactor = reactor
         self._log = log
         self._twistd = twistd or {}
+        self._reread = reread or (lambda: self.settings)
         self._urls: list[str] = []
+        self._metrics_allowed = Proxies()
         #: Stops the server; there since the first SIGTERM: other servers take over.
         self._draining: IDelayedCall | None = None
 
@@ -183,7 +193,7 @@ class ChatService(Service):
         self._free_space = FreeSpace(
             self._reactor,
             self._written_folders(),
-            self.settings.limits.min_free_bytes,
+            self.settings.limits,
             self.chat.quota,
         )
         self._free_space.start()
@@ -209,10 +219,8 @@ class ChatService(Service):
             name: build(self.chat, self._reactor, rules) for name, build in STREAM_PROTOCOLS.items()
         }
         limiters = {name: factory.limiter for name, factory in self._factories.items()}
-        limit = self.settings.limits.connections_per_address
-        self._site_limiter = limiters["http"] = ConnectionLimiter(limit, self._proxies)
-        self._lag = LoopLag(self._reactor)
-        self._lag.start()
+        self._site_limiter = ConnectionLimiter(self.settings.limits, self._proxies)
+        limiters["http"] = self._site_limiter
         self._metrics = Metrics(
             self.chat,
             self._storage.store,
@@ -220,10 +228,11 @@ class ChatService(Service):
             limiters,
             self._listeners,
             self._passwords,
-            self._lag,
             self._reactor,
         )
+        self._metrics.lag.start()
         self._console = ConsoleServer(self.chat, self._stop_reactor)
+        self._console.commands.reload = self.reload
         self.chat.admin.operators.commands = self._console.commands
         self.chat.on_lost = self._disconnect_all
 
@@ -256,18 +265,15 @@ class ChatService(Service):
             self._websocket,
             self._health,
             self._reactor,
-            self._websocket.hosts.known,
+            lambda host: self._websocket.hosts.known(host),
             self._site_limiter,
             self._websocket.context.request_log,
             self.chat.access.told,
-            MetricsPage(self._metrics.render, Proxies.named((*LOOPBACK, *server.metrics_allow))),
+            MetricsPage(self._metrics.render, self._metrics_allowed),
         )
         web = self._listen_on(server.web, site, "page", "http")
-        self._websocket.origins = Origins(
-            tuple(server.allowed_origins),
-            frozenset(number for port in web if (number := port_number(port))),
-            server.file_page,
-        )
+        self._web_ports = frozenset(number for port in web if (number := port_number(port)))
+        self._apply_access()
         self._listen_on(server.ws, self._websocket, "WebSocket", "ws")
         for name, factory in self._factories.items():
             self._listen_on(getattr(server, name), factory, name, "tcp")
@@ -302,9 +308,42 @@ class ChatService(Service):
         except (CannotListenError, OSError) as error:
             _log.warn("the admin console is not available: {error}", error=error)
 
+    def reload(self, actor: Actor = NO_ACTOR) -> Reloaded:
+        """Read settings and certificates again, and go on with them. Nobody is disconnected.
+
+        Args:
+            actor: who asked for it.
+
+        Raises:
+            BadRequest: something is invalid; nothing has changed. The log has the reason, too.
+        """
+        try:
+            new = self._reread()
+            ChatService(new, self._reactor).check()
+            use_certificates = self._listeners.read_certificates()
+        except (SettingsError, UsageError, StartError, CertificateError) as error:
+            _log.error("settings and certificates stay as they are: {reason}", reason=str(error))
+            raise BadRequest(f"Nothing was changed: {error}") from error
+        done, self.settings = compare(self.settings, new), merge(self.settings, new)
+        self.chat.change_limits(new.limits)
+        self._proxies.replace(Proxies.named(new.server.trusted_proxies))
+        self._apply_access()
+        use_certificates()
+        for line in done.text.splitlines():
+            _log.info("settings read again: {line}", line=line)
+        self.chat.audit.note("reloaded", actor, settings=self.settings.chosen())
+        return done
+
+    def _apply_access(self) -> None:
+        """Let the settings say who, and which pages, hosts and programs, have access."""
+        server = self.settings.server
+        self.chat.access.settings = AccessSettings(server.registration, server.guests)
+        set_access(self._websocket, server, self._web_ports)
+        self._metrics_allowed.replace(Proxies.named((*LOOPBACK, *server.metrics_allow)))
+
     def _reload(self) -> None:
-        """Read again what may have been renewed on disk."""
-        self._listeners.reload_certificates()
+        with contextlib.suppress(BadRequest):  # it is in the log
+            self.reload()
 
     def _drain(self) -> None:
         """Stop once proxies had time to notice; at once on a second call, or without others."""
@@ -352,7 +391,7 @@ class ChatService(Service):
             if stopped is not None:
                 await stopped
         self._free_space.stop()
-        self._lag.stop()
+        self._metrics.lag.stop()
         await self.chat.stop()
         await self._websocket.close_all(*reason, CLOSE_TIMEOUT_S)
         self._websocket.stop()

@@ -40,7 +40,8 @@ def _setting(default: Any, help_text: str, **metadata: Any) -> Any:
         metadata: `secret` for a value that is never shown; `shown` for a function that returns a
             value without its secrets; `choices`; `check` for a function of
             `checks` that each value must pass; `usual_port` for a protocol that `all_protocols`
-            turns on; `documented` for a default that depends on the machine.
+            turns on; `documented` for a default that depends on the machine; `live` for a setting
+            that `reload` takes over while the server runs.
     """
     metadata["help"] = help_text
     if callable(default):
@@ -102,11 +103,13 @@ class ServerSettings:
         "who can register an account: open (all), invite (those who have an invitation) or closed "
         "(operators make accounts); what operators choose while the server runs goes before it",
         choices=REGISTRATION_MODES,
+        live=True,
     )
     guests: bool = _setting(
         True,
         "let users log in without an account, as Live chat clients do; what operators choose while "
         "the server runs goes before it",
+        live=True,
     )
     broadcast_key: str = _setting(
         "", "secret that allows a user to send a message to all users", secret=True
@@ -115,13 +118,15 @@ class ServerSettings:
         (),
         "web origin of another site that may connect, as https://chat.example; * for any",
         check=checks.check_origin,
+        live=True,
     )
     allowed_hosts: tuple[str, ...] = _setting(
         (),
         "host name by which a browser may reach the server, as chat.example; any if none is given",
         check=checks.check_host,
+        live=True,
     )
-    file_page: bool = _setting(False, "accept pages opened from disk (Origin null)")
+    file_page: bool = _setting(False, "accept pages opened from disk (Origin null)", live=True)
     message_center: tuple[str, ...] = _setting(
         (), "endpoint for Message Center clients, usually tcp:6066; off by default", usual_port=6066
     )
@@ -163,12 +168,14 @@ class ServerSettings:
         "address or network whose programs may read /metrics at the web endpoints, besides those "
         "of this machine; unix for those that connect to a Unix socket",
         check=checks.check_proxy,
+        live=True,
     )
     trusted_proxies: tuple[str, ...] = _setting(
         (),
         "address or network of a reverse proxy whose statement of the client's address counts; "
         "unix for those that connect to a Unix socket",
         check=checks.check_proxy,
+        live=True,
     )
 
 

@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from gtchat.chat.interfaces import IStore
+from gtchat.chat.limits import Limits
 from gtchat.chat.quota import Quota
 from gtchat.chat.relay import IRelay, NoRelay
 from gtchat.server.checks import hide_password, split_addresses
@@ -70,20 +71,20 @@ class FreeSpace:
     Args:
         reactor: an IReactorTime, IReactorInThreads and IReactorFromThreads.
         folders: on the disks that are looked at.
-        minimum: bytes that have to be free; 0 for no minimum.
+        limits: `min_free_bytes` is used.
         quota: is told.
     """
 
     _reactor: Any
     _folders: Sequence[Path]
-    _minimum: int
+    _limits: Limits
     _quota: Quota
     _timer: IDelayedCall | None = None
     _stopped: bool = False
 
     def start(self) -> None:
         """Look now, which may block, and regularly from then on."""
-        if self._minimum and self._folders:
+        if self._folders:
             self._report(self._fullest())
 
     def stop(self) -> None:
@@ -117,14 +118,15 @@ class FreeSpace:
         if fullest is None:
             return
         free, folder = fullest
-        full = free < self._minimum
+        minimum = self._limits.min_free_bytes
+        full = free < minimum
         if full and not self._quota.disk_full:
             _log.warn(
                 "the disk of {folder} has {free} bytes left: nothing new is stored until it has "
                 "{minimum}",
                 folder=folder,
                 free=free,
-                minimum=self._minimum,
+                minimum=minimum,
             )
         elif self._quota.disk_full and not full:
             _log.info("the disk of {folder} has space again", folder=folder)

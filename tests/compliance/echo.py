@@ -63,7 +63,7 @@ def main(port: int, message_bytes: int, pem: str = "") -> None:
     if message_bytes > 65_536:
         Echo.max_fragments = message_bytes
     limits = Limits(message_bytes=message_bytes)
-    batcher = WriteBatcher(reactor, limits.outbox_bytes, limits.unsent_bytes_total)  # type: ignore[arg-type]
+    batcher = WriteBatcher(reactor, limits)  # type: ignore[arg-type]
     factory = build_factory(reactor, batcher, limits, lambda _: NoAPI(), protocol=Echo)  # type: ignore[arg-type]
     words = "interface=127.0.0.1"
     if pem:

@@ -119,7 +119,7 @@ class ReaderAmongTalkers(LiveChatTestCase):
 
 class Queue(SynchronousTestCase):
     def test_a_write_has_one_event_or_as_many_lines_as_fit(self) -> None:
-        queue = WriteQueue(0)
+        queue = WriteQueue(Limits(outbox_bytes=0))
         large = b"x" * (READ_SIZE - 2)
         for line in (b"a", b"b", b"E1", b"E2", b"c", large, b"d", b"e" * READ_SIZE * 2, b"f"):
             queue.append(line, line.startswith(b"E"))
@@ -135,9 +135,9 @@ class Queue(SynchronousTestCase):
         self.assertEqual((queue.size, queue.events), (0, 0))
 
     def test_a_limit_of_zero_is_none(self) -> None:
-        self.assertTrue(WriteQueue(0).fits(b"x" * 10**6))
-        self.assertTrue(WriteQueue(2).fits(b"xx"))
-        self.assertFalse(WriteQueue(2).fits(b"xxx"))
+        self.assertTrue(WriteQueue(Limits(outbox_bytes=0)).fits(b"x" * 10**6))
+        self.assertTrue(WriteQueue(Limits(outbox_bytes=2)).fits(b"xx"))
+        self.assertFalse(WriteQueue(Limits(outbox_bytes=2)).fits(b"xxx"))
 
 
 class Ends(LiveChatTestCase):

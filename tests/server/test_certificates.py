@@ -44,7 +44,7 @@ class DiffieHellman(SynchronousTestCase):
     def test_parameters_that_openssl_accepts_are_accepted(self) -> None:
         self.parameters.write_text(PARAMETERS)
         made = Credentials(self.pem, self.pem, dh_parameters=self.parameters)
-        made.reload()
+        made.read()()
         self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_parameters_that_cannot_be_used_are_named(self) -> None:
@@ -107,7 +107,7 @@ class Files(SynchronousTestCase):
             self.assertRaises(ssl.SSLWantReadError, server.do_handshake)
             tls.do_handshake()
             self.assertEqual(tls.selected_alpn_protocol(), "http/1.1")
-            credentials.reload()
+            credentials.read()()
 
     def test_key_and_certificate_of_different_kinds_are_one_line(self) -> None:
         make_certificate(self.pem)

@@ -11,6 +11,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import ClientContextFactory
 from twisted.trial.unittest import TestCase
 
+from gtchat.chat.limits import Limits
 from gtchat.protocols.base.http_access import Proxies
 from gtchat.protocols.base.outbox import Outbox, WriteBatcher
 from gtchat.server.endpoints import Listeners, port_number
@@ -23,7 +24,7 @@ class Answering(Protocol):
     """Answers through an outbox, as the WebSocket does."""
 
     def connectionMade(self) -> None:
-        self.batcher = WriteBatcher(reactor, 0, 0)  # type: ignore[arg-type]
+        self.batcher = WriteBatcher(reactor, Limits(outbox_bytes=0, unsent_bytes_total=0))  # type: ignore[arg-type]
         self.outbox = Outbox(self.batcher, self.transport, lambda: None)  # type: ignore[arg-type]
 
     def dataReceived(self, data: bytes) -> None:

@@ -7,8 +7,10 @@ import asyncio
 import math
 import random
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from tests.e2e.server import Server
@@ -141,6 +143,15 @@ def backups(options: argparse.Namespace) -> int:
     return _report(Backups(size, options.kills).run(_progress(2 * options.kills)))
 
 
+def reload(options: argparse.Namespace) -> int:
+    """Read settings and certificates again while many clients are connected."""
+    from tests.stress.reload import Reload
+
+    with tempfile.TemporaryDirectory() as folder:
+        run = Reload(Path(folder), options.clients)
+        return _report(run.run(options.rounds, _progress(options.rounds)))
+
+
 def network(options: argparse.Namespace) -> int:
     """Let 4 clients write and 4 read over a network that loses packets; needs root, iptables."""
     from tests.stress.network import SCENARIOS, run
@@ -247,6 +258,9 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument("--members", type=int, default=20, help="members of each room (20)")
         added.add_argument("--messages", type=int, default=1_000_000, help="messages (1,000,000)")
         added.add_argument("--kills", type=int, default=10, help=f"{killed} that are killed (10)")
+    added = command(reload)
+    added.add_argument("--clients", type=int, default=1_000, help="connected clients (1,000)")
+    added.add_argument("--rounds", type=int, default=10, help="rounds of two reloads (10)")
     command(network)
     added = command(pythons)
     added.add_argument(

@@ -9,6 +9,7 @@ from twisted.internet.error import ConnectionAborted
 from twisted.logger import capturedLogs, formatEvent
 from twisted.python.failure import Failure
 
+from gtchat.chat.limits import Limits
 from gtchat.protocols.base.connection_limit import ConnectionLimiter
 from gtchat.protocols.base.http_access import Proxies
 from gtchat.web.channel import (
@@ -104,7 +105,7 @@ class SiteTest(SiteCase):
         self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_connections_of_an_address_are_limited(self) -> None:  # F17
-        self.site.limiter = ConnectionLimiter(2)
+        self.site.limiter = ConnectionLimiter(Limits(connections_per_address=2))
         first, second, third = self.connect(), self.connect(), self.connect()
         self.assertEqual(
             [one[1].disconnecting for one in (first, second, third)], [False, False, True]
@@ -115,13 +116,19 @@ class SiteTest(SiteCase):
         self.assertTrue(self.connect()[1].disconnecting)
 
     def test_connections_of_a_trusted_proxy_are_not_limited(self) -> None:
-        self.site.limiter = ConnectionLimiter(1, Proxies.named(["192.168.0.0/16"]))
+        self.site.limiter = ConnectionLimiter(
+            Limits(connections_per_address=1), Proxies.named(["192.168.0.0/16"])
+        )
         self.assertEqual([self.connect()[1].disconnecting for _ in range(3)], [False] * 3)
 
     def test_websocket_is_not_counted_as_a_connection_to_the_site(self) -> None:
         refusing = SimpleNamespace(buildProtocol=lambda address: None)
         self.site = build_site(
-            self.folder, refusing, lambda: True, self.clock, limiter=ConnectionLimiter(1)
+            self.folder,
+            refusing,
+            lambda: True,
+            self.clock,
+            limiter=ConnectionLimiter(Limits(connections_per_address=1)),
         )
         protocol, _ = self.connect()
         protocol.dataReceived(b"GET /ws HTTP/1.1\r\n" + HOST + b"\r\n")

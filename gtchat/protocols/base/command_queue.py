@@ -26,7 +26,7 @@ from twisted.python.failure import Failure
 
 from gtchat.chat.chat import Chat
 from gtchat.chat.errors import RateLimited
-from gtchat.chat.limits import TokenBucket, network_key
+from gtchat.chat.limits import Limits, TokenBucket, command_rate, network_key
 from gtchat.chat.users import Session
 
 #: Commands that wait for those before them; from this number on the client is not read.
@@ -58,6 +58,11 @@ class CommandClient(Protocol[Contravariant]):
         """Disconnect the client, which sent many times more than it may."""
 
 
+def _flood_rate(limits: Limits) -> tuple[float, float]:
+    per_second, burst = command_rate(limits)
+    return per_second * FLOOD_FACTOR, max(burst, 1) * FLOOD_FACTOR
+
+
 class CommandQueue(Generic[Command]):
     """Starts the commands of one client in order.
 
@@ -85,7 +90,6 @@ class CommandQueue(Generic[Command]):
     )
 
     def __init__(self, client: CommandClient[Command], chat: Chat) -> None:
-        limits = chat.limits
         self._client = client
         self._chat = chat
         self._busy = False
@@ -96,7 +100,7 @@ class CommandQueue(Generic[Command]):
         #: When refused commands were told to come again, in monotonic seconds, earliest first.
         self._told: deque[float] | None = None
         self.in_flight = 0
-        self.bucket = TokenBucket(limits.commands_per_second, limits.commands_burst)
+        self.bucket = TokenBucket(chat.limits.rate(command_rate))
 
     # Rates.
 
@@ -120,12 +124,12 @@ class CommandQueue(Generic[Command]):
     @property
     def recovery_seconds(self) -> int:
         """The seconds after which a client that sends nothing may send a whole burst again."""
-        return math.ceil(self.bucket.wait(self._chat.clock.seconds(), self.bucket.burst))
+        return math.ceil(self.bucket.wait(self._chat.clock.seconds(), self.bucket.rate.burst))
 
     def charge(self) -> RateLimited | None:
         """Count a command; return why it is refused if it is one too many, else None."""
         bucket = self.bucket
-        if not bucket.rate:
+        if not bucket.rate.per_second:
             return None
         now = self._chat.clock.seconds()
         refused = bucket.take(now) > 0.0
@@ -155,11 +159,7 @@ class CommandQueue(Generic[Command]):
     def _count_flood(self, now: float) -> None:
         """Count a refused command that came unasked; disconnect the client at too many."""
         if self._flood is None:
-            limits = self._chat.limits
-            self._flood = TokenBucket(
-                limits.commands_per_second * FLOOD_FACTOR,
-                max(limits.commands_burst, 1) * FLOOD_FACTOR,
-            )
+            self._flood = TokenBucket(self._chat.limits.rate(_flood_rate))
         if self._flood.take(now):
             self._client.disconnect_flood()
 

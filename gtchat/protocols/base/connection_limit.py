@@ -10,7 +10,7 @@ from collections.abc import Container
 
 import attrs
 
-from gtchat.chat.limits import network_key
+from gtchat.chat.limits import Limits, network_key
 
 
 @attrs.define(eq=False)
@@ -18,17 +18,18 @@ class ConnectionLimiter:
     """Counts the open connections of each network.
 
     Args:
-        limit: maximum number of connections of one network. 0 disables the limit.
+        limits: `connections_per_address` is used, the maximum number of one network.
         proxies: addresses without a limit, as many users connect from them.
 
     Attributes:
         open: connections of all networks, also of addresses without a limit.
     """
 
-    limit: int
+    limits: Limits
     proxies: Container[str] = ()
     open: int = attrs.field(default=0, init=False)
-    _by_network: Counter[str] = attrs.field(factory=Counter)
+    _by_network: Counter[str] = attrs.field(init=False, factory=Counter)
+    _of_proxies: Counter[str] = attrs.field(init=False, factory=Counter)
 
     def acquire(self, address: str) -> bool:
         """Count a new connection, also one beyond the limit.
@@ -39,15 +40,18 @@ class ConnectionLimiter:
         """
         self.open += 1
         if address in self.proxies:
+            self._of_proxies[address] += 1
             return True
         network = network_key(address)
         self._by_network[network] += 1
-        return not self.limit or self._by_network[network] <= self.limit
+        limit = self.limits.connections_per_address
+        return not limit or self._by_network[network] <= limit
 
     def release(self, address: str) -> None:
         """Stop counting a connection that was counted by `acquire`."""
         self.open -= 1
-        if address in self.proxies:
+        if self._of_proxies[address]:  # was one when it came: the settings may have changed since
+            self._of_proxies -= Counter((address,))  # keeps positive numbers only
             return
         network = network_key(address)
         self._by_network[network] -= 1

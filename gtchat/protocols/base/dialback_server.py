@@ -68,7 +68,7 @@ class DialbackServer:
         self.clients: set[DialbackClient] = set()
         self.by_key: dict[str, DialbackClient] = {}
         self.lines = LineLimit(reactor)
-        self.limiter = ConnectionLimiter(chat.limits.connections_per_address)
+        self.limiter = ConnectionLimiter(chat.limits)
         self._check: IDelayedCall | None = None
         self._background: set[Deferred[None]] = set()
         self._unkept: deque[tuple[User, MessageSent]] = deque()

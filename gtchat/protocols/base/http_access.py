@@ -156,9 +156,11 @@ class Hosts:
         return name in self.names or name == "localhost" or plain_address(name) is not None
 
 
-@attrs.frozen
+@attrs.define
 class Proxies:
     """Reverse proxies whose statement of a client's address is trusted.
+
+    All parts of a server share one object, which changes when the settings are read again.
 
     Attributes:
         networks: networks of their addresses.
@@ -177,6 +179,10 @@ class Proxies:
         """
         networks = [ipaddress.ip_network(name, strict=False) for name in names if name != UNIX]
         return cls(tuple(networks), UNIX in names)
+
+    def replace(self, new: Proxies) -> None:
+        """Be those of another object from now on."""
+        self.networks, self.unix = new.networks, new.unix
 
     def __contains__(self, address: object) -> bool:
         if address == LOCAL:

@@ -17,6 +17,7 @@ from twisted.internet.interfaces import IPushProducer, IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from gtchat.chat.limits import Limits
 from gtchat.protocols.base.transport import Transport
 from gtchat.protocols.base.unsent import (
     BUFFERS_BYTES,
@@ -57,15 +58,15 @@ class WriteBatcher:
 
     Args:
         clock: calls `flush` when the iteration ends.
-        outbox_bytes, unsent_bytes_total: the limits of one outbox and of all, in bytes.
+        limits: `outbox_bytes` and `unsent_bytes_total` are used, of one outbox and of all.
 
     Attributes:
         limits: the limits, and what counts for them.
     """
 
-    def __init__(self, clock: IReactorTime, outbox_bytes: int, unsent_bytes_total: int) -> None:
+    def __init__(self, clock: IReactorTime, limits: Limits) -> None:
         self._clock = clock
-        self.limits = UnsentLimits(outbox_bytes, unsent_bytes_total)
+        self.limits = UnsentLimits(limits)
         self._dirty: list[Outbox] = []
 
     def write_all(self, outboxes: Iterable[Outbox], data: bytes) -> None:

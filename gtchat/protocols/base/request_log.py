@@ -13,7 +13,7 @@ import attrs
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from gtchat.chat.limits import TokenBucket, network_key
+from gtchat.chat.limits import Rate, TokenBucket, network_key
 from gtchat.protocols.base.http_access import LOCAL, UNIX, Proxies
 
 #: Lines that clients can cause: a second, and at once.
@@ -37,7 +37,7 @@ class LineLimit:
 
     clock: IReactorTime
     _bucket: TokenBucket = attrs.field(
-        init=False, factory=lambda: TokenBucket(LINES_PER_SECOND, LINES_BURST)
+        init=False, factory=lambda: TokenBucket(Rate(LINES_PER_SECOND, LINES_BURST))
     )
     _omitted: int = attrs.field(init=False, default=0)
 

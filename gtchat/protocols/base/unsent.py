@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, Union
 
+from gtchat.chat.limits import Limits
+
 #: Size in bytes from which frames are not joined to others, and a reply does not wait for the end
 #: of the iteration: what a full transport holds is about one such piece.
 PIECE_BYTES = 32_768
@@ -47,17 +49,15 @@ class UnsentLimits:
     """Counts the bytes that outboxes and their transports hold, and limits them.
 
     Args:
-        max_bytes: largest number of an outbox; a single piece may be larger. 0 disables the limit.
-        max_total: largest number of all outboxes; beyond it the one that has most overflows. 0
-            disables the limit.
+        limits: `outbox_bytes` is the largest number of an outbox; a single piece may be larger.
+            `unsent_bytes_total` is that of all; beyond it the one that has most overflows.
 
     Attributes:
         total: bytes that are unsent now.
     """
 
-    def __init__(self, max_bytes: int, max_total: int) -> None:
-        self._max_bytes = max_bytes
-        self._max_total = max_total
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
         self._holding: set[Holder] = set()
         self.total = 0
 
@@ -76,9 +76,10 @@ class UnsentLimits:
 
     def check(self, outbox: Holder) -> None:
         """Let an outbox overflow if it, or all together, have too much unsent."""
-        if self._max_bytes and outbox.held and _unsent(outbox) > self._max_bytes:
+        most, total = self._limits.outbox_bytes, self._limits.unsent_bytes_total
+        if most and outbox.held and _unsent(outbox) > most:
             outbox.overflow()
-        elif self._max_total and self.total > self._max_total:
+        elif total and self.total > total:
             max(self._holding, key=_unsent).overflow()
 
 

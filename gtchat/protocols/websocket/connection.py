@@ -17,7 +17,7 @@ from autobahn.util import encode_truncate
 from autobahn.websocket.utf8validator import Utf8Validator
 from twisted.logger import Logger
 
-from gtchat.chat.limits import TokenBucket
+from gtchat.chat.limits import Rate, TokenBucket
 from gtchat.protocols.base.closing import BY_LIBRARY, CloseReason
 from gtchat.protocols.base.outbox import Outbox
 from gtchat.protocols.websocket.context import (
@@ -32,7 +32,7 @@ from gtchat.protocols.websocket.frames import header_size, text_messages
 from gtchat.protocols.websocket.opening import OpeningProtocol
 
 #: Pings and unsolicited pongs that a peer may send: the rate, and the size of the token bucket.
-CONTROL_FRAMES_PER_SECOND, CONTROL_FRAMES_BURST = 100, 200
+CONTROL_FRAMES = Rate(100, 200)
 #: Maximum number of frames of one connection in a reactor iteration. Other connections wait for it.
 FRAMES_PER_ITERATION = 64
 #: Maximum size of a close reason in bytes: a control frame has 125, the code 2 (section 5.5).
@@ -251,7 +251,7 @@ class ChatProtocol(OpeningProtocol):
     def _charge_control_frame(self) -> None:
         """Count a ping or an unsolicited pong, and close beyond the rate."""
         if self._control_frames is None:
-            self._control_frames = TokenBucket(CONTROL_FRAMES_PER_SECOND, CONTROL_FRAMES_BURST)
+            self._control_frames = TokenBucket(CONTROL_FRAMES)
         now = self.context.clock.seconds()
         if self._control_frames.take(now):
             self.close(*CloseReason.flood(self._control_frames.wait(now, inf)))

@@ -129,7 +129,7 @@ class ServerContext:
     def __attrs_post_init__(self) -> None:
         self.timers = TimerWheel(self.clock)
         self.request_log = RequestLog(self.clock, self.proxies)
-        self._limiter = ConnectionLimiter(self.limits.connections_per_address)
+        self._limiter = ConnectionLimiter(self.limits)
 
     def register(self, connection: RegisteredConnection) -> None:
         """Add a connection whose TCP connection was accepted."""

@@ -6,6 +6,7 @@ What the connections share is in `ServerContext`; the factory gives it to them a
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, cast
 
 from autobahn.twisted.websocket import WebSocketServerFactory
 from twisted.internet.defer import Deferred
@@ -49,6 +50,14 @@ class ChatFactory(WebSocketServerFactory):
             allowedOrigins=["*"],
             allowNullOrigin=True,
         )
+
+    def apply_limits(self) -> None:
+        """Let frames and messages have at most `message_bytes`, also on connections that are open.
+
+        These are options of Autobahn, which `shared_defaults` keeps in the class of connections.
+        """
+        size, connections = self.context.limits.message_bytes, cast(Any, self.protocol)
+        connections.maxFramePayloadSize = connections.maxMessagePayloadSize = size
 
     @property
     def origins(self) -> Origins:

@@ -12,6 +12,7 @@ from gtchat.chat.audit import Actor
 from gtchat.chat.chat import Chat
 from gtchat.server.admin.arguments import Argument
 from gtchat.server.admin.output import Output
+from gtchat.server.reload import Reloaded
 
 #: Most items of a page of a list.
 PAGE_LIMIT = 200
@@ -31,12 +32,18 @@ AT_SERVER = EVERYWHERE - {Channel.JSON}
 #: Where a password can be given without being seen.
 WITH_SECRETS = EVERYWHERE - {Channel.HOST}
 RUNNING = EVERYWHERE - {Channel.OFFLINE}
+AT_RUNNING_SERVER = AT_SERVER & RUNNING
 
 # Arguments that several commands have.
 ACCOUNT = Argument("name", "the name of the account")
 LIMIT = Argument("limit", "items of a page", "number", option=True, default=100, maximum=PAGE_LIMIT)
 SEARCH = Argument("search", "part of the name", option=True)
 AFTER = Argument("after", "the name that the page begins behind", option=True)
+
+
+def nothing_to_reload(actor: Actor) -> Reloaded:
+    """Return that nothing has changed: there is no server with settings."""
+    return Reloaded((), ())
 
 
 @attrs.frozen
@@ -48,12 +55,14 @@ class Call:
         actor: who calls it.
         arguments: its arguments by name.
         page: address of the chat's page as far as it is known, "" for not at all.
+        reload: has the settings of the server read again.
     """
 
     chat: Chat
     actor: Actor
     arguments: Mapping[str, Any]
     page: str = ""
+    reload: Callable[[Actor], Reloaded] = nothing_to_reload
 
     def __getitem__(self, name: str) -> Any:
         return self.arguments[name]

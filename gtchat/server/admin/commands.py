@@ -20,10 +20,11 @@ from gtchat.chat.audit import Actor
 from gtchat.chat.chat import Chat
 from gtchat.chat.errors import BadRequest, NotAllowed, UnknownCommand
 from gtchat.chat.operators import IAdminCommands
-from gtchat.server.admin import access, accounts, rooms
+from gtchat.server.admin import access, accounts, rooms, running
 from gtchat.server.admin.arguments import check_arguments
-from gtchat.server.admin.command import AdminCommand, Call, Channel
+from gtchat.server.admin.command import AdminCommand, Call, Channel, nothing_to_reload
 from gtchat.server.admin.output import Output, table
+from gtchat.server.reload import Reloaded
 
 #: Most characters of a command with its arguments in the audit log.
 _AUDITED_CHARS = 100
@@ -45,6 +46,7 @@ COMMANDS: dict[str, AdminCommand] = {
         *access.ROWS,
         *accounts.ROWS,
         *rooms.ROWS,
+        *running.ROWS,
     )
 }
 
@@ -71,11 +73,15 @@ class AdminCommands:
     Args:
         chat: the chat.
         page: returns the address of its page, "" if that is not known.
+
+    Attributes:
+        reload: has the settings read again; set by the server.
     """
 
     def __init__(self, chat: Chat, page: Callable[[], str] = str) -> None:
         self._chat = chat
         self._page = page
+        self.reload: Callable[[Actor], Reloaded] = nothing_to_reload
 
     async def run(self, actor: Actor, name: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """Run a command for the account of an operator; see `IAdminCommands.run`."""
@@ -106,7 +112,7 @@ class AdminCommands:
             raise NotAllowed(f"{name} cannot be given here, but by: {places}.")
         now = self._chat.users.now()
         values = check_arguments(command.arguments, arguments, now)
-        output = await command.run(Call(self._chat, actor, values, self._page()))
+        output = await command.run(Call(self._chat, actor, values, self._page(), self.reload))
         if command.audit == "admin_read":
             self._chat.audit.note("admin_read", actor, command=_audited(command, values))
         return output

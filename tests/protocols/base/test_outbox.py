@@ -11,6 +11,7 @@ from twisted.internet.task import Clock
 from twisted.protocols.tls import _AggregateSmallWrites
 from twisted.trial.unittest import SynchronousTestCase
 
+from gtchat.chat.limits import Limits
 from gtchat.protocols.base import outbox as outbox_module
 from gtchat.protocols.base import unsent
 from gtchat.protocols.base.outbox import Outbox, WriteBatcher
@@ -95,7 +96,7 @@ class Writing(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.clock = Clock()
-        self.batcher = WriteBatcher(self.clock, 100, 250)
+        self.batcher = WriteBatcher(self.clock, Limits(outbox_bytes=100, unsent_bytes_total=250))
         self.overflowed: list[FakeTransport] = []
         self.patch(outbox_module, "BUFFERS_BYTES", 0)
 
@@ -192,7 +193,7 @@ class Writing(SynchronousTestCase):
 
     def test_what_a_full_transport_had_taken_before_counts(self) -> None:
         self.patch(outbox_module, "BUFFERS_BYTES", 100)
-        self.batcher = WriteBatcher(self.clock, 0, 302)
+        self.batcher = WriteBatcher(self.clock, Limits(outbox_bytes=0, unsent_bytes_total=302))
         pairs = [self.outbox() for _ in range(3)]
         for number, (outbox, transport) in enumerate(pairs):
             self.assertEqual(self.overflowed, [], number)
@@ -409,7 +410,11 @@ class Order(SynchronousTestCase):
     def test_frames_arrive_once_and_in_order(self, steps: list[bytes | str]) -> None:
         clock = Clock()
         transport = FakeTransport()
-        outbox = Outbox(WriteBatcher(clock, 0, 0), transport, lambda: None)
+        outbox = Outbox(
+            WriteBatcher(clock, Limits(outbox_bytes=0, unsent_bytes_total=0)),
+            transport,
+            lambda: None,
+        )
         written = b""
         for step in steps:
             if isinstance(step, bytes):
@@ -435,7 +440,11 @@ class Order(SynchronousTestCase):
     ) -> None:
         clock = Clock()
         transport = DirectTransport()
-        outbox = Outbox(WriteBatcher(clock, 0, 0), transport, lambda: None)
+        outbox = Outbox(
+            WriteBatcher(clock, Limits(outbox_bytes=0, unsent_bytes_total=0)),
+            transport,
+            lambda: None,
+        )
         written = b""
         for step in steps:
             if isinstance(step, bytes):

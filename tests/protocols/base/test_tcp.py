@@ -9,6 +9,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
+from gtchat.chat.limits import Limits
 from gtchat.protocols.base.connection_limit import ConnectionLimiter
 from gtchat.protocols.base.http_access import LOCAL, Proxies
 from gtchat.protocols.base.tcp import CLOSE_TIMEOUT, ClientConnection
@@ -34,7 +35,7 @@ class RecordingConnection(ClientConnection):
 class Connections(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
-        self.limiter = ConnectionLimiter(2)
+        self.limiter = ConnectionLimiter(Limits(connections_per_address=2))
 
     def connect(self, address: str = "192.0.2.7") -> RecordingConnection:
         connection = RecordingConnection(self.limiter, self.clock)
@@ -77,7 +78,9 @@ class Connections(SynchronousTestCase):
         self.assertEqual(aborted, [False, False, True, False])
 
     def test_a_proxy_is_not_counted(self) -> None:
-        self.limiter = ConnectionLimiter(2, Proxies.named(["2001:db8::5"]))
+        self.limiter = ConnectionLimiter(
+            Limits(connections_per_address=2), Proxies.named(["2001:db8::5"])
+        )
         connections = [self.connect("2001:db8::5") for _ in range(5)]
         connections += [self.connect("2001:db8::1") for _ in range(3)]
         aborted = [one.transport.aborted for one in connections]

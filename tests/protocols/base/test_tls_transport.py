@@ -15,6 +15,7 @@ from twisted.internet.protocol import Factory
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from gtchat.chat.limits import Limits
 from gtchat.protocols.base import tls_port, tls_transport
 from gtchat.protocols.base.outbox import Outbox, WriteBatcher
 from gtchat.protocols.base.tls_port import HANDSHAKE_SECONDS, TLSPort
@@ -61,7 +62,7 @@ class Case(SynchronousTestCase):
 
     def outbox(self, pair: Pair) -> tuple[Outbox, WriteBatcher]:
         """Return an outbox of a connection."""
-        batcher = WriteBatcher(pair.reactor, 0, 0)
+        batcher = WriteBatcher(pair.reactor, Limits(outbox_bytes=0, unsent_bytes_total=0))
         return Outbox(batcher, pair.transport, lambda: None), batcher
 
 
@@ -70,7 +71,11 @@ class Greeting(Recorder):
 
     def connectionMade(self) -> None:
         transport: Any = self.transport
-        outbox = Outbox(WriteBatcher(transport.reactor, 0, 0), transport, lambda: None)
+        outbox = Outbox(
+            WriteBatcher(transport.reactor, Limits(outbox_bytes=0, unsent_bytes_total=0)),
+            transport,
+            lambda: None,
+        )
         transport.write(b"one ")
         transport.writeSequence([b"t", b"wo "])
         outbox.write(b"three ")
@@ -599,7 +604,7 @@ class AnyOrder(SynchronousTestCase):
         """Two connections of a port; steps in any order; then all is sent and both are closed."""
         port = TLSPort(credentials(), 0, Factory(), reactor=SteppedReactor())
         pairs = [Pair(port=port, context=two_versions()[newest]).open() for _ in range(2)]
-        batcher = WriteBatcher(pairs[0].reactor, 0, 0)
+        batcher = WriteBatcher(pairs[0].reactor, Limits(outbox_bytes=0, unsent_bytes_total=0))
         outboxes = [Outbox(batcher, pair.transport, lambda: None) for pair in pairs]
         to_client, to_server = [b"", b""], [b"", b""]
         source = content(80_000)

@@ -17,6 +17,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
+from gtchat.chat.limits import Limits
 from gtchat.protocols.base.outbox import Outbox, WriteBatcher
 from gtchat.protocols.base.transport import EagerReactor
 
@@ -90,7 +91,7 @@ class EagerConnections(ConnectedTestCase):
 
     async def test_an_outbox_keeps_the_order_when_the_kernel_is_full(self) -> None:
         transport, peer = await self.connect()
-        batcher = WriteBatcher(reactor, 0, 0)
+        batcher = WriteBatcher(reactor, Limits(outbox_bytes=0, unsent_bytes_total=0))
         outbox = Outbox(batcher, transport, lambda: None)
         pieces = [bytes([number]) * 100_000 for number in range(50)]
         for piece in pieces:
@@ -106,21 +107,25 @@ class EagerConnections(ConnectedTestCase):
     async def test_bytes_buffered_before_the_outbox_are_sent_first(self) -> None:
         transport, peer = await self.connect()
         transport.write(b"first ")
-        batcher = WriteBatcher(reactor, 0, 0)
+        batcher = WriteBatcher(reactor, Limits(outbox_bytes=0, unsent_bytes_total=0))
         Outbox(batcher, transport, lambda: None).write(b"second")
         batcher.flush()
         self.assertEqual(await self.read(peer, 12), b"first second")
 
     async def test_frames_left_at_a_close_are_sent_immediately(self) -> None:
         transport, peer = await self.connect()
-        outbox = Outbox(WriteBatcher(reactor, 0, 0), transport, lambda: None)
+        outbox = Outbox(
+            WriteBatcher(reactor, Limits(outbox_bytes=0, unsent_bytes_total=0)),
+            transport,
+            lambda: None,
+        )
         outbox.write(b"last words")
         outbox.close()
         self.assertEqual(peer.recv(10), b"last words")
 
     async def test_an_outbox_of_a_broken_connection_raises_nothing(self) -> None:
         transport, peer = await self.connect()
-        batcher = WriteBatcher(reactor, 0, 0)
+        batcher = WriteBatcher(reactor, Limits(outbox_bytes=0, unsent_bytes_total=0))
         outbox = Outbox(batcher, transport, lambda: None)
         transport.socket.shutdown(socket.SHUT_RDWR)
         outbox.write(b"x")

@@ -113,9 +113,7 @@ class TestFactory:
     ) -> None:
         self.clock = Clock()
         self.limits = limits or Limits()
-        self.batcher = WriteBatcher(
-            self.clock, self.limits.outbox_bytes, self.limits.unsent_bytes_total
-        )
+        self.batcher = WriteBatcher(self.clock, self.limits)
         self.apis: list[RecordingAPI] = []
         self.factory: ChatFactory = build_factory(
             self.clock,

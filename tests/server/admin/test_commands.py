@@ -11,13 +11,14 @@ from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.admin_store import AuditQuery
-from gtchat.chat.audit import AT_CONSOLE, AUDIT, OFFLINE
+from gtchat.chat.audit import AT_CONSOLE, AUDIT, OFFLINE, Actor
 from gtchat.chat.limits import Limits
 from gtchat.server.admin.arguments import read_words
 from gtchat.server.admin.command import Channel
 from gtchat.server.admin.commands import COMMANDS, find_command, help_text
 from gtchat.server.admin.console import ConsoleServer
 from gtchat.server.admin.socket import ADMIN_LINE, READY
+from gtchat.server.reload import Reloaded
 from tests.fakes import FakeClient, TestServer
 from tests.server.admin.test_console import Socket
 
@@ -42,6 +43,7 @@ LINES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "rooms delete": ("garden", "lobby", {"name": "Garden"}),
     "rooms set-owner": ("garden bob", "garden olga", {"name": "Garden", "owner": "Bob"}),
     "audit": ("--since 1h --code login --limit 1", "--since yesterday", {"records": ["login"]}),
+    "reload": ("", "now", {"changed": ["text_chars"], "restart": ["ws"]}),
     "announce": ("Down at noon", "", {}),
 }
 #: Fields of the items of lists by which `LINES` name them.
@@ -57,6 +59,7 @@ class Administration(SynchronousTestCase):
         self.server = TestServer(limits)
         self.consoles = ConsoleServer(self.server.chat, lambda: None, "http://a.example/, ws://b")
         self.commands = self.consoles.commands
+        self.commands.reload = self.reload
         self.server.chat.admin.operators.commands = self.commands
         ann, bob = self.server.member("Ann"), self.server.member("Bob")
         self.server.guest("Gus")
@@ -68,6 +71,11 @@ class Administration(SynchronousTestCase):
         bob.drop()
         self.olga.call("admin", name="help", pwd="password")
         self.ran = len(self.records())
+
+    def reload(self, actor: Actor) -> Reloaded:
+        """Stand for the server, which writes the record."""
+        self.server.chat.audit.note("reloaded", actor, settings="default settings")
+        return Reloaded(("text_chars",), ("ws",))
 
     def done(self, coroutine: Any) -> Any:
         result = Deferred.fromCoroutine(coroutine)

@@ -224,7 +224,7 @@ class RandomChat(Chat):
 
     def begin(self) -> None:
         super().begin()
-        turn = WriteBatcher(self.reactor, 0, 0)
+        turn = WriteBatcher(self.reactor, Limits(outbox_bytes=0, unsent_bytes_total=0))
         self.state = RandomChatState(self.server.chat, turn, text_frame)
         limits = Limits()
         self.factory = build_factory(
