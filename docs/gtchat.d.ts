@@ -1708,6 +1708,7 @@ export type Code =
   | "not_you"
   | "bad_credentials"
   | "locked_out"
+  | "banned"
   | "weak_password"
   | "password_mismatch"
   | "bad_name"

@@ -105,7 +105,7 @@ class RecordingConnection:
         self.events: list[Event] = []
         self.close_reason: str | None = None
 
-    def close(self, event: Event | None, reason: str) -> None:
+    def close(self, event: Event | None, reason: str, text: str = "") -> None:
         if event is not None:
             self.events.append(event)
         self.close_reason = reason

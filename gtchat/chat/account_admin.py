@@ -146,7 +146,7 @@ class AccountAdmin:
             NotAllowed: it is an operator's account, and the actor is not at the server.
         """
         password(secret)
-        account = await self._find_others(name, actor)
+        account = await self.find_others(name, actor)
         record = self._audit.record("password_set", actor, name=account.name)
         ended = self._live.records(self._live.of(account.id))
         unused = token_hash(self._state.token())
@@ -170,14 +170,14 @@ class AccountAdmin:
             NoSuchUser, NotStored.
             NotAllowed: it is an operator's account, and the actor is not at the server.
         """
-        account = await self._find_others(name, actor)
+        account = await self.find_others(name, actor)
         token, expires_at = self._state.token(), self._users.now() + LOGIN_LINK_S * 1000
         record = self._audit.record("login_link", actor, name=account.name)
         await self._store.add_login_link(account.id, token_hash(token), expires_at, record)
         write_line(record)
         return LoginLink(account.name, token, expires_at)
 
-    async def _find_others(self, name: str, actor: Actor) -> Account:
+    async def find_others(self, name: str, actor: Actor) -> Account:
         """Return an account that an actor may take over. Raises NoSuchUser, NotAllowed."""
         account = await self.find(name)
         if account.operator and not actor.at_server:

@@ -56,6 +56,7 @@ class Accounts:
         self._quota = state.quota
         self._audit = state.audit
         self._access = state.access
+        self._bans = state.bans
         self._passwords = passwords
         self.guesses = Guesses(state)
         self.password_changes = InProgress()
@@ -85,7 +86,7 @@ class Accounts:
             The name as displayed.
 
         Raises:
-            BadRequest, BadName, WeakPassword, NameTaken, RateLimited, NotStored.
+            BadRequest, BadName, Banned, WeakPassword, NameTaken, RateLimited, NotStored.
             RegistrationClosed, InviteWanted: the operator lets not all register.
         """
         self._charge_registration(address)
@@ -93,6 +94,7 @@ class Accounts:
         if uuid is not None:
             credential = uuid_hash(uuid)
             chosen = user_name(name if name is not None else f"mobile-{credential.hex()[:10]}")
+            self._bans.check_name(chosen.display)
         else:
             if name is None or secret is None:
                 raise BadRequest("usr and pwd, or uuid, are required.")
@@ -108,6 +110,7 @@ class Accounts:
     async def _hashed(self, name: str, secret: str) -> tuple[Name, str]:
         """Return the name of a new account, and the hash of its password."""
         chosen, normalized = user_name(name), password(secret)
+        self._bans.check_name(chosen.display)
         if await self._store.find_similar(chosen.display, chosen.key) is not None:
             raise NameTaken()
         return chosen, await self._passwords.hash(normalized)
@@ -116,7 +119,7 @@ class Accounts:
         """Create an account on the order of an operator. Return its name as displayed.
 
         Raises:
-            BadName, WeakPassword, NameTaken, NotStored.
+            BadName, Banned, WeakPassword, NameTaken, NotStored.
         """
         self._quota.check_space()
         chosen, digest = await self._hashed(name, secret)
@@ -138,7 +141,7 @@ class Accounts:
         Raises:
             BadName: there is nothing in the name that a user name can have.
             NameTaken: the number has an account, or all similar names are taken.
-            RegistrationClosed, InviteWanted, RateLimited, NotStored.
+            Banned, RegistrationClosed, InviteWanted, RateLimited, NotStored.
         """
         self._charge_registration(address)
         now = self._users.now()
@@ -147,6 +150,7 @@ class Accounts:
         ]
         for attempt in range(1, NAME_ATTEMPTS + 1):
             chosen = user_name(requested if attempt == 1 else f"{requested}-{attempt}")
+            self._bans.check_name(chosen.display)
             if await self._store.find_similar(chosen.display, chosen.key) is not None:
                 continue
             record = self._registered(chosen.display, address)
@@ -180,8 +184,9 @@ class Accounts:
         """Check that an account can be registered now, and count it.
 
         Raises:
-            RegistrationClosed, InviteWanted, NotStored, RateLimited.
+            Banned, RegistrationClosed, InviteWanted, NotStored, RateLimited.
         """
+        self._bans.check_address(address)
         self._access.check_registration()
         self._quota.check_space()
         if wait := self._registrations.take(network_key(address)):
@@ -202,11 +207,14 @@ class Accounts:
             The account, with the password hash that was checked.
 
         Raises:
-            BadCredentials, LockedOut, RateLimited, NotStored.
+            Banned, BadCredentials, LockedOut, RateLimited, NotStored.
         """
+        self._bans.check_address(address)
         key, network = login_key(name), network_key(address)
         await self.guesses.check(key, network)
         account = await self._store.find_account(key, None, network)
+        if account is not None:
+            self._bans.check_account(account)
 
         async def verify() -> bool:
             digest = account.password_hash if account is not None else None

@@ -12,7 +12,9 @@ from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
 from gtchat.chat.audit import AuditRecord
+from gtchat.chat.ban_records import Ban, NamePattern
 from gtchat.chat.records import Account
+from gtchat.chat.session_records import EndedSession
 
 #: Milliseconds for which a former name is reserved for its account.
 RESERVED_MS = 30 * 24 * 3600 * 1000
@@ -169,3 +171,30 @@ class IAdminStore(Interface):
 
     def find_login_link(token_hash: bytes, at: int) -> Deferred[Account | None]:
         """Return the account that a link logs in, None if it is not valid (read)."""
+
+    def count_names(pattern: NamePattern) -> Deferred[int]:
+        """Return how many accounts without the operator mark match a pattern (read)."""
+
+    def add_ban(
+        ban: Ban, limit: int, connected: Sequence[EndedSession], audit: AuditRecord
+    ) -> Deferred[Ban]:
+        """Keep a ban, in place of one with its key.
+
+        Of an account, all of its sessions end, and its devices are forgotten.
+
+        Args:
+            ban: the ban, with the number 0.
+            limit: how many bans that are not over can be kept, 0 for any number.
+            connected: of an account: what its sessions that are connected here were sent.
+            audit: the record that is stored with it.
+
+        Returns:
+            The ban with its number.
+
+        Raises:
+            NoSuchUser: the account is temporary, or there is none.
+            TooMany: there are as many.
+        """
+
+    def remove_ban(ban_id: int, audit: AuditRecord) -> Deferred[None]:
+        """Forget a ban, if there is one with that number."""

@@ -83,6 +83,8 @@ AUDIT: dict[str, AuditKind] = {
     "admin_sessions_ended": _admin("{by} ended {sessions} of {name}"),
     "admin_room_set": _admin("{by} made {owner} the owner of {room}", subject="owner"),
     "admin_room_deleted": _admin("{by} deleted the room {room}", subject=""),
+    "ban_added": _admin("{by} banned {kind} {name} {end}: {reason}"),
+    "ban_removed": _admin("{by} ended the ban of {kind} {name}"),
     "announced": _admin("{by} sent an announcement to {to}", subject=""),
     "admin_read": AuditKind("{by} asked for {command}", subject=""),
     "admin_refused": AuditKind("{by} was refused {command}: {reason}", subject=""),

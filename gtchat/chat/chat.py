@@ -101,6 +101,7 @@ class Chat:
         quota: how much text users can store in a day, and whether the disk is full.
         audit: writes the audit log.
         access: says who may come in.
+        bans: who is banned from the server.
     """
 
     def __init__(
@@ -133,6 +134,7 @@ class Chat:
         self.quota = state.quota
         self.audit = state.audit
         self.measures = state.measures
+        self.bans = state.bans
         self.rates = BucketTable(limits.rate(command_rate), clock.seconds)
         self.guest_bursts = BucketTable(limits.rate(_guest_rate), clock.seconds)
         self.rooms = state.rooms
@@ -171,6 +173,7 @@ class Chat:
             RemoteEvents(state).foreign_handlers(),
             self.admin.accounts.foreign_handlers(),
             self.admin.access.foreign_handlers(),
+            self.admin.bans.foreign_handlers(),
         ]
         self.speak = self.messages.speak
         self.history = self.messages.history
@@ -206,6 +209,7 @@ class Chat:
         """Begin with what the store has loaded."""
         self.sessions.epoch = stored.epoch
         self.access.begin(stored.choices)
+        self.bans.begin(stored.bans)
         self.rooms.public.begin(stored.public, stored.public_total, not self._state.store.is_shared)
         for record in stored.rooms:
             self.rooms.add(Room.from_record(record))
@@ -232,6 +236,7 @@ class Chat:
     def _clean_up(self) -> None:
         """Delete what has expired from the store, now and every hour."""
         now = self.users.now()
+        self.bans.drop_old()
         pruned = self._state.store.prune(
             now - RESUME_WINDOW_S * 1000,
             now - TXN_RETENTION_S * 1000,

@@ -36,13 +36,14 @@ class IConnection(Interface):
     protocol: str = Attribute("name of the protocol, as in docs/protocol.md, Sessions")
     resumable: bool = Attribute("whether clients of the protocol can resume a session")
 
-    def close(event: Event | None, reason: str) -> None:
+    def close(event: Event | None, reason: str, text: str = "") -> None:
         """Send an event and close the connection, because the session has ended.
 
         Args:
             event: the event, None for none.
             reason: key of the protocol's table of close reasons: `replaced`, `password`,
-                `kicked`, `ended`.
+                `kicked`, `banned`, `ended`.
+            text: what the user is told beyond that, "" for nothing.
         """
 
 

@@ -82,6 +82,13 @@ class LockedOut(ChatError):
     default = "Too many wrong passwords. Wait before you try again."
 
 
+class Banned(ChatError):
+    """The account, its name or the address of the client is banned; the text has the reason."""
+
+    code = "banned"
+    default = "You are banned from this server."
+
+
 class WeakPassword(ChatError):
     """The password is too short or too long."""
 

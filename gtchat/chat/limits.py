@@ -131,6 +131,7 @@ class Limits:
     admin_commands_per_minute: float = _limit(
         60.0, "administrative commands a minute, for an operator's account"
     )
+    bans: int = _limit(10_000, "bans from the server that are kept")
     min_free_bytes: int = _limit(67_108_864, "free disk space below which nothing more is stored")
 
     def __attrs_post_init__(self) -> None:

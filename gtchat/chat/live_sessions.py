@@ -10,9 +10,12 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
+from gtchat.chat.background import run_in_background
 from gtchat.chat.direct import Whispers
+from gtchat.chat.errors import Banned
 from gtchat.chat.events import SessionReplaced
 from gtchat.chat.interfaces import (
+    Account,
     AccountState,
     EndedSession,
     IConnection,
@@ -45,6 +48,8 @@ class LiveSessions:
     """
 
     def __init__(self, state: State, whispers: Whispers) -> None:
+        self._store = state.store
+        self._bans = state.bans
         self._users = state.users
         self._quota = state.quota
         self._rooms = state.rooms
@@ -99,6 +104,27 @@ class LiveSessions:
             protocol=connection.protocol,
             address=connection.address,
         )
+
+    def check_banned(self, account: Account, connection: IConnection, token: str) -> None:
+        """Check that a session may go on which has begun in the store.
+
+        A ban may have been added since its login was checked, maybe by another node.
+
+        Args:
+            account: the account.
+            connection: the client's connection.
+            token: the id of the session.
+
+        Raises:
+            Banned: it may not, and ends.
+        """
+        try:
+            self._bans.check(account, connection.address)
+        except Banned:
+            ended = EndedSession(account.id, token_hash(token), {})
+            ending = self._store.end_session(ended, self._users.now(), reason="banned")
+            run_in_background(ending, "ending a session of a banned user")
+            raise
 
     def begin(
         self,
@@ -158,10 +184,10 @@ class LiveSessions:
         event = SessionReplaced(usr=session.user.name, address=address, at=self._users.now())
         session.connection.close(event, "replaced")
 
-    def close(self, session: Session, reason: str) -> None:
+    def close(self, session: Session, reason: str, text: str = "") -> None:
         """End a session, and close its connection for a reason; see `IConnection.close`."""
         self.detach(session)
-        session.connection.close(None, reason)
+        session.connection.close(None, reason, text)
 
     def detach(self, session: Session, arrived: bool = False) -> None:
         """Remove a session from memory.

@@ -15,7 +15,7 @@ from gtchat.chat.audit import Actor, write_line
 from gtchat.chat.background import run_in_background
 from gtchat.chat.credentials import phone_hash
 from gtchat.chat.devices import Device, SessionRules
-from gtchat.chat.errors import AlreadyLoggedIn, BadRequest, NotAllowed, NotLoggedIn
+from gtchat.chat.errors import AlreadyLoggedIn, BadRequest, Banned, NotAllowed, NotLoggedIn
 from gtchat.chat.guests import Guests
 from gtchat.chat.interfaces import Account, IConnection, IEncoder, NewDevice
 from gtchat.chat.live_sessions import LiveSessions, token_hash
@@ -80,6 +80,7 @@ class Logins:
         self._guests = guests
         self._live = live
         self._rules = rules
+        self._bans = state.bans
 
     async def login(
         self,
@@ -209,7 +210,11 @@ class Logins:
             client: the client.
             device: its device, None if it names none.
             proved: hash of the token that was checked, None if it was another credential.
+
+        Raises:
+            Banned: the account or the address is.
         """
+        self._bans.check(account, client.connection.address)
         rooms, unread = await read_account(self._state, account.id, None)
         # The session that changes the password is answered before a login can replace it.
         await self._accounts.password_changes.finished(account.id)
@@ -250,6 +255,7 @@ class Logins:
         for session in self._live.of(account.id):
             if session.token_hash in account_state.ended:
                 self._live.replace(session, connection.address)
+        self._live.check_banned(account_state.account, connection, token)
         session = self._live.begin(
             account_state, unread, client.encoder, connection, token, client.marks_read
         )
@@ -279,14 +285,21 @@ class Logins:
             encoder, connection, current, marks_read: as in `login`.
 
         Raises:
-            BadName, NameTaken, AlreadyLoggedIn, NotStored.
+            BadName, Banned, NameTaken, AlreadyLoggedIn, NotStored.
             GuestsRefused: there are no temporary users here.
         """
         self._state.access.check_guests()
         chosen = user_name(name)
+        self._check_guest(chosen, connection)
         if current is not None and current.user.key == chosen.key:
             raise AlreadyLoggedIn()
         return await self._login_guest(chosen, _Client(encoder, connection, current, marks_read))
+
+    def _check_guest(self, name: Name, connection: IConnection) -> None:
+        """Raise Banned if a temporary user is; Host never is."""
+        if name is not HOST:
+            self._bans.check_address(connection.address)
+            self._bans.check_name(name.display)
 
     async def login_host(self, encoder: IEncoder, connection: IConnection) -> Session:
         """Begin the session of the server itself, under a name that no account can have.
@@ -311,6 +324,12 @@ class Logins:
         write_line(audit.record("login", name=user.name, address=connection.address))
         self._end_previous(client.current)
         self._users.add(user)
+        try:
+            self._check_guest(name, connection)
+        except Banned:  # that was added meanwhile, maybe by another node
+            ending = Deferred.fromCoroutine(self._guests.end(user))
+            run_in_background(ending, "ending a temporary user who is banned")
+            raise
         session = Session(
             user,
             client.encoder,

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import attrs
 
+from gtchat.chat.ban_records import Ban
 from gtchat.chat.events import (
     Entry,
     Joined,
@@ -152,6 +153,20 @@ class ChoiceMade:
 
 
 @attrs.frozen
+class BanAdded:
+    """A ban was added, or has other terms now; who is banned is disconnected."""
+
+    ban: Ban
+
+
+@attrs.frozen
+class BanRemoved:
+    """A ban was removed."""
+
+    ban_id: int
+
+
+@attrs.frozen
 class EpochBegun:
     """A new epoch of all logs has begun."""
 
@@ -220,6 +235,8 @@ SystemEntry = (
     | AccountEnded
     | AccountRenamed
     | ChoiceMade
+    | BanAdded
+    | BanRemoved
     | EpochBegun
     | NodeGone
     | AddressAsked
@@ -239,6 +256,8 @@ SYSTEM_TYPES: dict[str, type[Any]] = {
     "account_ended": AccountEnded,
     "account_renamed": AccountRenamed,
     "choice": ChoiceMade,
+    "ban_added": BanAdded,
+    "ban_removed": BanRemoved,
     "epoch": EpochBegun,
     "node_gone": NodeGone,
     "address_asked": AddressAsked,

@@ -19,6 +19,7 @@ from gtchat.chat.account_admin import AccountAdmin
 from gtchat.chat.accounts import Accounts, login_key
 from gtchat.chat.admin_store import AuditQuery
 from gtchat.chat.audit import Actor, AuditRecord
+from gtchat.chat.ban_admin import BanAdmin
 from gtchat.chat.devices import SessionRules
 from gtchat.chat.errors import ChatError, ConfirmPassword, NotAllowed, RateLimited, UnknownCommand
 from gtchat.chat.guests import Guests
@@ -137,7 +138,7 @@ class Administration:
 
     Attributes:
         operators: lets accounts run commands.
-        accounts, sessions, rooms: what is done with them.
+        accounts, sessions, rooms, bans: what is done with them.
         access: who may come in.
     """
 
@@ -156,6 +157,7 @@ class Administration:
         self.sessions = SessionAdmin(state, live, guests, rules)
         self.rooms = RoomAdmin(state, ownership)
         self.access = AccessAdmin(state)
+        self.bans = BanAdmin(state, self.accounts, live, guests)
 
     async def audit(self, query: AuditQuery) -> list[AuditRecord]:
         """Return records of the audit log, newest first.

@@ -13,6 +13,7 @@ from typing import Literal
 import attrs
 
 from gtchat.chat.audit import AuditRecord
+from gtchat.chat.ban_records import Ban
 from gtchat.chat.direct_records import Direct
 from gtchat.chat.errors import ChatError
 from gtchat.chat.events import Entry, Invited
@@ -342,6 +343,7 @@ class StoredState:
         public_total: how many public rooms there are, without the lobby; 0 from such a store.
         ownerless: ids of the rooms without an owner, without the lobby.
         choices: what operators have chosen at run time, by name.
+        bans: the bans from the server.
     """
 
     epoch: str
@@ -352,3 +354,4 @@ class StoredState:
     public_total: int = 0
     ownerless: tuple[int, ...] = ()
     choices: Mapping[str, str] = attrs.field(factory=dict)
+    bans: tuple[Ban, ...] = ()

@@ -110,8 +110,10 @@ class Sessions:
         Raises:
             BadSession: there is no such session, or it has ended.
             NotLoggedIn: the connection was lost meanwhile.
+            Banned: the account or the address is; the session ends.
             NotStored.
         """
+        self._state.bans.check_address(connection.address)
         hashed = token_hash(token)
         # Before anything that costs more: many have no valid token.
         own, unread = await read_account(self._state, None, hashed)
@@ -156,6 +158,7 @@ class Sessions:
         for old in self._live.of(account_id):
             if old.token_hash == hashed:
                 self._live.replace(old, connection.address)
+        self._live.check_banned(resumed.account_state.account, connection, token)
         user = self._users.get_by_id(account_id)
         if user is not None and user.ending:
             raise BadSession()

@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from gtchat.chat.access import Access, AccessSettings
 from gtchat.chat.audit import Audit
+from gtchat.chat.bans import Bans
 from gtchat.chat.directory import UserDirectory
 from gtchat.chat.interfaces import IStore
 from gtchat.chat.limits import Limits
@@ -48,6 +49,7 @@ class State:
         quota: how much text users can store in a day.
         audit: writes the audit log.
         measures: what is counted for metrics.
+        bans: who is banned from the server.
     """
 
     store: IStore
@@ -66,6 +68,7 @@ class State:
     quota: Quota = attrs.field(init=False)
     audit: Audit = attrs.field(init=False)
     measures: ChatMeasures = attrs.field(init=False, factory=ChatMeasures)
+    bans: Bans = attrs.field(init=False)
 
     @users.default
     def _make_users(self) -> UserRegistry:
@@ -90,6 +93,10 @@ class State:
     @audit.default
     def _make_audit(self) -> Audit:
         return Audit(self.store, self.users.now)
+
+    @bans.default
+    def _make_bans(self) -> Bans:
+        return Bans(self.users.now)
 
     @next_id.default
     def _make_next_id(self) -> Callable[[], str]:

@@ -45,6 +45,7 @@ MEANINGS: dict[str, str] = {
     "password_changed": "the password was changed",
     "session_ended": "the user ended this session on another device",
     "kicked": "an operator disconnected this user",
+    "banned": "an operator has banned this user or address",
     "protocol_error": "the server does not understand this client",
     "binary": "the server does not understand this client",
     "invalid_utf8": "the server does not understand this client",

@@ -303,9 +303,12 @@ class LiveChat(ClientConnection):
         event = f"{format_clock(at)} [*] {name} {'entered' if online else 'exited'}."
         self._write(event, alone=True)
 
-    def close(self, event: Event | None, reason: str) -> None:
+    def close(self, event: Event | None, reason: str, text: str = "") -> None:
         """Close the connection after its session has ended; what was said before is written."""
         self.session = None
+        if text:
+            now = format_clock(self._factory.chat.users.now())
+            self._writes.append(f"{now} server > {text}".encode())
         while self._writes and not self._transport_full:
             self.transport.write(self._writes.take())
         self.disconnect()

@@ -9,6 +9,7 @@ from typing import Any
 from gtchat.chat.access import AccessSettings
 from gtchat.chat.chat import Chat
 from gtchat.chat.interfaces import IPasswords
+from gtchat.protocols.base.http_access import Proxies
 from gtchat.server.settings import Settings
 from gtchat.server.storage import Storage, cannot_start
 from gtchat.store import StoreError
@@ -44,6 +45,7 @@ def build_chat(settings: Settings, storage: Storage, reactor: Any, passwords: IP
         relay=storage.relay,
         access=AccessSettings(server.registration, server.guests),
     )
+    chat.bans.protect(Proxies.named(server.trusted_proxies).networks)
     try:
         chat.start()
     except StoreError as error:

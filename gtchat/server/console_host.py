@@ -54,7 +54,7 @@ class HostConnection:
             else:
                 output.show_event(text)
 
-    def close(self, event: Event | None, reason: str) -> None:
+    def close(self, event: Event | None, reason: str, text: str = "") -> None:
         """Do nothing: the session of Host lasts as long as the server (IConnection.close)."""
 
 

@@ -106,4 +106,5 @@ def build_websocket(chat: Chat, reactor: Any, settings: Settings, proxies: Proxi
     build = build_negotiator if settings.server.randomchat else build_api
     factory = build_factory(reactor, batcher, limits, build, proxies=proxies)
     factory.context.available = lambda: chat.available
+    factory.context.refusal = chat.bans.refusal
     return factory

@@ -271,6 +271,7 @@ class ChatService(Service):
             self.chat.access.told,
             MetricsPage(self._metrics.render, self._metrics_allowed),
         )
+        site.refusal = self.chat.bans.refusal
         web = self._listen_on(server.web, site, "page", "http")
         self._web_ports = frozenset(number for port in web if (number := port_number(port)))
         self._apply_access()
@@ -309,7 +310,7 @@ class ChatService(Service):
             _log.warn("the admin console is not available: {error}", error=error)
 
     def reload(self, actor: Actor = NO_ACTOR) -> Reloaded:
-        """Read settings and certificates again, and go on with them. Nobody is disconnected.
+        """Read settings and certificates again, and go on with them. All stay connected.
 
         Args:
             actor: who asked for it.

@@ -5,8 +5,17 @@ Each function gets arguments of the call of `IAdminStore` with its name. Both st
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from gtchat.chat.audit import AuditRecord
-from gtchat.chat.node_records import AccountRenamed, ChoiceMade
+from gtchat.chat.ban_records import Ban
+from gtchat.chat.node_records import (
+    AccountRenamed,
+    BanAdded,
+    BanRemoved,
+    ChoiceMade,
+    SystemEntry,
+)
 from gtchat.store.jobs import Locks, Plan
 
 
@@ -37,3 +46,19 @@ def add_login_link(account_id: int, audit: AuditRecord) -> Plan:
 def choose(name: str, value: str | None, audit: AuditRecord) -> Plan:
     """Return the plan of `choose`."""
     return Plan(Locks(system=True), tells=lambda _: [ChoiceMade(name, value)], audit=audit)
+
+
+def add_ban(account_id: int | None, audit: AuditRecord) -> Plan:
+    """Return the plan of `add_ban`."""
+
+    def tells(ban: Ban) -> Iterable[SystemEntry]:
+        return (BanAdded(ban),)
+
+    # With the lock of the system log bans are counted one after the other.
+    locks = Locks(accounts=() if account_id is None else (account_id,), system=True)
+    return Plan(locks, tells, audit=audit)
+
+
+def remove_ban(ban_id: int, audit: AuditRecord) -> Plan:
+    """Return the plan of `remove_ban`."""
+    return Plan(Locks(system=True), lambda _: [BanRemoved(ban_id)], audit=audit)

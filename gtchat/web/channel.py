@@ -10,7 +10,8 @@ the response to one.
 Names of twisted.web that it does not document are relied on; tests/web/test_site.py has a test of
 what each is for, and `setup.py` bounds its version.
 
-    HTTPChannel._command, _version, length     the request line and the Content-Length, as parsed
+    HTTPChannel._command, _path, _version      the request line, as parsed
+    HTTPChannel.length                         the Content-Length
     HTTPChannel._respondToBadRequestAndDisconnect      its answer to what it cannot parse
     HTTPChannel._handlingRequest, _dataBuffer  a response is under way; what was read meanwhile
     HTTPChannel._waitingForTransport, _requestProducer     the transport is full; what is paused
@@ -23,6 +24,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from http import HTTPStatus
+from math import ceil
 from typing import Any
 
 from twisted.internet.protocol import connectionDone
@@ -33,6 +35,7 @@ from twisted.web.http import HTTPChannel, datetimeToString
 from twisted.web.server import Request, Site
 from zope.interface import provider
 
+from gtchat.chat.errors import Banned
 from gtchat.protocols.base.connection_limit import ConnectionLimiter
 from gtchat.protocols.base.http_access import peer_address
 from gtchat.protocols.base.request_log import RequestLog
@@ -150,8 +153,11 @@ class SiteChannel(HTTPChannel):
         """Refuse the request, or go on to its response."""
         request = self.requests[-1]
         code, reason = self._check(request)
+        banned = self._banned(request) if not code else None
         if code:
             self.refuse(code, reason)
+        elif banned is not None:
+            self.refuse(403, "banned", banned)
         elif not self._refused:
             # There is no content, so the client does not wait for the server's consent to send it.
             request.requestHeaders.removeHeader(b"expect")
@@ -176,33 +182,42 @@ class SiteChannel(HTTPChannel):
             return 413, "a request has no content here"
         return 0, ""
 
-    def refuse(self, code: int, reason: str) -> None:
+    def _banned(self, request: Request) -> Banned | None:
+        """Return why the client is banned, None if it is not, or is told by WebSocket."""
+        if self._path.partition(b"?")[0] == WEBSOCKET:
+            return None
+        return self.site.refusal(self._client_address(request))
+
+    def refuse(self, code: int, reason: str, banned: Banned | None = None) -> None:
         """Refuse a request, read nothing more, and close the connection after a delay.
 
         Args:
             code: HTTP status code.
             reason: for the log.
+            banned: what the client is told, None for nothing but the code.
         """
         if self._refused:
             return
         self._refused, self.persistent = True, False
         self.line_mode, self.length = False, None  # the loops of twisted.web go on to no response
-        self.transport.write(_refusal(code))
+        self.transport.write(_refusal(code, banned))
         self.transport.pauseProducing()
         self.setTimeout(REFUSAL_LINGER_SECONDS)
         self._log_refusal(code, reason)
 
     def _log_refusal(self, code: int, reason: str) -> None:
-        headers = self.requests[-1].requestHeaders if self.requests else None
+        request = self.requests[-1] if self.requests else None
+        address = self._client_address(request)
+        host, origin = _field(request, b"host"), _field(request, b"origin")
+        self.site.request_log.refused(address, code, reason, host, origin)
 
-        def field(name: bytes) -> str | None:
-            values = headers.getRawHeaders(name) if headers is not None else None
-            return b", ".join(values).decode("latin-1") if values else None
-
-        log = self.site.request_log
-        peer = peer_address(self.transport.getPeer())
-        address = log.client_address(peer, field(b"x-forwarded-for"), field(b"forwarded"))
-        log.refused(address, code, reason, field(b"host"), field(b"origin"))
+    def _client_address(self, request: Request | None) -> str:
+        """Return the IP address of the client, as a trusted proxy states it if there is one."""
+        return self.site.request_log.client_address(
+            peer_address(self.transport.getPeer()),
+            _field(request, b"x-forwarded-for"),
+            _field(request, b"forwarded"),
+        )
 
     def _respondToBadRequestAndDisconnect(self) -> None:
         self.refuse(400, "a malformed request")
@@ -258,19 +273,35 @@ class SiteChannel(HTTPChannel):
             super().requestDone(request)
 
 
-def _refusal(code: int) -> bytes:
-    """Return a complete response without content, after which the connection is closed."""
+def _field(request: Request | None, name: bytes) -> str | None:
+    """Return the values of a header field, None if it has none."""
+    values = request.requestHeaders.getRawHeaders(name) if request is not None else None
+    return b", ".join(values).decode("latin-1") if values else None
+
+
+def _refusal(code: int, banned: Banned | None = None) -> bytes:
+    """Return a complete response, after which the connection is closed.
+
+    Args:
+        code: HTTP status code.
+        banned: what its content says, None for no content.
+    """
+    content = b"" if banned is None else f"{banned.text}\n".encode()
     headers = {
         b"Date": datetimeToString(),
         **security_headers(b""),
-        b"Content-Length": b"0",
+        b"Content-Length": b"%d" % len(content),
         b"Connection": b"close",
     }
+    if banned is not None:
+        headers[b"Content-Type"] = b"text/plain; charset=utf-8"
+        if banned.retry_after is not None:
+            headers[b"Retry-After"] = b"%d" % ceil(banned.retry_after)
     if code == 405:
         headers[b"Allow"] = b"GET, HEAD"  # RFC 9110 section 15.5.6
     lines = [f"HTTP/1.1 {code} {HTTPStatus(code).phrase}".encode()]
     lines += [name + b": " + value for name, value in headers.items()]
-    return b"\r\n".join(lines) + b"\r\n\r\n"
+    return b"\r\n".join(lines) + b"\r\n\r\n" + content
 
 
 class SiteRequest(Request):
@@ -304,10 +335,12 @@ class QuietSite(Site):
         limiter: counts connections by address; None: no limit.
         known_host: returns whether a Host header names this server.
         request_log: logs refused requests.
+        refusal: returns why an IP address is banned, None if it is not.
     """
 
     noisy = False
     protocol = SiteChannel  # type: ignore[assignment]
+    refusal: Callable[[str], Banned | None] = staticmethod(lambda address: None)
     limiter: ConnectionLimiter | None = None
     known_host: Callable[[str], bool]
     request_log: RequestLog

@@ -14,6 +14,7 @@
 
   // Returns the text for the end of a session. code: a close code, or one of an error.
   const whyEnded = ({ code, reason, word }) => {
+    if (word === "banned") return reason.replace(/^banned(: )?/, "") || GTChat.text("banned");
     const key = ENDED_BY[word] ?? `over_${code}`;
     return GTChat.TEXTS[key] ? GTChat.text(key) : GTChat.text("over_other", { reason: reason || code });
   };

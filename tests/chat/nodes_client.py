@@ -81,7 +81,7 @@ class CheckedConnection(RecordingConnection):
         if not self.is_given_up:
             self.client.receive(event)
 
-    def close(self, event: Event | None, reason: str) -> None:
+    def close(self, event: Event | None, reason: str, text: str = "") -> None:
         super().close(event, reason)
         self.client.closed(self, reason)
 

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
+
 from gtchat.chat.admin_store import RESERVED_MS, AccountQuery, AuditLimits, AuditQuery
 from gtchat.chat.audit import AuditRecord, audit_record
-from gtchat.chat.errors import BadCredentials, NameTaken, NoSuchUser, NotAllowed, NotStored
-from gtchat.chat.interfaces import EndedSession
+from gtchat.chat.ban_records import Ban, NamePattern
+from gtchat.chat.errors import (
+    BadCredentials,
+    NameTaken,
+    NoSuchUser,
+    NotAllowed,
+    NotStored,
+    TooMany,
+)
+from gtchat.chat.interfaces import EndedSession, NewDevice
 from tests.store.contract import StoreCase, joined, message, new_session, room_changed
 
 TOKEN, OTHER, LINK = b"t" * 32, b"o" * 32, b"l" * 32
@@ -299,3 +309,67 @@ class AccountAdminContract(Recorded):
         await self.store.choose("guests", None, audit_record("chosen", 8))
         self.assertEqual(dict(self.store.load().choices), {"registration": "closed"})
         self.assertEqual(await self.codes(), ["chosen"] * 4)
+
+
+def ban(target: str = "192.0.2.1", until: int | None = None, account: int | None = None) -> Ban:
+    kind = "network" if account is None else "account"
+    return Ban(0, kind, target, account, "spam", "Zoe", 1000, until)
+
+
+class BansContract(Recorded):
+    """Bans from the server."""
+
+    async def add(self, added: Ban, limit: int = 0) -> Ban:
+        banned = record("ban_added", kind=added.kind, name=added.target, end="", reason="")
+        return await self.store.add_ban(added, limit, (), banned)
+
+    async def test_bans_are_kept_until_they_are_removed(self) -> None:
+        first = await self.add(ban())
+        second = await self.add(ban("spam*", 9_000_000_000_000))
+        self.assertEqual(self.store.load().bans, (first, second))
+        await self.store.remove_ban(first.id, record("ban_removed", kind="network"))
+        await self.store.remove_ban(first.id, record("ban_removed", kind="network"))
+        self.assertEqual(self.store.load().bans, (second,))
+        self.assertEqual((await self.codes())[:2], ["ban_removed", "ban_removed"])
+
+    async def test_there_is_one_ban_of_each(self) -> None:
+        first = await self.add(ban(until=2000))
+        second = await self.add(ban())
+        self.assertEqual((second.id, second.until), (first.id, None))
+        self.assertEqual(self.store.load().bans, (second,))
+
+    async def test_bans_that_are_over_do_not_count(self) -> None:
+        await self.add(ban("192.0.2.1", 1001), 1)
+        with self.assertRaises(TooMany):
+            await self.add(ban("192.0.2.2"), 1)
+        self.assertEqual((await self.codes()), ["ban_added"])
+        await self.add(attrs.evolve(ban("192.0.2.2"), at=1001), 1)
+        await self.add(attrs.evolve(ban("192.0.2.2"), at=1002), 1)
+        await self.add(attrs.evolve(ban("192.0.2.3", 1500), at=1002))
+        await self.store.prune(1500, 0, 0)
+        self.assertEqual([one.target for one in self.store.load().bans], ["192.0.2.2"])
+
+    async def test_the_sessions_of_a_banned_account_end(self) -> None:
+        ann = await self.store.register("Ann", "ann", "hash", None, 1, None, None)
+        device = NewDevice("phone", "", b"d" * 32, None)
+        await self.store.login(ann, "hash", new_session(TOKEN, device=device))
+        banned = await self.add(ban("Ann", account=ann))
+        self.assertEqual(await self.store.sessions(ann, 0, 0), [])
+        self.assertIsNone(await self.store.find_device(b"d" * 32, 0))
+        self.assertEqual(self.store.load().bans, (banned,))
+        guest = await self.store.login_guest("Gus", "gus", new_session(OTHER))
+        for account in (guest, 999_999):
+            with self.assertRaises(NoSuchUser):
+                await self.add(ban("Gus", account=account))
+
+    async def test_names_are_counted_as_patterns_match(self) -> None:
+        names = ("Spam1", "spam_2", "Sp\u0430m", "Notspam", "spamx", "SPA%M")
+        ids = [
+            await self.store.register(name, name.lower(), "hash", None, 1, None, None)
+            for name in names
+        ]
+        await self.store.set_operator(ids[4], True, record("operator_on"))
+        for raw in ("spam*", "*spam*", "spam_*", "sp\u0430m*", "*m", "s*", "spam1", "x*"):
+            pattern = NamePattern.parse(raw)
+            wanted = sum(pattern.matches(name) for name in names if name != "spamx")
+            self.assertEqual(await self.store.count_names(pattern), wanted, raw)

@@ -15,7 +15,7 @@ from tests.store.accounts_contract import (
     ResumeContract,
     SessionContract,
 )
-from tests.store.admin_contract import AccountAdminContract, AuditContract
+from tests.store.admin_contract import AccountAdminContract, AuditContract, BansContract
 from tests.store.changes_contract import (
     ChangedHistoryContract,
     ChangesContract,
@@ -173,6 +173,10 @@ class NetworkTests(InMemory, NetworkContract, TestCase):
 
 class AuditTests(InMemory, AuditContract, TestCase):
     """See `AuditContract`."""
+
+
+class BanTests(InMemory, BansContract, TestCase):
+    """See `BansContract`."""
 
 
 class AccountAdminTests(InMemory, AccountAdminContract, TestCase):

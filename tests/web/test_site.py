@@ -9,9 +9,11 @@ from twisted.internet.error import ConnectionAborted
 from twisted.logger import capturedLogs, formatEvent
 from twisted.python.failure import Failure
 
+from gtchat.chat.errors import Banned
 from gtchat.chat.limits import Limits
 from gtchat.protocols.base.connection_limit import ConnectionLimiter
 from gtchat.protocols.base.http_access import Proxies
+from gtchat.protocols.base.request_log import RequestLog
 from gtchat.web.channel import (
     ANSWER_SECONDS,
     PIPELINE_BYTES,
@@ -133,6 +135,26 @@ class SiteTest(SiteCase):
         protocol, _ = self.connect()
         protocol.dataReceived(b"GET /ws HTTP/1.1\r\n" + HOST + b"\r\n")
         self.assertFalse(self.connect()[1].disconnecting)
+
+    def test_a_banned_address_is_told_why(self) -> None:
+        bans = {"192.168.1.1": Banned("You are banned: spam", retry_after=59.2)}
+        self.site.refusal = bans.get
+        code, answer = self.get("/")
+        self.assertEqual(code, 403)
+        self.assertTrue(answer.endswith(b"\r\n\r\nYou are banned: spam\n"), answer)
+        self.assertIn(b"\r\nRetry-After: 60\r\n", answer)
+        refusing = SimpleNamespace(buildProtocol=lambda address: None)
+        self.site = build_site(self.folder, refusing, lambda: "ok", self.clock)
+        self.site.refusal = bans.get
+        self.site.request_log = RequestLog(self.clock, Proxies.named(["192.168.0.0/16"]))
+        for path, forwarded, wanted in (
+            ("/", b"203.0.113.5", 200),
+            ("/", b"192.168.1.1", 403),
+            ("/ws", b"192.168.1.1", 500),  # the factory refuses: it is told by WebSocket
+        ):
+            header = b"X-Forwarded-For: " + forwarded + b"\r\n"
+            request = f"GET {path} HTTP/1.1\r\n".encode() + HOST + header + b"\r\n"
+            self.assertEqual(self.ask(request)[0][:1], [wanted], (path, forwarded))
 
     def test_paths_that_only_resemble_that_of_the_websocket_are_not_found(self) -> None:
         self.site = build_site(self.folder, self.fail, lambda: "ok", self.clock)

@@ -32,6 +32,7 @@ class CloseReason(Enum):
     PASSWORD_CHANGED = 4001, "password_changed"
     SESSION_ENDED = 4001, "session_ended"
     KICKED = 4002, "kicked"
+    BANNED = 4002, "banned"
     LOGIN_TIMEOUT = 4003, "login_timeout"
     SLOW_READER = 4008, "slow_reader"
     SLOW_SENDER = 4008, "slow_sender"

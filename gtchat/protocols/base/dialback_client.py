@@ -21,7 +21,7 @@ from zope.interface import implementer
 from gtchat.chat import events
 from gtchat.chat.accounts import login_key
 from gtchat.chat.chat import Chat
-from gtchat.chat.errors import ChatError, NotLoggedIn, RateLimited
+from gtchat.chat.errors import Banned, ChatError, NotLoggedIn, RateLimited
 from gtchat.chat.events import Event, LoggedIn, LoggedOut, PresenceChanged
 from gtchat.chat.interfaces import DeliveryProof, IConnection
 from gtchat.chat.users import Session, User
@@ -384,12 +384,12 @@ class DialbackClient:
             self.server.chat.sessions.connection_lost(session, clean=False)
         self._close_calls(None)
 
-    def close(self, event: Event | None, reason: str) -> None:
+    def close(self, event: Event | None, reason: str, text: str = "") -> None:
         """Send the last text after the session has ended; see `IConnection.close`."""
         self.session = None
         self._remove()
-        text = self.server.closing_text(event)
-        self._close_calls(self.server.build_write(text) if text else None)
+        last = self.server.error_text(Banned(text)) if text else self.server.closing_text(event)
+        self._close_calls(self.server.build_write(last) if last else None)
 
     def _close_calls(self, last: OutgoingCall | None) -> None:
         """Give up the calls, and what waits until the client can be called; keep its messages."""

@@ -23,6 +23,7 @@ CLOSE_REASONS: dict[str, tuple[int, str]] = {
     "replaced": CloseReason.REPLACED("logged in elsewhere"),
     "password": CloseReason.PASSWORD_CHANGED("log in with the new password"),
     "kicked": CloseReason.KICKED("disconnected by the operator"),
+    "banned": CloseReason.BANNED(),
     "ended": CloseReason.SESSION_ENDED("by another session of the user"),
 }
 
@@ -90,14 +91,16 @@ class Context:
         """Bytes that were not sent; a reply that came after the connection was lost is one."""
         return self.outbox.buffered_bytes + self.closed
 
-    def close(self, event: Event | None, reason: str) -> None:
+    def close(self, event: Event | None, reason: str, text: str = "") -> None:
         """Close the connection after its session has ended.
 
         Args:
             event: is sent first, if there is one.
             reason: a key of `CLOSE_REASONS`.
+            text: stands in place of the text there, unless it is empty.
         """
         self.session = None
         if event is not None:
             self.encoder.encode([event]).send((self,))
-        self.transport.close(*CLOSE_REASONS[reason])
+        code, why = CLOSE_REASONS[reason]
+        self.transport.close(code, f"{reason}: {text}" if text else why)

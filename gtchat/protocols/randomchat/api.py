@@ -115,13 +115,14 @@ class RandomChatAPI:
         """What proves that a whisper has arrived: a pong, if the server sends pings."""
         return DeliveryProof.PONG if self.state.chat.limits.ping_interval else DeliveryProof.TIME
 
-    def close(self, event: Event | None, reason: str) -> None:
+    def close(self, event: Event | None, reason: str, text: str = "") -> None:
         """Close the connection after its session has ended."""
         session, self.session = self.session, None
-        if reason == "kicked":
+        if reason in ("kicked", "banned"):
             if session is not None:
                 self._note_left(session)
-            self.transport.close(*CloseReason.KICKED("disconnected by the operator"))
+            kicked = CloseReason.KICKED("disconnected by the operator")
+            self.transport.close(*(CloseReason.BANNED(text) if text else kicked))
         else:
             self.transport.close(*REPLACED)
 

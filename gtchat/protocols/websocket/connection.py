@@ -100,6 +100,12 @@ class ChatProtocol(OpeningProtocol):
         limits, now = self.context.limits, self.context.clock.seconds()
         self._deadlines = Deadlines.start(now, limits.ping_interval, limits.login_timeout)
         self._set_timer(now)
+        if (banned := self.context.refusal(self.address)) is not None:
+            # Not in the handshake: browsers show a page nothing of why that was refused.
+            closing = CloseReason.BANNED(banned.text)
+            self.context.request_log.refused(self.address, closing[0], "banned", None, None)
+            self.close(*closing)
+            return
         try:
             self.api = self.build_api(self)
         except Exception:

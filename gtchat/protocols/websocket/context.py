@@ -17,6 +17,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
+from gtchat.chat.errors import Banned
 from gtchat.chat.limits import Limits
 from gtchat.protocols.base.connection_limit import ConnectionLimiter
 from gtchat.protocols.base.http_access import Hosts, Origins, Proxies
@@ -111,6 +112,8 @@ class ServerContext:
         connections: all connections, from the accepted TCP connection to its end.
         request_log: logs refused requests.
         available: returns whether connections are accepted. May be replaced at any time.
+        refusal: returns why an IP address is banned, None if it is not. May be replaced at any
+            time.
     """
 
     clock: IReactorTime
@@ -123,6 +126,7 @@ class ServerContext:
     request_log: RequestLog = attrs.field(init=False)
     connections: set[RegisteredConnection] = attrs.field(init=False, factory=set)
     available: Callable[[], bool] = attrs.field(init=False, default=lambda: True)
+    refusal: Callable[[str], Banned | None] = attrs.field(init=False, default=lambda address: None)
     _limiter: ConnectionLimiter = attrs.field(init=False)
     _all_closed: Deferred[None] | None = attrs.field(init=False, default=None)
 

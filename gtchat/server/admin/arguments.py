@@ -20,6 +20,8 @@ MAX_ARGUMENT_CHARS = 16_384
 #: Milliseconds of the units in which a time ago is written.
 _UNITS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _AGO = re.compile(r"(\d{1,9})([smhd])")
+#: Longest time of a `span`, in milliseconds.
+_MAX_SPAN = 3650 * _UNITS["d"]
 
 
 @attrs.frozen
@@ -30,7 +32,8 @@ class Argument:
         name: its name in JSON, and of the option on a line.
         help: what it means.
         kind: `word`; `text`, which takes all words that are left; `number` from 1; `flag`; `time`,
-            ago as `90m`, or a date; `choice`; `secret`.
+            ago as `90m`, or a date; `span`, a length of time as `90m`, whose value is in
+            milliseconds; `choice`; `secret`.
         option: whether it is written with its name on a line. Others are required.
         choices: of a `choice`: its words.
         default: of an option: what it is if it is not given.
@@ -39,7 +42,7 @@ class Argument:
 
     name: str
     help: str
-    kind: Literal["word", "text", "number", "flag", "time", "choice", "secret"] = "word"
+    kind: Literal["word", "text", "number", "flag", "time", "span", "choice", "secret"] = "word"
     option: bool = False
     choices: tuple[str, ...] = ()
     default: Any = None
@@ -75,6 +78,8 @@ class Argument:
             raise BadRequest(f"{self.name}: must be a text that is not empty.")
         if self.kind == "time":
             return parse_time(value, now, self.name)
+        if self.kind == "span":
+            return parse_span(value, self.name)
         if self.kind == "choice" and value not in self.choices:
             raise BadRequest(f"{self.name}: must be one of {', '.join(self.choices)}.")
         return value
@@ -108,6 +113,23 @@ def parse_time(text: str, now: int, name: str) -> int:
         return int(time.timestamp() * 1000)
     except (ValueError, OverflowError):
         raise BadRequest(f"{name}: must be a time as 90m, 2d or 2026-11-27T08:00Z.") from None
+
+
+def parse_span(text: str, name: str) -> int:
+    """Return a length of time in milliseconds.
+
+    Args:
+        text: as `90m` or `2d`.
+        name: the argument, for errors.
+
+    Raises:
+        BadRequest: it is none, or longer than ten years.
+    """
+    found = _AGO.fullmatch(text)
+    length = int(found[1]) * _UNITS[found[2]] if found is not None else 0
+    if not 0 < length <= _MAX_SPAN:
+        raise BadRequest(f"{name}: must be a length of time as 90m or 2d, at most 3650d.")
+    return length
 
 
 def check_arguments(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from gtchat.chat.errors import BadRequest, ChatError
 from gtchat.server.admin.arguments import check_arguments, read_words
-from gtchat.server.admin.command import AdminCommand, Channel
+from gtchat.server.admin.command import YES, AdminCommand, Channel
 from gtchat.server.admin.commands import help_text, require_found
 from gtchat.server.admin.console import SOCKET
 from gtchat.server.admin.output import Output
@@ -48,6 +48,8 @@ def run(settings: Settings, words: Sequence[str], offline: bool, as_json: bool) 
         raise CannotRun(f"{error.text} (gtchat admin help lists the commands)") from None
     try:
         output = _run(settings, command, arguments, offline)
+        if output.question and not (as_json or offline) and _confirm(output):
+            output = _run(settings, command, {**arguments, YES.name: True}, offline)
     except ChatError as error:
         if as_json:
             _print(json.dumps({"code": error.code, "text": error.text}))
@@ -79,6 +81,18 @@ def _read_secret() -> str:
     if getpass.getpass("Again: ") != secret:
         raise BadRequest("the two passwords differ")
     return secret
+
+
+def _is_terminal() -> bool:
+    """Return whether a question can be asked."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _confirm(output: Output) -> bool:
+    """Ask on a terminal whether something is to be done; elsewhere it is not."""
+    if not _is_terminal():
+        return False
+    return input(f"{output.question} [y/N] ").strip().lower() in ("y", "yes")
 
 
 def _run(

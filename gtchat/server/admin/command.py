@@ -37,6 +37,7 @@ AT_RUNNING_SERVER = AT_SERVER & RUNNING
 # Arguments that several commands have.
 ACCOUNT = Argument("name", "the name of the account")
 LIMIT = Argument("limit", "items of a page", "number", option=True, default=100, maximum=PAGE_LIMIT)
+YES = Argument("yes", "do it, without a question", "flag", option=True, default=False)
 SEARCH = Argument("search", "part of the name", option=True)
 AFTER = Argument("after", "the name that the page begins behind", option=True)
 

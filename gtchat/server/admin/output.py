@@ -20,10 +20,13 @@ class Output:
     Attributes:
         text: lines for people.
         data: for programs; it can be encoded as JSON.
+        question: what an operator has to confirm, with `YES`, before anything is done; "" for
+            nothing.
     """
 
     text: str
     data: Mapping[str, Any]
+    question: str = ""
 
 
 def listing(name: str, rows: Sequence[Mapping[str, Any]], after: str | int | None) -> Output:

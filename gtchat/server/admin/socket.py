@@ -3,8 +3,9 @@ r"""Administrative commands over the Unix socket of the admin console: one reque
     client  `\0/admin`
     server  `\0admin`
     client  a JSON object {"name", "args"}
-    server  a JSON object {"status": "ok", "text", "data"} or {"status": "error", "code", "text"};
-            then it closes the connection
+    server  a JSON object {"status": "ok", "text", "data", "question"}, without a question or with
+            one that has to be confirmed, or {"status": "error", "code", "text"}; then it closes
+            the connection
 
 Each is one line. The server greets first, as it greets a console. A server of before these commands
 takes the first line for a command that it does not know, and says so: it is sent no request, which
@@ -49,6 +50,8 @@ def encode_reply(result: Output | ChatError) -> bytes:
     """Return the line of a reply."""
     if isinstance(result, Output):
         reply: dict[str, Any] = {"status": "ok", "text": result.text, "data": result.data}
+        if result.question:
+            reply["question"] = result.question
     else:
         reply = {"status": "error", "code": result.code, "text": result.text}
     return msgspec.json.encode(reply) + b"\n"
@@ -93,5 +96,5 @@ def _next(lines: BufferedReader) -> bytes:
 def _result(reply: dict[str, Any]) -> Output:
     """Return the result in a reply, or raise the error."""
     if reply["status"] == "ok":
-        return Output(reply["text"], reply["data"])
+        return Output(reply["text"], reply["data"], reply.get("question", ""))
     raise CODES.get(reply["code"], ChatError)(reply["text"])

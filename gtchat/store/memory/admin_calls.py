@@ -9,7 +9,8 @@ from twisted.internet.defer import Deferred
 import gtchat.store.admin_tells as admin_tells
 from gtchat.chat.admin_store import AccountQuery, AuditQuery, ListedAccount
 from gtchat.chat.audit import AuditRecord
-from gtchat.chat.interfaces import Account
+from gtchat.chat.ban_records import Ban, NamePattern
+from gtchat.chat.interfaces import Account, EndedSession
 from gtchat.store.memory.calls import MemoryCalls
 from gtchat.store.memory.tables import MemoryTables
 
@@ -67,3 +68,19 @@ class MemoryAdminCalls(MemoryCalls):
     def find_login_link(self, token_hash: bytes, at: int) -> Deferred[Account | None]:
         """See `IAdminStore.find_login_link`."""
         return self._read(self._tables.admin.find_login_link, token_hash, at)
+
+    def count_names(self, pattern: NamePattern) -> Deferred[int]:
+        """See `IAdminStore.count_names`."""
+        return self._read(self._tables.bans.count_names, pattern)
+
+    def add_ban(
+        self, ban: Ban, limit: int, connected: Sequence[EndedSession], audit: AuditRecord
+    ) -> Deferred[Ban]:
+        """See `IAdminStore.add_ban`."""
+        plan = admin_tells.add_ban(ban.account_id, audit)
+        return self._write(self._tables.bans.add, ban, limit, tuple(connected), plan=plan)
+
+    def remove_ban(self, ban_id: int, audit: AuditRecord) -> Deferred[None]:
+        """See `IAdminStore.remove_ban`."""
+        plan = admin_tells.remove_ban(ban_id, audit)
+        return self._write(self._tables.bans.remove, ban_id, plan=plan)

@@ -230,6 +230,7 @@ class MemoryStore(
             self._sessions.prune(sessions_before, tokens_before)
             self._rooms.txns.prune(txns_before)
             self._tables.admin.prune(audit, sessions_before)
+            self._tables.bans.prune(sessions_before)
 
         return self._write(prune)
 

@@ -17,6 +17,7 @@ from gtchat.chat.node_records import (
 from gtchat.chat.room_store import FIRST_LISTED
 from gtchat.store.memory.accounts import AccountTable
 from gtchat.store.memory.administration import AdminTable
+from gtchat.store.memory.bans import BanTable
 from gtchat.store.memory.devices import DeviceTable
 from gtchat.store.memory.mailbox import Mailbox
 from gtchat.store.memory.mentions import MentionTable
@@ -47,6 +48,7 @@ class MemoryTables:
         mailbox: what users send to rooms and to each other.
         mentions: the mentions of accounts in messages.
         admin: what operators do, and the audit log.
+        bans: the bans from the server.
         room_lists: the rooms as records, and lists of them.
         nodes: node id -> the node, of those that have not ended.
         online: node id -> account id -> name as displayed, of who is online there.
@@ -64,6 +66,7 @@ class MemoryTables:
         self.mailbox = Mailbox(self.rooms, self.accounts)
         self.admin = AdminTable(self.accounts, self.rooms)
         self.sessions.use_login_link = self.admin.use_login_link
+        self.bans = BanTable(self.accounts, self.sessions)
         self.mentions = MentionTable(self.rooms, self.accounts, self.mailbox.directs)
         self.room_lists = RoomLists(self.rooms, self.accounts)
         self.nodes: dict[int, WokenNode] = {}
@@ -90,6 +93,7 @@ class MemoryTables:
                 public_total=lists.public_total(),
                 ownerless=lists.ownerless(),
                 choices=dict(self.admin.choices),
+                bans=self.bans.stored(),
             )
         online: dict[int, tuple[str, set[int]]] = {}
         for node_id, accounts in self.online.items():
@@ -102,6 +106,7 @@ class MemoryTables:
             online=tuple((one, name, frozenset(ids)) for one, (name, ids) in online.items()),
             ownerless=lists.ownerless(),
             choices=dict(self.admin.choices),
+            bans=self.bans.stored(),
         )
 
     def enter(self, node: WokenNode, at: int) -> int:

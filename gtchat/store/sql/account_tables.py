@@ -129,6 +129,24 @@ reserved_names = Table(
     sqlite_with_rowid=False,
 )
 
+#: Bans from the server. `key`: names what is banned (`Ban.key`). `account_id`: of a ban of an
+#: account; which, NULL otherwise. `until`: when it ends, NULL for never.
+bans = Table(
+    "bans",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("key", Text, nullable=False, unique=True),
+    Column("kind", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    _account("account_id", nullable=True),
+    Column("reason", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("until", BigInteger),
+    Index("bans_account", "account_id"),
+    sqlite_autoincrement=True,
+)
+
 #: The audit log. `who`, `subject`: names of accounts, "" for none. `what`: the fields of the line
 #: in the log, as JSON. `counted`: whether only a number of them is kept; see `AuditLimits`. Without
 #: foreign keys: records stay when their account ends.

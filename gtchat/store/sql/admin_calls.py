@@ -11,9 +11,10 @@ from twisted.internet.defer import Deferred
 import gtchat.store.admin_tells as admin_tells
 from gtchat.chat.admin_store import AccountQuery, AuditQuery, ListedAccount
 from gtchat.chat.audit import AuditRecord
-from gtchat.chat.interfaces import Account
+from gtchat.chat.ban_records import Ban, NamePattern
+from gtchat.chat.interfaces import Account, EndedSession
 from gtchat.store.jobs import NO_PLAN, Plan
-from gtchat.store.sql import administration, audit_log, choices
+from gtchat.store.sql import administration, audit_log, bans, choices
 from gtchat.store.sql.database import Connection, Database
 from gtchat.store.sql.read_pool import ReadPool
 from gtchat.store.sql.writer import Writer
@@ -84,6 +85,21 @@ class AdminCalls(ABC):
     def find_login_link(self, token_hash: bytes, at: int) -> Deferred[Account | None]:
         """See `IAdminStore.find_login_link`."""
         return self._reads.run(lambda db: administration.find_login_link(db, token_hash, at))
+
+    def count_names(self, pattern: NamePattern) -> Deferred[int]:
+        """See `IAdminStore.count_names`."""
+        return self._reads.run(lambda db: bans.count_names(db, pattern))
+
+    def add_ban(
+        self, ban: Ban, limit: int, connected: Sequence[EndedSession], audit: AuditRecord
+    ) -> Deferred[Ban]:
+        """See `IAdminStore.add_ban`."""
+        plan = admin_tells.add_ban(ban.account_id, audit)
+        return self._write(bans.add, ban, limit, tuple(connected), plan=plan)
+
+    def remove_ban(self, ban_id: int, audit: AuditRecord) -> Deferred[None]:
+        """See `IAdminStore.remove_ban`."""
+        return self._write(bans.remove, ban_id, plan=admin_tells.remove_ban(ban_id, audit))
 
 
 def _do_nothing(db: Connection) -> None:

@@ -23,6 +23,7 @@ from gtchat.store.sql import (
     accounts,
     administration,
     audit_log,
+    bans,
     choices,
     devices,
     failures,
@@ -176,6 +177,7 @@ def load(db: Connection, new_epoch: str, at: int, node: int | None = None) -> St
             public_total=room_records.public_total(db),
             ownerless=room_records.ownerless(db),
             choices=choices.load(db),
+            bans=bans.stored(db, at),
         )
     found = tuple(room_records.records(db))
     joining.prolong(db, node)
@@ -186,6 +188,7 @@ def load(db: Connection, new_epoch: str, at: int, node: int | None = None) -> St
         online=joining.online(db, node),
         ownerless=room_records.ownerless(db),
         choices=choices.load(db),
+        bans=bans.stored(db, at),
     )
 
 
@@ -295,6 +298,7 @@ class Cleanup:
         prune_sessions(db, sessions_before, tokens_before)
         self.prune_txns(db, txns_before)
         administration.prune(db, sessions_before)
+        bans.prune(db, sessions_before)
         self.audit = audit
         if isinstance(db, PostgresSQL):
             # What another node has left undone is looked for, too.

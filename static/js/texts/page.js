@@ -68,6 +68,7 @@
     over_password: ["You were logged out here: the password was changed. Log in with the new one.", "你已在此处登出：密码已被修改。请用新密码登录。"],
     over_ended: ["You were logged out here from another tab or device.", "你已从另一个标签页或设备上被登出。"],
     over_4002: ["You were kicked by an administrator.", "你已被管理员踢出。"],
+    banned: ["You are banned from this server.", "你已被此服务器封禁。"],
     over_bad_session: ["Your session has expired. Log in again.", "会话已过期，请重新登录。"],
     over_other: ["The server closed the connection: {reason}", "服务器关闭了连接：{reason}"],
 

@@ -6,6 +6,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
+from gtchat.chat.errors import Banned
 from gtchat.chat.limits import Limits
 from gtchat.protocols.base.http_access import Hosts, Origins, Proxies
 from gtchat.protocols.websocket import context
@@ -47,6 +48,19 @@ class Handshake(SynchronousTestCase):
             socket = where.connect()
             socket.receive(handshake(Origin=origin))
             self.assertEqual((origin, socket.status()), (origin, status))
+
+    def test_a_banned_address_is_told_when_the_connection_is_open(self) -> None:
+        factory = TestFactory(proxies=Proxies.named(["192.0.2.0/24"]))
+        bans = {"198.51.100.7": Banned("You are banned.")}
+        factory.factory.context.refusal = bans.get
+        for address, code in (("198.51.100.7", 4002), ("198.51.100.8", None)):
+            socket = factory.connect()
+            socket.receive(handshake(X_Forwarded_For=address))
+            self.assertEqual((socket.status(), len(factory.apis)), (101, int(code is None)))
+            socket.transport.written = socket.transport.written.partition(b"\r\n\r\n")[2]
+            self.assertEqual(socket.close_code(), code)
+            if code:
+                self.assertEqual(socket.close_reason(), "banned: You are banned.")
 
     def test_two_origin_headers_are_refused(self) -> None:  # A05
         socket = TestFactory().connect()

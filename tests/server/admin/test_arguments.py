@@ -11,6 +11,7 @@ from gtchat.server.admin.arguments import (
     MAX_ARGUMENT_CHARS,
     Argument,
     check_arguments,
+    parse_span,
     parse_time,
     read_words,
 )
@@ -95,6 +96,12 @@ class Values(SynchronousTestCase):
         for given, text in (({}, "name"), ({"name": "ann", "colour": 1}, "colour")):
             error = self.assertRaises(BadRequest, check_arguments, (NAME,), given, 0)
             self.assertIn(text, error.text)
+
+    def test_spans(self) -> None:
+        for text, ms in (("1s", 1000), ("90m", 5_400_000), ("3650d", 315_360_000_000)):
+            self.assertEqual(parse_span(text, "for"), ms)
+        for text in ("", "0m", "1", "h", "-1h", "3651d", "1h30m"):
+            self.assertRaises(BadRequest, parse_span, text, "for")
 
     def test_times(self) -> None:
         found: dict[str, Any] = {

@@ -10,6 +10,7 @@ import threading
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
@@ -107,6 +108,25 @@ class Command(CliCase):
         self.assertEqual(self.calls[0][1]["password"], "secret word")
         words = ("admin", "--data", str(self.directory), "accounts", "create", "ann")
         self.assertError("the two passwords differ", *words)
+
+    def test_what_has_to_be_confirmed_is_asked_on_a_terminal(self) -> None:
+        self.result = Output("nothing is banned yet", {"matches": 2}, "2 accounts. Ban them?")
+        self.patch(sys, "stdin", Terminal())
+        answers: list[str] = []
+        for on_terminal, answer, calls, options in (
+            (True, "y", 2, ()),
+            (True, "n", 1, ()),
+            (False, "y", 1, ()),
+            (True, "y", 1, ("--json",)),
+            (True, "y", 1, ("--offline",)),
+        ):
+            self.calls, answers[:] = [], [answer]
+            asked = mock.patch("builtins.input", lambda question: answers.pop())
+            terminal = mock.patch.object(admin_cli, "_is_terminal", return_value=on_terminal)
+            with asked, terminal:
+                self.admin(*options, "bans", "add", "--name", "spam*")
+            self.assertEqual(len(self.calls), calls, (on_terminal, answer, options))
+        self.assertEqual(self.calls[0][1], {"name": "spam*"})
 
     def test_nothing_is_asked_for_a_line_that_is_wrong(self) -> None:
         self.patch(sys, "stdin", None)

@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.admin_store import AuditQuery
 from gtchat.chat.audit import AT_CONSOLE, AUDIT, OFFLINE, Actor
+from gtchat.chat.ban_admin import BanTerms
 from gtchat.chat.limits import Limits
 from gtchat.server.admin.arguments import read_words
 from gtchat.server.admin.command import Channel
@@ -44,10 +45,17 @@ LINES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "rooms set-owner": ("garden bob", "garden olga", {"name": "Garden", "owner": "Bob"}),
     "audit": ("--since 1h --code login --limit 1", "--since yesterday", {"records": ["login"]}),
     "reload": ("", "now", {"changed": ["text_chars"], "restart": ["ws"]}),
+    "bans add": (
+        "--account bob --reason spam --for 1h",
+        "--account bob --name bob",
+        {"target": "Bob", "kind": "account", "reason": "spam", "added": True},
+    ),
+    "bans list": ("--search spam", "--limit 0", {"bans": ["spammer*"]}),
+    "bans remove": ("1", "99", {"id": 1}),
     "announce": ("Down at noon", "", {}),
 }
 #: Fields of the items of lists by which `LINES` name them.
-NAMES = {"accounts": "name", "rooms": "name", "records": "code"}
+NAMES = {"accounts": "name", "rooms": "name", "records": "code", "bans": "target"}
 SECRETS = ("open sesame", "tiny")
 
 
@@ -69,6 +77,8 @@ class Administration(SynchronousTestCase):
         bob.call("join_room", room_name="Garden")
         bob.call("logout")
         bob.drop()
+        banned = self.server.chat.admin.bans.ban_names("spammer*", BanTerms("spam"), AT_CONSOLE)
+        self.done(banned)
         self.olga.call("admin", name="help", pwd="password")
         self.ran = len(self.records())
 
@@ -362,3 +372,46 @@ class Joined(SynchronousTestCase):
         client: FakeClient = server.connect()
         client.call("register", usr="Ann", pwd="password")
         self.assertNotIn("operator", client.login("Ann", pwd="password"))
+
+
+class Bans(Administration):
+    """Who is banned, and what has to be confirmed before."""
+
+    def add(self, **args: object) -> dict[str, Any]:
+        reply = self.olga.call("admin", name="bans add", args=args)
+        found: dict[str, Any] = reply.get("result", reply)
+        return found
+
+    def test_a_pattern_of_names_is_counted_before_it_is_banned(self) -> None:
+        counted = self.add(name="*n*", reason="spam")
+        self.assertEqual(counted, {"name": "*n*", "matches": 1, "added": False})
+        self.assertEqual(len(self.server.chat.bans.listed()), 1)
+        self.assertTrue(self.add(name="*n*", reason="spam", yes=True)["added"])
+        self.assertEqual(len(self.server.chat.bans.listed()), 2)
+
+    def test_addresses_and_networks(self) -> None:
+        for kind, target, shown in (
+            ("address", "203.0.113.5", "203.0.113.5"),
+            ("address", "2001:db8::5", "2001:db8::/64"),
+            ("network", "203.0.113.0/24", "203.0.113.0/24"),
+        ):
+            banned = self.add(**{kind: target, "for": "1h"})
+            self.assertEqual((banned["target"], banned["kind"]), (shown, "network"))
+            self.assertIsNotNone(banned["until"])
+        for kind, target, code in (
+            ("address", "203.0.113.0/24", "bad_request"),
+            ("address", "127.0.0.1", "bad_request"),
+            ("network", "192.0.2.0/24", "not_allowed"),
+            ("account", "olga", "not_allowed"),
+        ):
+            self.assertEqual(self.add(**{kind: target})["code"], code, target)
+        self.assertEqual(self.add()["code"], "bad_request")
+
+    def test_bans_come_in_pages_newest_first(self) -> None:
+        for number in range(3):
+            self.add(address=f"203.0.113.{number}")
+        result = self.over_json("bans list", "--limit 2")
+        self.assertEqual([one["id"] for one in result["bans"]], [4, 3])
+        result = self.over_json("bans list", f"--before {result['next']}")
+        self.assertEqual([one["id"] for one in result["bans"]], [2, 1])
+        self.assertNotIn("next", result)

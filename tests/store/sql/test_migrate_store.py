@@ -14,6 +14,7 @@ from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
 from gtchat.chat.audit import AT_CONSOLE, audit_record
+from gtchat.chat.ban_records import Ban
 from gtchat.chat.events import (
     Edited,
     Invited,
@@ -120,6 +121,8 @@ class ChatCase(StoreCase):
         renamed = audit_record("account_renamed", 9, AT_CONSOLE, name="Rob", new_name="Robert")
         await store.rename(rob, "Rob", "Robert", "robert", 9, renamed)
         await store.add_login_link(rob, b"l" * 32, 9, audit_record("login_link", 9, name="Robert"))
+        banned = Ban(0, "network", "192.0.2.0/24", None, "spam", "Zoe", 9, None)
+        await store.add_ban(banned, 0, (), audit_record("ban_removed", 9, AT_CONSOLE, kind="x"))
         self.shed = await self.room(ids["Ann"], "Shed")
         await store.delete_room(self.shed, 7)
         self.ended = await store.login_guest("Old", "old", new_session(b"o" * 32))

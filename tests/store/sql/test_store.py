@@ -38,7 +38,7 @@ from tests.store.accounts_contract import (
     ResumeContract,
     SessionContract,
 )
-from tests.store.admin_contract import AccountAdminContract, AuditContract
+from tests.store.admin_contract import AccountAdminContract, AuditContract, BansContract
 from tests.store.changes_contract import (
     ChangedHistoryContract,
     ChangesContract,
@@ -184,6 +184,10 @@ class NetworkTests(OnDisk, NetworkContract, TestCase):
 
 class AuditTests(OnDisk, AuditContract, TestCase):
     """See `AuditContract`."""
+
+
+class BanTests(OnDisk, BansContract, TestCase):
+    """See `BansContract`."""
 
 
 class AccountAdminTests(OnDisk, AccountAdminContract, TestCase):

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from gtchat.chat.ban_records import Ban
 from gtchat.chat.events import InvitationEnded, InviteAnswered, Invited, NotifySet
 from gtchat.chat.interfaces import Account, Inviter, PhoneAccount, StoredGuest
 from gtchat.chat.node_records import (
@@ -16,6 +17,8 @@ from gtchat.chat.node_records import (
     AccountRenamed,
     AddressAnswered,
     AddressAsked,
+    BanAdded,
+    BanRemoved,
     BlockChanged,
     ChoiceMade,
     DirectEntry,
@@ -67,6 +70,11 @@ ENTRIES: dict[type[Any], st.SearchStrategy[Any]] = {
     ),
     AccountEnded: st.builds(AccountEnded, ID),
     AccountRenamed: st.builds(AccountRenamed, ID, TEXT, TEXT),
+    BanAdded: st.builds(
+        BanAdded,
+        st.builds(Ban, ID, TEXT, TEXT, st.none() | ID, TEXT, TEXT, ID, st.none() | ID),
+    ),
+    BanRemoved: st.builds(BanRemoved, ID),
     ChoiceMade: st.builds(ChoiceMade, TEXT, st.none() | TEXT),
     EpochBegun: st.builds(EpochBegun, TEXT),
     AddressAsked: st.builds(AddressAsked, ID, TEXT, TOKEN, ID, ID),
