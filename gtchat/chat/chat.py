@@ -137,6 +137,7 @@ class Chat:
         self.bans = state.bans
         self.rates = BucketTable(limits.rate(command_rate), clock.seconds)
         self.guest_bursts = BucketTable(limits.rate(_guest_rate), clock.seconds)
+        self.bans = state.bans
         self.rooms = state.rooms
         self.loader = state.loader
         self.users = state.users

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from ipaddress import ip_address
 
 import attrs
 
@@ -13,6 +14,7 @@ from gtchat.chat.errors import BadName, BadRequest, NoSuchUser, NotAllowed, NotI
 from gtchat.chat.events import BroadcastSent
 from gtchat.chat.guests import Guests
 from gtchat.chat.interfaces import Account, EndedSession
+from gtchat.chat.limits import network_key
 from gtchat.chat.live_sessions import LiveSessions
 from gtchat.chat.messages import text
 from gtchat.chat.names import HOST, room_key
@@ -55,6 +57,24 @@ class SessionAdmin:
             NoSuchUser, NotStored.
         """
         return await self._records(await self._find(name))
+
+    async def at_address(self, address: str) -> list[tuple[str, ListedSession]]:
+        """Return the sessions whose client has an address, newest first, with names of accounts.
+
+        Args:
+            address: an IP address; of IPv6 its /64 counts.
+
+        Raises:
+            BadRequest: it is none.
+            NotStored.
+        """
+        try:
+            ip_address(address.strip())
+        except ValueError:
+            raise BadRequest("address: this is no IP address.") from None
+        oldest = self._users.now() - RESUME_WINDOW_S * 1000
+        found = await self._store.sessions_at(network_key(address.strip()), oldest)
+        return [(name, ListedSession(listed_id(one), one, False)) for name, one in found]
 
     async def _find(self, name: str) -> Account:
         """Return the account with a name, temporary or not. Raises NoSuchUser, NotStored."""

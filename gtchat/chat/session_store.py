@@ -116,6 +116,17 @@ class ISessionStore(Interface):
             tokens_after: as in `SessionLimits`.
         """
 
+    def sessions_at(network: str, oldest: int) -> Deferred[Sequence[tuple[str, SessionRecord]]]:
+        """Return the sessions of all accounts whose client has an address, newest first (read).
+
+        Args:
+            network: the address as `network_key` returns it.
+            oldest: as of `sessions`.
+
+        Returns:
+            Name of the account as displayed, and the session; at most `LISTED_SESSIONS`.
+        """
+
     def end_session(
         session: EndedSession,
         at: int,

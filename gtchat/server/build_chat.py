@@ -10,7 +10,7 @@ from gtchat.chat.access import AccessSettings
 from gtchat.chat.chat import Chat
 from gtchat.chat.interfaces import IPasswords
 from gtchat.protocols.base.http_access import Proxies
-from gtchat.server.settings import Settings
+from gtchat.server.settings import ServerSettings, Settings
 from gtchat.server.storage import Storage, cannot_start
 from gtchat.store import StoreError
 
@@ -51,3 +51,15 @@ def build_chat(settings: Settings, storage: Storage, reactor: Any, passwords: IP
     except StoreError as error:
         raise cannot_start(error) from error
     return chat
+
+
+def trust_proxies(proxies: Proxies, chat: Chat, server: ServerSettings) -> None:
+    """Trust other proxies from now on, which are not banned.
+
+    Args:
+        proxies: the trusted proxies, which all parts of the server share.
+        chat: the chat.
+        server: settings with the new ones.
+    """
+    proxies.replace(Proxies.named(server.trusted_proxies))
+    chat.bans.protect(proxies.networks)

@@ -24,6 +24,7 @@ from twisted.python.usage import UsageError
 from gtchat.chat.access import AccessSettings
 from gtchat.chat.audit import NO_ACTOR, Actor
 from gtchat.chat.background import run_in_background
+from gtchat.chat.bans import LOOPBACK
 from gtchat.chat.chat import Chat
 from gtchat.chat.errors import BadRequest
 from gtchat.protocols.base.callback_rules import CallbackRules, parse_networks
@@ -32,7 +33,7 @@ from gtchat.protocols.base.connection_limit import ConnectionLimiter
 from gtchat.protocols.base.http_access import Proxies
 from gtchat.protocols.websocket import ChatFactory
 from gtchat.server.admin.console import SOCKET, ConsoleServer
-from gtchat.server.build_chat import build_chat
+from gtchat.server.build_chat import build_chat, trust_proxies
 from gtchat.server.certificates import CertificateError
 from gtchat.server.daemon import fail
 from gtchat.server.endpoints import Listeners, port_number, port_url
@@ -55,8 +56,6 @@ from gtchat.web.site import build_metrics_site, build_site, static_directory
 
 #: Characters of a broadcast key below which there is a warning.
 SAFE_KEY_CHARS = 16
-#: Networks of this machine.
-LOOPBACK = ("127.0.0.0/8", "::1")
 #: Seconds that clients get to answer a close frame when the server stops.
 CLOSE_TIMEOUT_S = 2.0
 #: Seconds over which connections are closed where clients go to other servers.
@@ -327,7 +326,7 @@ class ChatService(Service):
             raise BadRequest(f"Nothing was changed: {error}") from error
         done, self.settings = compare(self.settings, new), merge(self.settings, new)
         self.chat.change_limits(new.limits)
-        self._proxies.replace(Proxies.named(new.server.trusted_proxies))
+        trust_proxies(self._proxies, self.chat, new.server)
         self._apply_access()
         use_certificates()
         for line in done.text.splitlines():
@@ -340,7 +339,7 @@ class ChatService(Service):
         server = self.settings.server
         self.chat.access.settings = AccessSettings(server.registration, server.guests)
         set_access(self._websocket, server, self._web_ports)
-        self._metrics_allowed.replace(Proxies.named((*LOOPBACK, *server.metrics_allow)))
+        self._metrics_allowed.replace(Proxies.named((*map(str, LOOPBACK), *server.metrics_allow)))
 
     def _reload(self) -> None:
         with contextlib.suppress(BadRequest):  # it is in the log

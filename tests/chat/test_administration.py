@@ -418,6 +418,20 @@ class OperatorsOfAccounts(Administered):
         self.refused(self.run_as(self.ann, "password"), UnknownCommand)
 
 
+class Addresses(Administered):
+    def test_sessions_of_an_address_are_listed(self) -> None:
+        self.server.member("Ann")
+        self.server.guest("Gus")
+        for address in ("2001:db8::5", "2001:db8::6", "2001:db8:0:1::5"):
+            self.server.connect(address).login("Guest" + address[-1] + str(len(address)))
+        sessions = self.admin.sessions
+        found = self.done(sessions.at_address("192.0.2.1"))
+        self.assertEqual(sorted(name for name, _ in found), ["Ann", "Gus"])
+        found = self.done(sessions.at_address("2001:db8::1"))
+        self.assertEqual(sorted(name for name, _ in found), ["Guest511", "Guest611"])
+        self.refused(sessions.at_address("nowhere"), BadRequest)
+
+
 class TwoNodes(SynchronousTestCase):
     """An operator at one node, and users at another."""
 

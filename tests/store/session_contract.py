@@ -154,6 +154,25 @@ class GuestContract(StoreCase):
 class SessionEndContract(StoreCase):
     """Sessions that end with a login or a new password, and what they were sent."""
 
+    async def test_sessions_are_found_by_their_address(self) -> None:
+        at = {}
+        for number, address in enumerate(
+            ("192.0.2.1", "::ffff:192.0.2.1", "192.0.2.11", "2001:db8::1", "2001:db8:0:1::1")
+        ):
+            at[address] = await self.account(f"User{number}")
+            session = new_session(bytes([number]) * 32, number + 5, address=address)
+            await self.store.login(at[address], "hash", session)
+        for network, names in (
+            ("192.0.2.1", ["User1", "User0"]),
+            ("2001:db8::/64", ["User3"]),
+            ("203.0.113.1", []),
+        ):
+            found = await self.store.sessions_at(network, 0)
+            self.assertEqual([name for name, _ in found], names)
+        [(_, record)] = await self.store.sessions_at("2001:db8::/64", 0)
+        self.assertEqual((record.began_at, record.seen_at), (8, None))
+        self.assertEqual((record.address, record.protocol), ("2001:db8::1", ""))
+
     async def read_seqs(self, account_id: int) -> dict[int, int]:
         token = bytes(str(next(self.numbers)), "ascii")
         found = await self.store.login(account_id, "hash", new_session(token))

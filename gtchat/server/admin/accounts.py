@@ -123,6 +123,14 @@ async def list_sessions(call: Call) -> Output:
     return attrs.evolve(output, data={**output.data, "total": len(rows)})
 
 
+async def list_sessions_at(call: Call) -> Output:
+    """List the sessions whose client has an address."""
+    found = await call.chat.admin.sessions.at_address(call["address"])
+    rows = [{"name": name, **_session(one)} for name, one in found[: call["limit"]]]
+    output = listing("sessions", rows, None)
+    return attrs.evolve(output, data={**output.data, "total": len(found)})
+
+
 async def end_sessions(call: Call) -> Output:
     """End a session of an account, or all."""
     session_id = call["id"] or ""
@@ -194,6 +202,12 @@ ROWS = (
         list_sessions,
         "list where an account is logged in",
         (ACCOUNT, LIMIT),
+    ),
+    AdminCommand(
+        "sessions at",
+        list_sessions_at,
+        "list who is logged in from an address, newest first",
+        (Argument("address", "an IP address; of IPv6 its /64 counts"), LIMIT),
     ),
     AdminCommand(
         "sessions end",

@@ -94,6 +94,12 @@ class MemorySessionCalls(MemoryCalls):
         """See `ISessionStore.sessions`."""
         return self._read(self._sessions.sessions, account_id, oldest, tokens_after)
 
+    def sessions_at(
+        self, network: str, oldest: int
+    ) -> Deferred[Sequence[tuple[str, SessionRecord]]]:
+        """See `ISessionStore.sessions_at`."""
+        return self._read(self._sessions.sessions_at, network, oldest)
+
     def end_session(
         self,
         session: EndedSession,

@@ -21,6 +21,7 @@ from gtchat.chat.interfaces import (
     ResumeResult,
     SessionRecord,
 )
+from gtchat.chat.limits import network_key
 from gtchat.chat.session_records import LISTED_SESSIONS
 from gtchat.store.memory.accounts import AccountTable
 from gtchat.store.memory.devices import DeviceTable
@@ -245,6 +246,17 @@ class SessionTable:
         on_devices = {one.device for one in listed}
         rest = self._devices.without_session(row, on_devices, tokens_after)
         return [*listed, *rest[: LISTED_SESSIONS - len(listed)]]
+
+    def sessions_at(self, network: str, oldest: int) -> Sequence[tuple[str, SessionRecord]]:
+        """Return the sessions of an address; see `ISessionStore.sessions_at`."""
+        found = [
+            (row.name, attrs.evolve(record, device_name="", remembered=False))
+            for row in self._accounts.accounts.values()
+            for record in self.sessions(row.id, oldest, 0)
+            if record.token_hash is not None and network_key(record.address) == network
+        ]
+        found.sort(key=lambda one: (-one[1].began_at, one[1].token_hash or b""))
+        return found[:LISTED_SESSIONS]
 
     def _session_record(
         self, row: AccountRow, token_hash: bytes, session: SessionRow, tokens_after: int

@@ -20,7 +20,7 @@ from gtchat.chat.interfaces import (
     SessionRecord,
 )
 from gtchat.store.jobs import NO_PLAN, BulkCall, Plan, StoreCall, audited
-from gtchat.store.sql import devices, guest_logins, session_ends, sessions
+from gtchat.store.sql import devices, guest_logins, session_ends, session_lists, sessions
 from gtchat.store.sql.database import Connection, Database
 from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.read_pool import ReadPool
@@ -120,6 +120,12 @@ class SessionCalls(ABC):
             return sessions.listed(db, account_id, oldest, tokens_after)
 
         return self._reads.run(read)
+
+    def sessions_at(
+        self, network: str, oldest: int
+    ) -> Deferred[Sequence[tuple[str, SessionRecord]]]:
+        """See `ISessionStore.sessions_at`."""
+        return self._reads.run(lambda db: session_lists.at_network(db, network, oldest))
 
     def end_session(
         self,

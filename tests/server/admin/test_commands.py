@@ -38,6 +38,12 @@ LINES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "accounts login-link": ("bob", "gus", {"name": "Bob"}),
     "accounts operator": ("bob on", "bob maybe", {"name": "Bob", "operator": True}),
     "sessions list": ("ann", "unknown", {"total": 1}),
+    "sessions at": ("192.0.2.1", "nowhere", {"total": 3}),
+    "limits show": (
+        "--search daily_bytes_guests",
+        "--after x",
+        {"limits": ["daily_bytes_guests_address"]},
+    ),
     "sessions end": ("ann", "ann --id 0123", {"name": "Ann"}),
     "rooms list": ("--search gar", "--after", {"rooms": ["Garden"]}),
     "rooms show": ("garden", "nowhere", {"name": "Garden", "topic": "plants", "members": 2}),
@@ -55,7 +61,7 @@ LINES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "announce": ("Down at noon", "", {}),
 }
 #: Fields of the items of lists by which `LINES` name them.
-NAMES = {"accounts": "name", "rooms": "name", "records": "code", "bans": "target"}
+NAMES = {"accounts": "name", "rooms": "name", "records": "code", "bans": "target", "limits": "name"}
 SECRETS = ("open sesame", "tiny")
 
 
