@@ -1,5 +1,6 @@
 """Install GTChat: the package, the page in static/, and the plugin of twistd."""
 
+import os
 import re
 from pathlib import Path
 
@@ -30,16 +31,56 @@ SERVER = [
     "tomli>=2; python_version < '3.11'",
 ]
 
+#: Sample configurations, installed beside the unit of systemd.
+SAMPLES = ["docs/gtchat.toml", "docs/nginx.conf", "docs/haproxy.cfg"]
+
 POSTGRES = ["psycopg[binary]>=3.2"]
 NATS = ["nats-py>=2.16,<3"]  # gtchat/store/sql/nats_link.py relies on private names
+
+#: Address of the repository, which a release names: links of the README lead there.
+URL = os.environ.get("RELEASE_URL", "").rstrip("/")
+README = (HERE / "README.md").read_text(encoding="utf-8")
+if URL:
+    folder = f"{URL}/blob/v{VERSION}/"
+    README = re.sub(r"(?<=\]\()(?!https?:|#)", folder, README)
+    README = re.sub(r'(?<=src=")(?!https?:)', folder, README)
+    README = re.sub(rf"{re.escape(folder)}([^)\" ]+\.png)", rf"{URL}/raw/v{VERSION}/\1", README)
 
 setup(
     name="gtchat",
     version=VERSION,
     description="Self-hosted chat server: every message is on disk before it is acknowledged",
-    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description=README,
     long_description_content_type="text/markdown",
-    license="MIT",
+    author="The GTChat authors",
+    license_expression="MIT",
+    license_files=["LICENSE"],
+    url=URL,
+    project_urls={
+        "Documentation": f"{URL}/tree/v{VERSION}/docs",
+        "Changelog": f"{URL}/blob/v{VERSION}/CHANGELOG.md",
+        "Issues": f"{URL}/issues",
+    }
+    if URL
+    else {},
+    keywords=["chat", "chat server", "websocket", "twisted", "self-hosted"],
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Environment :: Console",
+        "Environment :: No Input/Output (Daemon)",
+        "Environment :: Web Environment",
+        "Framework :: Twisted",
+        "Intended Audience :: Developers",
+        "Intended Audience :: System Administrators",
+        "Operating System :: POSIX",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Communications :: Chat",
+        "Typing :: Typed",
+    ],
     python_requires=">=3.10",
     packages=[
         *find_packages(include=["gtchat", "gtchat.*"]),
@@ -54,6 +95,10 @@ setup(
         ],
         "gtchat": ["py.typed"],
     },
+    data_files=[
+        ("share/man/man1", ["docs/gtchat.1", "docs/twistd-gtchat.1"]),
+        ("share/gtchat", ["docs/gtchat.service", *SAMPLES]),
+    ],
     install_requires=SERVER,
     extras_require={
         "clients": CLIENTS,
@@ -71,7 +116,7 @@ setup(
             "ruff>=0.14",
             "coverage>=7",
             "pyyaml>=6",
-            "setuptools>=70.1",  # has bdist_wheel
+            "setuptools>=77",  # as pyproject.toml
             "selenium>=4.30",
             "websocket-client>=1.8",
         ],

@@ -63,6 +63,11 @@ class Dockerfile:
         words = [word for rest in self.all("ENV") for word in shlex.split(rest)]
         return dict(word.split("=", 1) for word in words)
 
+    def copied(self) -> list[str]:
+        """Return the paths of what is copied from the checkout."""
+        rows = [rest for rest in self.all("COPY") if not rest.startswith("--from=")]
+        return [word for rest in rows for word in rest.split()[:-1]]
+
 
 class ComposeCase(SynchronousTestCase):
     def setUp(self) -> None:
@@ -87,7 +92,7 @@ class ComposeCase(SynchronousTestCase):
 
 class Image(ComposeCase):
     def test_what_is_copied_exists_and_is_what_the_package_needs(self) -> None:
-        copied = [word for rest in self.image.all("COPY") for word in rest.split()[:-1]]
+        copied = self.image.copied()
         for word in copied:
             self.assertTrue((TOP / word).exists(), word)
         ignored = (DOCS / "Dockerfile.dockerignore").read_text(encoding="utf-8").splitlines()
@@ -98,7 +103,8 @@ class Image(ComposeCase):
             self.assertIn(name, copied)
 
     def test_python_is_one_that_is_supported(self) -> None:
-        [base] = self.image.all("FROM")
+        build, base = (rest.split()[0] for rest in self.image.all("FROM"))
+        self.assertEqual(build, base)
         version = base.removeprefix("python:").split("-")[0]
         self.assertIn(version, ("3.10", "3.11", "3.12", "3.13"))
 
@@ -110,6 +116,14 @@ class Image(ComposeCase):
         self.assertEqual(self.image.environment["GTCHAT_DATA"], folder)
         for name in self.nodes:
             self.assertEqual(self.mounts(name)[folder], name)
+
+    def test_the_server_is_that_of_the_stage_that_built_it(self) -> None:
+        [row] = [rest for rest in self.image.all("COPY") if rest.startswith("--from=")]
+        stage, source, target = row.split()
+        self.assertEqual(source, target)
+        self.assertTrue(self.image.all("FROM")[0].endswith(f" AS {stage.removeprefix('--from=')}"))
+        self.assertEqual(self.image.environment["PATH"].split(":")[0], f"{target}/bin")
+        self.assertIn(f"python -m venv {target} ", self.image.all("RUN")[0])
 
     def test_the_health_check_asks_the_port_of_the_page(self) -> None:
         port = self.image.environment["GTCHAT_WEB"].removeprefix("tcp:")

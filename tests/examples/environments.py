@@ -6,8 +6,9 @@ import os
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Iterable
 from pathlib import Path
-from shutil import copytree, ignore_patterns
+from shutil import copy, copytree, ignore_patterns
 from zipfile import ZipFile
 
 TOP = Path(__file__).resolve().parents[2]
@@ -40,15 +41,23 @@ def run(*words: str | Path, cwd: Path) -> str:
     return done.stdout
 
 
-def build_wheel(folder: Path) -> Path:
+def build_wheel(folder: Path, names: Iterable[str] | None = None) -> Path:
     """Build the wheel of a copy of this checkout; return its path.
 
     Args:
         folder: an empty one, for the copy and the wheel.
+        names: paths of what is copied; None for everything that the wheel may need.
     """
     source = folder / "source"
     hidden = ignore_patterns(".*", "build", "_trial_temp*", "*.egg-info", "data", "tests")
-    copytree(TOP, source, ignore=hidden)
+    if names is None:
+        copytree(TOP, source, ignore=hidden)
+    for name in names or ():
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        if (TOP / name).is_dir():
+            copytree(TOP / name, source / name, ignore=hidden)
+        else:
+            copy(TOP / name, source / name)
     build = ("-W", "ignore", "setup.py", "-q", "bdist_wheel", "--dist-dir", folder)
     run(sys.executable, *build, cwd=source)
     (wheel,) = folder.glob("gtchat-*.whl")
