@@ -22,6 +22,7 @@ from gtchat.server.checks import hide_password, split_addresses
 from gtchat.server.process import EXIT_CONFIG, EXIT_UNAVAILABLE, StartError
 from gtchat.server.settings import ServerSettings
 from gtchat.store import MemoryStore, SQLStore, StoreError, StoreUnavailable
+from gtchat.store.sql.sqlite import give_to_owner
 
 if TYPE_CHECKING:
     from gtchat.store.sql.bus import PgBus
@@ -284,6 +285,7 @@ def lock_directory(directory: Path) -> IO[str]:
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = (directory / LOCK).open("a+")
+        give_to_owner(directory / LOCK)
     except OSError as error:
         raise StartError(
             f"cannot write to {directory}: {error.strerror}; choose another directory with --data"

@@ -22,6 +22,7 @@ from gtchat.server.storage import lock_directory
 from gtchat.store.sql.schema import REVISIONS
 from tests import postgres
 from tests.databases import create_empty
+from tests.postgres import UNPRIVILEGED
 
 if postgres.MISSING is None:
     import psycopg
@@ -249,6 +250,19 @@ class Database(CliCase):
         status, out, _ = self.run_command("verify", str(copy))
         self.assertRegex(f"{status} {out}", f"^1 {copy} is damaged.+\n$")
         self.assertError(f"{copy} is damaged", "restore", str(copy), *where)
+
+    def test_what_root_makes_in_a_directory_belongs_to_its_owner(self) -> None:
+        if os.geteuid() != 0:
+            self.skipTest("needs root")
+        data, copy = self.directory / "data", self.directory / "copy"
+        data.mkdir()
+        os.chown(data, UNPRIVILEGED, UNPRIVILEGED)
+        self.import_accounts("--data", str(data))
+        self.run_command("backup", str(copy), "--data", str(data))
+        self.run_command("restore", str(copy), "--data", str(data))
+        owners = {path.name: path.stat().st_uid for path in data.iterdir()}
+        names = ("gtchat.lock", "gtchat.sqlite", "gtchat.sqlite.replaced-1")
+        self.assertEqual(owners, dict.fromkeys(names, UNPRIVILEGED))
 
     def test_a_chat_is_exported_and_imported(self) -> None:
         data, file = self.directory / "data", self.directory / "export"

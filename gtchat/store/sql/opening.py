@@ -20,7 +20,7 @@ from gtchat.store.sql.backup import backup
 from gtchat.store.sql.database import StoreDamaged, StoreError, StoreTooNew
 from gtchat.store.sql.schema import APPLICATION_ID
 from gtchat.store.sql.schema import SQLITE_REVISIONS as REVISIONS
-from gtchat.store.sql.sqlite import advice, connect, sync_folder
+from gtchat.store.sql.sqlite import advice, connect, give_to_owner, sync_folder
 
 #: Size of a database, in bytes, up to which every page is checked at start.
 _CHECKED_WHOLE = 8 * 1024 * 1024
@@ -177,6 +177,7 @@ def _create(path: Path) -> None:
     new = beside(path, ".new")
     remove(new)
     create(new)
+    give_to_owner(new)
     os.rename(new, path)
     sync_folder(path.parent)
 

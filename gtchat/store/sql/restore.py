@@ -30,7 +30,13 @@ from gtchat.store.sql.opening import (
 )
 from gtchat.store.sql.read_export import ExportFile, is_export
 from gtchat.store.sql.schema import SQLITE_REVISIONS as REVISIONS
-from gtchat.store.sql.sqlite import advice, connect, sync_file, sync_folder
+from gtchat.store.sql.sqlite import (
+    advice,
+    connect,
+    give_to_owner,
+    sync_file,
+    sync_folder,
+)
 from gtchat.store.sql.verify import Steps, Verified, no_steps, verify_file
 
 if TYPE_CHECKING:
@@ -175,6 +181,7 @@ def _errors(path: Path) -> Iterator[None]:
 
 def _replace(new: Path, target: Path) -> Path | None:
     """Put a whole database in the place of another one; return where that one is now."""
+    give_to_owner(new)
     sync_file(new)
     kept = None
     if target.exists():

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
@@ -204,6 +205,14 @@ def advice(error: sqlite3.Error) -> str:
     if "full" in text:
         return f"{text}; free some space"
     return text
+
+
+def give_to_owner(path: Path) -> None:
+    """Give a file that root has made to the owner of its folder, as whom the server runs."""
+    if os.geteuid() == 0:
+        owner = path.parent.stat()
+        with suppress(OSError):  # some file systems and containers know no owners
+            os.chown(path, owner.st_uid, owner.st_gid)
 
 
 def sync_file(path: Path) -> None:
