@@ -64,6 +64,12 @@ def _settings(words: Sequence[str]) -> int:
     return 0
 
 
+def _certificate(words: Sequence[str]) -> int:
+    from gtchat.server.self_signed import run
+
+    return run(words, SUBCOMMANDS["certificate"].help)
+
+
 def _database_parser(name: str) -> Parser:
     return make_database_parser(name, SUBCOMMANDS[name].help)
 
@@ -127,6 +133,11 @@ SUBCOMMANDS: dict[str, Subcommand] = {
         "check the settings, and print those in force with their sources",
     ),
     "settings": Subcommand(_settings, "", "print a settings file with all defaults"),
+    "certificate": Subcommand(
+        _certificate,
+        "self-signed FILE [--host NAME]",
+        "make a key and a certificate for trials, which no authority has signed",
+    ),
     **database_commands.ROWS,
     "nodes": Subcommand(_nodes, "[--json]", "list the servers that use one PostgreSQL database"),
     "console": Subcommand(
