@@ -264,7 +264,7 @@ class BoundedTables(SynchronousTestCase):
         self.assertEqual([name for name, _ in counts._attempts], ["name7", "name8", "name9"])
 
     def test_turns_leave_nothing_behind(self) -> None:
-        turns, order = Turns(1), list[str]()
+        turns, order = Turns(lambda: 1), list[str]()
         gates = {name: Deferred[None]() for name in "ab"}
 
         async def work(name: str) -> None:
