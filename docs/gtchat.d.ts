@@ -49,6 +49,10 @@ export type Request =
   | GetAddressRequest
   | AllowRequest
   | DenyRequest
+  | CreateInviteLinkRequest
+  | GetInviteLinksRequest
+  | RevokeInviteLinkRequest
+  | FindInviteLinkRequest
   | AdminRequest
   | PingRequest;
 
@@ -98,6 +102,10 @@ export type Reply =
   | GetAddressReply
   | AllowReply
   | DenyReply
+  | CreateInviteLinkReply
+  | GetInviteLinksReply
+  | RevokeInviteLinkReply
+  | FindInviteLinkReply
   | AdminReply
   | PingReply
   | ErrorReply;
@@ -132,11 +140,13 @@ export type Push =
   | NotifyEvent
   | InvitationEndedEvent;
 
-/** Create an account. */
+/** Create an account. `invite`: the secret of an invitation by link. */
 export interface RegisterRequest {
   cmd: "register";
   pwd?: string | null;
   uuid?: string | null;
+  invite?: string | null;
+  link?: string | null;
   tracker?: string | number | null;
   usr?: string | null;
 }
@@ -598,6 +608,39 @@ export interface DenyRequest {
   usr?: string | null;
 }
 
+/** Make a link with which others register. */
+export interface CreateInviteLinkRequest {
+  cmd: "create_invite_link";
+  uses?: number;
+  days?: number;
+  room_names?: string[];
+  tracker?: string | number | null;
+  usr?: string | null;
+}
+
+/** List the links of the user that are valid. */
+export interface GetInviteLinksRequest {
+  cmd: "get_invite_links";
+  tracker?: string | number | null;
+  usr?: string | null;
+}
+
+/** Revoke a link of the user. `link_id`: as listed. */
+export interface RevokeInviteLinkRequest {
+  cmd: "revoke_invite_link";
+  link_id: number;
+  tracker?: string | number | null;
+  usr?: string | null;
+}
+
+/** Ask what an invitation is for, before registering with it. `invite`: its secret. */
+export interface FindInviteLinkRequest {
+  cmd: "find_invite_link";
+  invite: string;
+  tracker?: string | number | null;
+  usr?: string | null;
+}
+
 /** Run an administrative command, as an operator. */
 export interface AdminRequest {
   cmd: "admin";
@@ -682,6 +725,7 @@ export interface HelloReply {
   limits: Record<string, number>;
   features: string[];
   ping_interval: number;
+  name: string;
   registration: string;
   guests: boolean;
 }
@@ -1150,6 +1194,49 @@ export interface DenyReply {
   msg: string;
 }
 
+/** A link that was made. `invite` is its secret, which is not told again. */
+export interface CreateInviteLinkReply {
+  cmd: "c_response";
+  status: "ok";
+  last_cmd: "create_invite_link";
+  tracker: string;
+  msg: string;
+  link_id: number;
+  invite: string;
+  expires: string;
+}
+
+/** The links of the user, newest first. */
+export interface GetInviteLinksReply {
+  cmd: "c_response";
+  status: "ok";
+  last_cmd: "get_invite_links";
+  tracker: string;
+  msg: string;
+  links: InviteLinkInfo[];
+}
+
+/** The reply to one request. Which other fields it has depends on the command. */
+export interface RevokeInviteLinkReply {
+  cmd: "c_response";
+  status: "ok";
+  last_cmd: "revoke_invite_link";
+  tracker: string;
+  msg: string;
+}
+
+/** An invitation that is valid. `inviter`: who made it, absent for an operator at the server. */
+export interface FindInviteLinkReply {
+  cmd: "c_response";
+  status: "ok";
+  last_cmd: "find_invite_link";
+  tracker: string;
+  msg: string;
+  inviter?: string;
+  expires: string;
+  room_names: string[];
+}
+
 /** What an administrative command has returned; its fields are those of the command. */
 export interface AdminReply {
   cmd: "c_response";
@@ -1594,6 +1681,16 @@ export interface SessionInfo {
   remembered?: boolean;
 }
 
+/** A link as it is listed. `used`: how many accounts were registered with it. */
+export interface InviteLinkInfo {
+  link_id: number;
+  uses: number;
+  used: number;
+  created: string;
+  expires: string;
+  room_names: string[];
+}
+
 /** What happened to a room or a direct conversation since the connection was lost. */
 export interface Resumption {
   room_name?: string;
@@ -1694,6 +1791,10 @@ export interface Commands {
   get_address: { request: GetAddressRequest; reply: GetAddressReply };
   allow: { request: AllowRequest; reply: AllowReply };
   deny: { request: DenyRequest; reply: DenyReply };
+  create_invite_link: { request: CreateInviteLinkRequest; reply: CreateInviteLinkReply };
+  get_invite_links: { request: GetInviteLinksRequest; reply: GetInviteLinksReply };
+  revoke_invite_link: { request: RevokeInviteLinkRequest; reply: RevokeInviteLinkReply };
+  find_invite_link: { request: FindInviteLinkRequest; reply: FindInviteLinkReply };
   admin: { request: AdminRequest; reply: AdminReply };
   ping: { request: PingRequest; reply: PingReply };
 }
@@ -1734,6 +1835,7 @@ export type Code =
   | "bad_session"
   | "registration_closed"
   | "invite_wanted"
+  | "bad_invite"
   | "password_again"
   | "bad_key"
   | "rate_limited"

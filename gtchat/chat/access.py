@@ -1,4 +1,4 @@
-"""Who may come in: how accounts are registered, and whether there are guests.
+"""Who may come in: how accounts are registered, whether there are guests; the name of the chat.
 
 Each choice has the value of its setting until an operator chooses another one at run time. That is
 stored, holds for all nodes and after a restart, and goes before the setting until the operator
@@ -12,13 +12,16 @@ from collections.abc import Mapping
 import attrs
 
 from gtchat.chat.errors import GuestsRefused, InviteWanted, RegistrationClosed
+from gtchat.chat.invite_store import Admission
 
 #: Who can register an account: all, those who have an invitation, only operators do.
 REGISTRATION_MODES = ("open", "invite", "closed")
 #: Chosen to have the value of the setting again.
 DEFAULT = "default"
 #: Names of the choices; values are texts, of `GUESTS` "on" and "off".
-REGISTRATION, GUESTS = "registration", "guests"
+REGISTRATION, GUESTS, NAME = "registration", "guests", "name"
+#: Longest name of a chat, in characters.
+NAME_CHARS = 64
 
 
 @attrs.frozen
@@ -28,10 +31,14 @@ class AccessSettings:
     Attributes:
         registration: one of `REGISTRATION_MODES`.
         guests: whether temporary users can log in.
+        name: the name of the chat, for people.
+        invites: whether all members can make links with which others register, not operators only.
     """
 
     registration: str = "open"
     guests: bool = True
+    name: str = "GTChat"
+    invites: bool = False
 
 
 class Access:
@@ -71,19 +78,32 @@ class Access:
         chosen = self._chosen.get(GUESTS)
         return self.settings.guests if chosen is None else chosen == "on"
 
+    @property
+    def name(self) -> str:
+        """The name of the chat, for people."""
+        return self._chosen.get(NAME, self.settings.name)
+
+    @property
+    def invites(self) -> bool:
+        """Whether all members can make links with which others register."""
+        return self.settings.invites
+
     def told(self) -> dict[str, str | bool]:
         """Return what clients are told before a login, by the names of the choices."""
-        return {REGISTRATION: self.registration, GUESTS: self.guests}
+        return {NAME: self.name, REGISTRATION: self.registration, GUESTS: self.guests}
 
-    def check_registration(self) -> None:
-        """Check that accounts can be registered without an invitation.
+    def check_registration(self, admission: Admission | None) -> None:
+        """Check that an account can be registered.
+
+        Args:
+            admission: what it is let in by, None for nothing. The first operator is always.
 
         Raises:
             RegistrationClosed, InviteWanted.
         """
-        if self.registration == "closed":
+        if self.registration == "closed" and not (admission and admission.operator):
             raise RegistrationClosed()
-        if self.registration == "invite":
+        if self.registration == "invite" and admission is None:
             raise InviteWanted()
 
     def check_guests(self) -> None:

@@ -1,10 +1,12 @@
-"""What operators choose at run time: who may come in. What is chosen holds for all nodes."""
+"""What operators choose at run time, for all nodes: who may come in, the name of the chat."""
 
 from __future__ import annotations
 
-from gtchat.chat.access import DEFAULT
+from gtchat.chat.access import DEFAULT, NAME, NAME_CHARS
 from gtchat.chat.audit import Actor, write_line
+from gtchat.chat.errors import BadRequest
 from gtchat.chat.node_records import ChoiceMade, ForeignHandlers
+from gtchat.chat.normalization import nfc
 from gtchat.chat.state import State
 
 
@@ -23,6 +25,21 @@ class AccessAdmin:
     def foreign_handlers(self) -> ForeignHandlers:
         """Return what this part does with system entries of other nodes."""
         return {ChoiceMade: self._chosen_elsewhere}
+
+    async def rename(self, raw: str, actor: Actor) -> None:
+        """Give the chat another name, `DEFAULT` for that of the setting.
+
+        Args:
+            raw: the name as it was typed.
+            actor: who does it.
+
+        Raises:
+            BadRequest, TooLong, NotStored.
+        """
+        name = nfc(raw.strip(), NAME_CHARS, NAME)
+        if not name or not name.isprintable():
+            raise BadRequest("name: must be one line of printable characters.")
+        await self.choose(NAME, name, actor)
 
     async def choose(self, name: str, value: str, actor: Actor) -> None:
         """Choose a value, or that of the setting.

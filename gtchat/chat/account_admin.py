@@ -28,10 +28,10 @@ SEARCH_CHARS = 64
 
 @attrs.frozen
 class LoginLink:
-    """A link that logs an account in once.
+    """A link that logs an account in once, or with which the first operator registers.
 
     Attributes:
-        name: the name of the account.
+        name: the name of the account, "" for one that is not there yet.
         token: the secret in the link.
         expires_at: when it ends, in milliseconds since 1970, UTC.
     """
@@ -176,6 +176,26 @@ class AccountAdmin:
         await self._store.add_login_link(account.id, token_hash(token), expires_at, record)
         write_line(record)
         return LoginLink(account.name, token, expires_at)
+
+    async def are_there(self) -> bool:
+        """Return whether there are registered accounts. Raises NotStored."""
+        return bool(await self._store.list_accounts(AccountQuery(limit=1)))
+
+    async def operator_link(self, actor: Actor) -> LoginLink:
+        """Make a link with which the first operator registers, once.
+
+        Args:
+            actor: an operator at the server, or the server itself.
+
+        Raises:
+            NotStored.
+            NotAllowed: there is an operator.
+        """
+        token, expires_at = self._state.token(), self._users.now() + LOGIN_LINK_S * 1000
+        record = self._audit.record("operator_link", actor)
+        await self._store.add_operator_link(token_hash(token), expires_at, record)
+        write_line(record)
+        return LoginLink("", token, expires_at)
 
     async def find_others(self, name: str, actor: Actor) -> Account:
         """Return an account that an actor may take over. Raises NoSuchUser, NotAllowed."""

@@ -5,26 +5,33 @@ Sessions of accounts are in `sessions`; temporary accounts, which have no creden
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeVar
 
+import attrs
 from twisted.internet.defer import Deferred
 
 from gtchat.chat.audit import Actor, AuditRecord, write_line
 from gtchat.chat.background import InProgress
-from gtchat.chat.credentials import phone_hash, uuid_hash
-from gtchat.chat.errors import BadCredentials, BadName, BadRequest, NameTaken, RateLimited
+from gtchat.chat.credentials import uuid_hash
+from gtchat.chat.errors import (
+    BadCredentials,
+    BadName,
+    BadRequest,
+    ChatError,
+    NameTaken,
+    RateLimited,
+)
 from gtchat.chat.guesses import Guesses
-from gtchat.chat.interfaces import Account, EndedSession, IPasswords, PhoneAccount
+from gtchat.chat.interfaces import Account, EndedSession, IPasswords
+from gtchat.chat.invite_store import Admission
 from gtchat.chat.limits import BucketTable, Limits, network_key
 from gtchat.chat.lockout import KNOWN_MS, Turns
 from gtchat.chat.names import Name, password, typed_password, user_key, user_name
 from gtchat.chat.state import State
 
-#: Names that are tried when the requested one is taken, how many of its characters count, and how
-#: many are looked at to find those that count.
-NAME_ATTEMPTS, MAX_REQUESTED_NAME, MAX_RAW_NAME = 1_000, 27, 256
-_NOT_IN_NAMES = re.compile(r"[^\w.-]", re.UNICODE)
+T = TypeVar("T")
 
 #: Most passwords of clients in one network that are checked at once, unless the account knows it.
 CHECKS_AT_ONCE = 8
@@ -34,6 +41,19 @@ UNKNOWN_NAME = "(unknown name)"
 
 def _registration_rate(limits: Limits) -> tuple[float, float]:
     return limits.registrations_per_minute / 60, limits.registrations_burst
+
+
+@attrs.frozen
+class Registered:
+    """An account that was registered.
+
+    Attributes:
+        id: its id.
+        name: the name as displayed.
+    """
+
+    id: int
+    name: str
 
 
 class Accounts:
@@ -72,24 +92,27 @@ class Accounts:
         return min(CHECKS_AT_ONCE, max(int(rate), 1)) if rate else CHECKS_AT_ONCE
 
     async def register(
-        self, name: str | None, secret: str | None, uuid: str | None, address: str
-    ) -> str:
+        self,
+        name: str | None,
+        secret: str | None,
+        uuid: str | None,
+        address: str,
+        admission: Admission | None = None,
+    ) -> Registered:
         """Create an account with a name and a password, or with a UUID.
 
         Args:
             name: the user name; None, with a UUID, for one that is made from it.
             secret: the password, None with a UUID.
             uuid: a version-4 UUID as the only credential, None with a password.
-            address: IP address of the client.
-
-        Returns:
-            The name as displayed.
+            address: IP address of the client, which `charge` has counted.
+            admission: what the registration is let in by, None for nothing.
 
         Raises:
             BadRequest, BadName, Banned, WeakPassword, NameTaken, RateLimited, NotStored.
             RegistrationClosed, InviteWanted: the operator lets not all register.
+            BadInvite: the admission is not valid any more.
         """
-        self._charge_registration(address)
         digest = credential = None
         if uuid is not None:
             credential = uuid_hash(uuid)
@@ -99,13 +122,12 @@ class Accounts:
             if name is None or secret is None:
                 raise BadRequest("usr and pwd, or uuid, are required.")
             chosen, digest = await self._hashed(name, secret)
-            self._access.check_registration()  # it may have been closed meanwhile
-        record, now = self._registered(chosen.display, address), self._users.now()
-        await self._store.register(
-            chosen.display, chosen.key, digest, credential, now, network_key(address), record
-        )
+        self._access.check_registration(admission)  # it may have been closed meanwhile
+        record, now = self.registered(chosen.display, address, admission), self._users.now()
+        args = (chosen.display, chosen.key, digest, credential, now, network_key(address), record)
+        account_id = await self._store.register(*args, admission)
         write_line(record)
-        return chosen.display
+        return Registered(account_id, chosen.display)
 
     async def _hashed(self, name: str, secret: str) -> tuple[Name, str]:
         """Return the name of a new account, and the hash of its password."""
@@ -130,64 +152,20 @@ class Accounts:
         write_line(record)
         return chosen.display
 
-    async def register_phone(self, name: str, number: str, address: str) -> PhoneAccount:
-        """Create an account with a telephone number, under a name like the requested one.
-
-        Args:
-            name: the requested name; what a user name can't have is left out.
-            number: the number as `phone_number` returns it.
-            address: IP address of the client.
-
-        Raises:
-            BadName: there is nothing in the name that a user name can have.
-            NameTaken: the number has an account, or all similar names are taken.
-            Banned, RegistrationClosed, InviteWanted, RateLimited, NotStored.
-        """
-        self._charge_registration(address)
-        now = self._users.now()
-        requested = "-".join(_NOT_IN_NAMES.sub(" ", name[:MAX_RAW_NAME]).split())[
-            :MAX_REQUESTED_NAME
-        ]
-        for attempt in range(1, NAME_ATTEMPTS + 1):
-            chosen = user_name(requested if attempt == 1 else f"{requested}-{attempt}")
-            self._bans.check_name(chosen.display)
-            if await self._store.find_similar(chosen.display, chosen.key) is not None:
-                continue
-            record = self._registered(chosen.display, address)
-            account_id = await self._store.register_phone(
-                chosen.display, chosen.key, number, phone_hash(number), now, record
-            )
-            write_line(record)
-            return PhoneAccount(account_id, chosen.display, number, now)
-        raise NameTaken()
-
-    def _registered(self, name: str, address: str) -> AuditRecord:
+    def registered(
+        self, name: str, address: str, admission: Admission | None = None
+    ) -> AuditRecord:
         """Return the record of a registration."""
-        return self._audit.record("registered", name=name, address=address)
+        record = partial(self._audit.record, name=name, address=address)
+        if admission is None:
+            return record("registered")
+        if admission.operator:
+            return record("first_operator")
+        return record("invited", inviter=admission.by)
 
-    def phones(self) -> Deferred[Sequence[PhoneAccount]]:
-        """Return all accounts with a telephone number, oldest first."""
-        return self._store.phones()
-
-    def set_phone_left(self, phone: PhoneAccount) -> Deferred[None]:
-        """Store when the user of an account with a telephone number was online last.
-
-        Args:
-            phone: the account, with that time.
-
-        Raises:
-            NotStored: (through the Deferred) it could not be stored.
-        """
-        return self._store.set_phone_left(phone)
-
-    def _charge_registration(self, address: str) -> None:
-        """Check that an account can be registered now, and count it.
-
-        Raises:
-            Banned, RegistrationClosed, InviteWanted, NotStored, RateLimited.
-        """
+    def charge(self, address: str) -> None:
+        """Count a registration of an address. Raises Banned, NotStored, RateLimited."""
         self._bans.check_address(address)
-        self._access.check_registration()
         self._quota.check_space()
         if wait := self._registrations.take(network_key(address)):
             raise RateLimited("Too many registrations from your address.", retry_after=wait)
@@ -309,13 +287,30 @@ class Accounts:
         Raises:
             BadCredentials, LockedOut, RateLimited, NotStored.
         """
-        key, network = "login link", network_key(address)  # no user name has a space
-        await self.guesses.check(key, network)
-        account = await self._store.find_login_link(link_hash, self._users.now())
-        if account is None:
-            await self._fail(None, key, address, None, rated=True)
-            raise BadCredentials("This link was used, or is too old.")
-        return account
+        find = partial(self._store.find_login_link, link_hash)
+        refusal = BadCredentials("This link was used, or is too old.")
+        return await self.find_by_secret("login link", address, find, refusal)
+
+    async def find_by_secret(
+        self, kind: str, address: str, find: Callable[[int], Deferred[T | None]], refusal: ChatError
+    ) -> T:
+        """Return what is kept under a secret. A wrong secret counts as a failed login.
+
+        Args:
+            kind: what it is the secret of; it has a space, unlike the names of users.
+            address: IP address of the client.
+            find: reads it, given the time in milliseconds since 1970, UTC; None if it is not valid.
+            refusal: raised then.
+
+        Raises:
+            LockedOut, RateLimited, NotStored.
+        """
+        await self.guesses.check(kind, network_key(address))
+        found = await find(self._users.now())
+        if found is None:
+            await self._fail(None, kind, address, None, rated=True)
+            raise refusal
+        return found
 
     async def authenticate_credential(self, credential: bytes) -> Account:
         """Check the hash of a UUID or of a telephone number.

@@ -25,6 +25,7 @@ from gtchat.chat.foreign import ForeignDelivery
 from gtchat.chat.guests import Guests
 from gtchat.chat.interfaces import IPasswords, IStore, StoredState
 from gtchat.chat.invitations import Invitations
+from gtchat.chat.invite_links import InviteLinks
 from gtchat.chat.limits import BucketTable, Limits, command_rate
 from gtchat.chat.live_sessions import LiveSessions
 from gtchat.chat.logins import Logins
@@ -35,6 +36,7 @@ from gtchat.chat.node_records import ForeignHandlers
 from gtchat.chat.operators import Administration
 from gtchat.chat.ownership import Ownership
 from gtchat.chat.peer_address import PeerAddress
+from gtchat.chat.phones import Phones
 from gtchat.chat.read_state import ReadState
 from gtchat.chat.relay import IRelay, NoRelay
 from gtchat.chat.remote_events import RemoteEvents
@@ -91,8 +93,9 @@ class Chat:
         loader: finds all rooms, and brings them into memory.
         users: the users who are known here.
         directory: finds accounts by name, logged in or not.
-        accounts, logins, sessions, membership, invitations, repeats, messages, changes,
-            conversations, whispers, blocks, peer_address, read_state, searches: the parts.
+        accounts, phones, logins, sessions, membership, invitations, invite_links, repeats,
+            messages, changes, conversations, whispers, blocks, peer_address, read_state, searches:
+            the parts.
         session_rules: how many places an account can be logged in at.
         admin: what operators do.
         speak, history, preview, broadcast: the methods of `messages`.
@@ -134,7 +137,6 @@ class Chat:
         self.quota = state.quota
         self.audit = state.audit
         self.measures = state.measures
-        self.bans = state.bans
         self.rates = BucketTable(limits.rate(command_rate), clock.seconds)
         self.guest_bursts = BucketTable(limits.rate(_guest_rate), clock.seconds)
         self.bans = state.bans
@@ -143,10 +145,12 @@ class Chat:
         self.users = state.users
         self.directory = state.directory
         self.accounts = Accounts(state, passwords)
+        self.phones = Phones(state, self.accounts)
         delivery = Delivery(state)
         self._ownership = Ownership(state, delivery)
         self.membership = Membership(state, delivery, self._ownership)
         self.invitations = Invitations(state, self.membership)
+        self.invite_links = InviteLinks(state, self.accounts, self.membership)
         self.repeats = Repeats(state)
         self.conversations = Conversations(state)
         self.messages = Messages(state, self.conversations, broadcast_key, self.accounts.guesses)

@@ -283,6 +283,13 @@ class InviteWanted(ChatError):
     default = "You need an invitation to register here."
 
 
+class BadInvite(ChatError):
+    """The link of a registration is wrong, used up or too old."""
+
+    code = "bad_invite"
+    default = "This invitation is not valid any more. If you have registered with it, log in."
+
+
 class ConfirmPassword(ChatError):
     """An operator has to prove again that it is them, with the password."""
 

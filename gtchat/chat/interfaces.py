@@ -18,6 +18,7 @@ from gtchat.chat.audit import AuditRecord
 from gtchat.chat.connections import DeliveryProof, IConnection, IEncodedBatch, IEncoder, IPasswords
 from gtchat.chat.direct_records import Arrived, Direct, DirectPage, StoredWhisper, WhisperLimits
 from gtchat.chat.history_records import HistoryPage, HistoryQuery
+from gtchat.chat.invite_store import Admission, IInviteStore
 from gtchat.chat.mail_store import IMailStore
 from gtchat.chat.measures import IMeasuredStore
 from gtchat.chat.mention_store import IMentionStore
@@ -119,13 +120,21 @@ __all__ = [
 
 
 class IStore(
-    IMailStore, ISessionStore, IMentionStore, INodeStore, IAdminStore, IRoomStore, IMeasuredStore
+    IMailStore,
+    ISessionStore,
+    IMentionStore,
+    INodeStore,
+    IAdminStore,
+    IInviteStore,
+    IRoomStore,
+    IMeasuredStore,
 ):
     """Keeps accounts, rooms and messages.
 
     What waits for users is in `IMailStore`, sessions and devices are in `ISessionStore`, what users
     are told of in `IMentionStore`, other nodes in `INodeStore`, what operators do in `IAdminStore`,
-    rooms and lists of them in `IRoomStore`, what is measured in `IMeasuredStore`.
+    links with which users register in `IInviteStore`, rooms and lists of them in `IRoomStore`, what
+    is measured in `IMeasuredStore`.
     An `audit` is a record of the audit log, stored in the same transaction. `tells` are events for
     sessions at other nodes, which they are sent if the call has changed something.
 
@@ -198,6 +207,7 @@ class IStore(
         at: int,
         network: str | None = None,
         audit: AuditRecord | None = None,
+        admission: Admission | None = None,
     ) -> Deferred[int]:
         """Create a registered account. Return its id.
 
@@ -208,8 +218,10 @@ class IStore(
             at: now.
             network: key of the client's network, which the account knows from then on; None for
                 no network.
+            admission: what it is let in by, which is used; None for nothing.
 
         Raises:
+            BadInvite: the admission is not valid any more.
             NameTaken: an account has the name or one that looks like it, or the credential; or it
                 is reserved for another account.
         """

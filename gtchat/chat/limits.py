@@ -132,6 +132,15 @@ class Limits:
         60.0, "administrative commands a minute, for an operator's account"
     )
     bans: int = _limit(10_000, "bans from the server that are kept")
+    invite_links: int = _limit(
+        10_000, "invitations by link that are valid at the same time, in all"
+    )
+    invite_links_per_account: int = _limit(
+        20, "invitations by link of an account that are valid at the same time"
+    )
+    invite_link_uses: int = _limit(
+        100, "accounts that can be registered with an invitation by link of a member"
+    )
     min_free_bytes: int = _limit(67_108_864, "free disk space below which nothing more is stored")
 
     def __attrs_post_init__(self) -> None:

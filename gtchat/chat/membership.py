@@ -187,7 +187,7 @@ class Membership:
         self,
         room: Room,
         target: User | ResolvedUser,
-        actor: Session,
+        actor: Session | None,
         needs_invitation: bool = False,
         request: RepeatableRequest | None = None,
         tells: Sequence[Told] = (),
@@ -197,7 +197,7 @@ class Membership:
         Args:
             room: the room.
             target: the user.
-            actor: the session that asked for it.
+            actor: the session that asked for it, None if no session did.
             needs_invitation: whether the invitation that the user had must still exist when the
                 membership is stored.
             request, tells: as in `Delivery.append_change`.

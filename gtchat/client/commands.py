@@ -65,6 +65,8 @@ COMMANDS: dict[str, ClientCommand] = {
     "logout": ClientCommand(_NO, Effect.LOGGED_OUT),
     "update_pwd": ClientCommand(_NO, Effect.PASSWORD_CHANGED, own_rate=True),
     "get_sessions": ClientCommand(_ALWAYS),
+    "find_invite_link": ClientCommand(_ALWAYS),
+    "get_invite_links": ClientCommand(_ALWAYS),
     "end_session": ClientCommand(_ALWAYS),
     "end_other_sessions": ClientCommand(_ALWAYS),
     "get_room_list": ClientCommand(_ALWAYS, Effect.ROOMS_LISTED),

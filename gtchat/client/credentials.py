@@ -24,11 +24,13 @@ class Registered:
 
     Attributes:
         create: whether to create the account if there is none of that name.
+        invite: the secret of an invitation by link, to create it with; None for none.
     """
 
     name: str
     password: str = attrs.field(repr=False)
     create: bool = attrs.field(default=False, kw_only=True)
+    invite: str | None = attrs.field(default=None, kw_only=True, repr=False)
 
     def login(self) -> dict[str, Any]:
         """Return the fields of `login`."""
@@ -36,7 +38,8 @@ class Registered:
 
     def register(self) -> dict[str, Any]:
         """Return the fields of `register`."""
-        return {"usr": self.name, "pwd": self.password}
+        invited = {} if self.invite is None else {"invite": self.invite}
+        return {"usr": self.name, "pwd": self.password, **invited}
 
 
 @attrs.frozen

@@ -75,14 +75,17 @@ ERROR_CLASSES: dict[str, type[CommandFailed]] = {
     **dict.fromkeys(
         (
             "bad_credentials",
+            "bad_invite",
             "bad_key",
             "blocked",
+            "invite_wanted",
             "not_allowed",
             "not_author",
             "not_in_room",
             "not_owner",
             "not_you",
             "private_room",
+            "registration_closed",
             "room_full",
             "too_late",
         ),

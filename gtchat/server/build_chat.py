@@ -18,6 +18,13 @@ from gtchat.store import StoreError
 TOKEN_BYTES = 32
 
 
+def access_settings(server: ServerSettings) -> AccessSettings:
+    """Return who may come in as far as operators choose nothing else."""
+    return AccessSettings(
+        registration=server.registration, guests=server.guests, invites=server.member_invitations
+    )
+
+
 def build_chat(settings: Settings, storage: Storage, reactor: Any, passwords: IPasswords) -> Chat:
     """Return a chat that has started.
 
@@ -43,7 +50,7 @@ def build_chat(settings: Settings, storage: Storage, reactor: Any, passwords: IP
         keep_versions=server.keep_versions,
         legacy_edits=server.legacy_edits == "show",
         relay=storage.relay,
-        access=AccessSettings(server.registration, server.guests),
+        access=access_settings(server),
     )
     chat.bans.protect(Proxies.named(server.trusted_proxies).networks)
     try:

@@ -21,7 +21,6 @@ from twisted.internet.stdio import StandardIO
 from twisted.logger import ILogObserver, Logger
 from twisted.python.usage import UsageError
 
-from gtchat.chat.access import AccessSettings
 from gtchat.chat.audit import NO_ACTOR, Actor
 from gtchat.chat.background import run_in_background
 from gtchat.chat.bans import LOOPBACK
@@ -33,11 +32,12 @@ from gtchat.protocols.base.connection_limit import ConnectionLimiter
 from gtchat.protocols.base.http_access import Proxies
 from gtchat.protocols.websocket import ChatFactory
 from gtchat.server.admin.console import SOCKET, ConsoleServer
-from gtchat.server.build_chat import build_chat, trust_proxies
+from gtchat.server.build_chat import access_settings, build_chat, trust_proxies
 from gtchat.server.certificates import CertificateError
 from gtchat.server.daemon import fail
 from gtchat.server.endpoints import Listeners, port_number, port_url
 from gtchat.server.factories import STREAM_PROTOCOLS, StreamFactory, build_websocket, set_access
+from gtchat.server.first_start import greet_first_operator, open_terminal
 from gtchat.server.logs import LogTarget
 from gtchat.server.metrics import Metrics
 from gtchat.server.passwords import Passwords
@@ -179,6 +179,7 @@ class ChatService(Service):
         # Last, since its threads would keep a process alive that could not start.
         self._passwords.start()
         self.chat.audit.note("started", settings=self.settings.chosen())
+        greet_first_operator(self.chat, self._console.page(), open_terminal())
 
     def _build_chat(self) -> None:
         server = self.settings.server
@@ -337,7 +338,7 @@ class ChatService(Service):
     def _apply_access(self) -> None:
         """Let the settings say who, and which pages, hosts and programs, have access."""
         server = self.settings.server
-        self.chat.access.settings = AccessSettings(server.registration, server.guests)
+        self.chat.access.settings = access_settings(server)
         set_access(self._websocket, server, self._web_ports)
         self._metrics_allowed.replace(Proxies.named((*map(str, LOOPBACK), *server.metrics_allow)))
 

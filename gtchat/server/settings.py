@@ -111,6 +111,9 @@ class ServerSettings:
         "the server runs goes before it",
         live=True,
     )
+    member_invitations: bool = _setting(
+        False, "let all registered users make links with which others register, not operators only"
+    )
     broadcast_key: str = _setting(
         "", "secret that allows a user to send a message to all users", secret=True
     )

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from gtchat.chat.interfaces import RepeatableRequest
+from gtchat.chat.invite_store import Admission
 from gtchat.chat.node_records import Online, RoomGone, SystemEntry
 from gtchat.chat.records import PhoneAccount
+from gtchat.store.invite_rules import admission_names
 from gtchat.store.jobs import Locks, Plan
 
 
@@ -26,9 +28,9 @@ def delete_room(
     )
 
 
-def register(name: str) -> Plan:
+def register(name: str, admission: Admission | None) -> Plan:
     """Return the plan of `register`."""
-    return Plan(Locks(names=(name,)))
+    return Plan(Locks(names=(name, *admission_names(admission))))
 
 
 def register_phone(name: str, number: str, at: int) -> Plan:

@@ -148,6 +148,7 @@ PASSWORD = CommandArgument("pwd", "PASSWORD", "secret", prompt="Password")
 NEW_PASSWORD = CommandArgument(
     "pwd", "PASSWORD", "secret", prompt="Password (8 characters or more)", again=True
 )
+SECRET = CommandArgument("invite", "SECRET")
 TEXT = CommandArgument("msg", "TEXT", "text")
 INVITATION = (INVITER, INVITED_ROOM)
 
@@ -158,6 +159,12 @@ MARKS = {"marks_read": True}
 TABLE: tuple[SlashCommand, ...] = (
     SlashCommand("guest", "log in as a temporary user", "login", (NAME,), {"type": "tmp", **MARKS}),
     SlashCommand("register", "create an account; then /login", "register", (NAME, NEW_PASSWORD)),
+    SlashCommand(
+        "register-with",
+        "create an account with an invitation (SECRET ends its link)",
+        "register",
+        (NAME, SECRET, NEW_PASSWORD),
+    ),
     SlashCommand(
         "login", "log in with an account", "login", (NAME, PASSWORD), {"type": "reg", **MARKS}
     ),

@@ -6,6 +6,8 @@
 
   const LIST = "#/";
   const LINK = /^#\/login\/([\w-]{16,128})$/;
+  const FIRST = /^#\/first\/([\w-]{16,128})$/;
+  const INVITE = /^#\/invite\/([\w-]{16,128})$/;
   // The panes of a phone, from the outermost to the innermost.
   const PANES = ["list", "conversation", "panel"];
   const [LIST_PANE] = PANES;
@@ -185,6 +187,7 @@
     shell.on("change", () => kept.follow());
     addEventListener("popstate", (event) => {
       if (!shell.loggedIn && LINK.test(location.hash)) shell.enter();
+      else if (!shell.loggedIn && (shell.site.takeInvite() || shell.site.takeFirst())) shell.change();
       else kept.onMove(event.state);
     });
     document.addEventListener("click", (event) => {
@@ -197,12 +200,20 @@
   // Takes the address away, so that the next login does not open it.
   const clear = () => history.replaceState(null, "", withoutFragment(location.href));
 
-  // Returns the secret of a link that logs in once (#/login/secret), or null, and takes it out of the address.
-  const takeLink = () => {
-    const [, link = null] = LINK.exec(location.hash) ?? [];
-    if (link) clear();
-    return link;
+  // Returns the secret in the address, or null, and takes it out: others may look at the screen, or get the address.
+  const take = (pattern) => {
+    const [, secret = null] = pattern.exec(location.hash) ?? [];
+    if (secret) clear();
+    return secret;
   };
+  // Of a link that logs in once (#/login/secret), and of an invitation for people without an account (#/invite/secret).
+  const takeLink = () => take(LINK);
+  const takeInvite = () => take(INVITE);
+  // Of the link with which the first operator registers (#/first/secret).
+  const takeFirst = () => take(FIRST);
 
-  GTChat.address = { parse, format, urlOf, clear, takeLink };
+  // Returns the URL of an invitation.
+  const inviteUrl = (secret) => `${withoutFragment(location.href)}#/invite/${secret}`;
+
+  GTChat.address = { parse, format, urlOf, clear, takeLink, takeInvite, takeFirst, inviteUrl };
 })();

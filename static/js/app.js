@@ -22,7 +22,9 @@
     const { loggedIn, notifications } = shell;
     const unread = loggedIn ? notifications.unreadCount : 0;
     const name = loggedIn ? shell.state.current?.name : "";
-    useEffect(() => notifications.updateTab(unread, name), [unread, name]);
+    const chat = shell.site.info.name;
+    useEffect(() => notifications.updateTab(unread, name, chat), [unread, name, chat]);
+    if (shell.site.first) return html`<${GTChat.FirstStart} shell=${shell} />`;
     if (shell.entering && !loggedIn) return html`<${GTChat.Entering} shell=${shell} />`;
     if (!loggedIn) return html`<${GTChat.Login} shell=${shell} /><${GTChat.Notices} shell=${shell} pane="login" />`;
     return html`

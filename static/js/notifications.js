@@ -96,8 +96,8 @@
     }
 
     // Shows the unread count and the name of the open conversation in the tab.
-    updateTab(count, name) {
-      document.title = `${count ? `(${count}) ` : ""}${name ? `${name} · ` : ""}GTChat`;
+    updateTab(count, name, chat) {
+      document.title = `${count ? `(${count}) ` : ""}${name ? `${name} · ` : ""}${chat}`;
       if (count === this.#shownCount) return;
       this.#shownCount = count;
       const link = document.querySelector("link[rel=icon]");

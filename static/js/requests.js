@@ -11,7 +11,7 @@
   // a limit of their own are not among them: a search is repeated by what shows it, and nothing
   // repeats `typing`, which is out of date then.
   const IDEMPOTENT = new Set([
-    "block", "end_other_sessions", "end_session", "get_direct_list", "get_mentions", "get_room_list", "get_sessions",
+    "block", "end_other_sessions", "end_session", "find_invite_link", "get_direct_list", "get_invite_links", "get_mentions", "get_room_list", "get_sessions",
     "get_user_list", "get_room_user_list", "hello", "history", "mark_read", "mark_unread", "ping", "set_address", "set_notify",
     "unblock", "versions",
   ]);

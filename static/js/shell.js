@@ -164,7 +164,8 @@
       const usesKey = mode === "key" || mode === "make_key";
       const credentials = usesKey ? { uuid: key?.uuid } : mode === "guest" ? {} : { pwd: password };
       if (mode === "register" || mode === "make_key") {
-        await actions.register({ usr: name, ...credentials });
+        await actions.register({ usr: name, ...credentials, ...this.site.proof });
+        this.site.forgetInvite();
         this.notice(GTChat.text("registered", { usr: name }));
       }
       if (mode === "make_key") keys.set(this.url, key);

@@ -3,14 +3,17 @@
 (() => {
   const GTChat = globalThis.GTChat;
 
-  // There are two, and they are constant. The service worker has the same name in all versions.
+  // There are three, and they are constant. The service worker has the same name in all versions.
+  const later = (name) => [...document.querySelectorAll("link[data-later]")]
+    .map((link) => link.dataset.later).find((address) => address.endsWith(name));
   const ADDRESSES = {
     service: () => "service-worker.js",
-    code: () => document.querySelector("link[data-later]").dataset.later,
+    code: () => later("code_worker.js"),
+    qr: () => later("qr_worker.js"),
   };
   const rules = { createScriptURL: (name) => ADDRESSES[name]() };
   const policy = globalThis.trustedTypes?.createPolicy("gtchat-worker", rules) ?? rules;
 
-  // Returns the address of a worker: "service" (offline.js) or "code" (code_colours.js).
+  // Returns the address of a worker: "service" (offline.js), "code" (code_colours.js) or "qr" (qr.js).
   GTChat.workerAddress = (name) => policy.createScriptURL(name);
 })();

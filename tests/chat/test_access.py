@@ -5,6 +5,7 @@ from __future__ import annotations
 from gtchat.chat.access import AccessSettings
 from gtchat.chat.admin_store import AuditQuery
 from gtchat.chat.audit import AT_CONSOLE
+from gtchat.chat.errors import BadRequest, TooLong
 from tests.chat.test_administration import Administered
 from tests.fakes import FakeClient, RecordingConnection, RecordingEncoder, TestServer, nodes
 
@@ -29,6 +30,7 @@ class Access(Administered):
         self.server.guest("Gus")
         hello = self.server.connect().call("hello")
         self.assertEqual((hello["registration"], hello["guests"]), ("open", True))
+        self.assertEqual(self.server.chat.access.told()["name"], hello["name"])
 
     def test_the_settings_say_who_can_register_and_whether_there_are_guests(self) -> None:
         uuid = "0b5e5e0e-35a2-4e0c-9b2b-2c8c6b4c5d1f"
@@ -67,6 +69,14 @@ class Access(Administered):
     def test_a_stored_value_that_this_program_does_not_know_is_that_of_the_setting(self) -> None:
         self.server.chat.access.choose("registration", "on request")
         self.assertEqual(self.register("Ann"), "")
+
+    def test_the_chat_is_renamed(self) -> None:
+        self.done(self.admin.access.rename(" Garden\u0301 ", AT_CONSOLE))
+        self.assertEqual(self.server.connect().call("hello")["name"], "Garde\u0144")
+        for name, error in (("", BadRequest), ("a\nb", BadRequest), ("x" * 65, TooLong)):
+            self.refused(self.admin.access.rename(name, AT_CONSOLE), error)
+        self.done(self.admin.access.rename("default", AT_CONSOLE))
+        self.assertEqual(self.server.connect().call("hello")["name"], "GTChat")
 
     def test_a_choice_is_recorded(self) -> None:
         self.choose("guests", "off")

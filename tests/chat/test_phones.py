@@ -9,7 +9,7 @@ import attrs
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from gtchat.chat import accounts
+from gtchat.chat import phones
 from gtchat.chat.credentials import phone_hash, phone_number
 from gtchat.chat.errors import BadCredentials, BadName, BadRequest, NameTaken
 from gtchat.chat.interfaces import PhoneAccount
@@ -28,7 +28,7 @@ class PhoneAccounts(SynchronousTestCase):
         return done
 
     def register(self, name: str, number: str) -> Deferred[PhoneAccount]:
-        register = self.server.chat.accounts.register_phone
+        register = self.server.chat.phones.register
         return self.run_coroutine(register(name, number, "192.0.2.1"))
 
     def test_numbers_are_normalized_or_refused(self) -> None:
@@ -58,7 +58,7 @@ class PhoneAccounts(SynchronousTestCase):
 
     def test_names_that_cannot_be_given_are_refused(self) -> None:
         self.failureResultOf(self.register("<>", "111"), BadName)
-        self.patch(accounts, "NAME_ATTEMPTS", 2)
+        self.patch(phones, "NAME_ATTEMPTS", 2)
         for number in ("111", "112"):
             self.successResultOf(self.register("Ana", number))
         self.failureResultOf(self.register("Ana", "113"), NameTaken)
@@ -81,10 +81,10 @@ class PhoneAccounts(SynchronousTestCase):
 
     def test_last_time_online_is_stored(self) -> None:
         phone = self.successResultOf(self.register("Ana", "111"))
-        accounts = self.server.chat.accounts
-        accounts.set_phone_left(attrs.evolve(phone, left_at=phone.left_at + 60_000))
+        numbers = self.server.chat.phones
+        numbers.set_left(attrs.evolve(phone, left_at=phone.left_at + 60_000))
         self.server.run_pending()
-        phones = accounts.phones()
+        listing = numbers.listed()
         self.server.run_pending()
-        [found] = self.successResultOf(phones)
+        [found] = self.successResultOf(listing)
         self.assertEqual((found.number, found.left_at), ("111", phone.left_at + 60_000))

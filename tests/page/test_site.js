@@ -5,7 +5,7 @@
   const makeSite = (fromDisk = false) => {
     const kept = new Map();
     const storage = { get: (key, fallback) => kept.get(key) ?? fallback, set: (key, value) => kept.set(key, value) };
-    const shell = { fromDisk, changes: 0, change() { this.changes += 1; } };
+    const shell = { fromDisk, url: "ws://127.0.0.1:9/", changes: 0, on() {}, change() { this.changes += 1; } };
     return { shell, storage, site: new GTChat.Site(shell, storage) };
   };
   const answering = (told) => async () => ({ ok: true, json: async () => told });
@@ -29,10 +29,55 @@
     equal(site.ways(WAYS), ["member", "register"]);
   });
 
+  test("an invitation is taken out of the address, and kept for a reload of the tab", () => {
+    const kept = new Map();
+    const tab = { get: (key, fallback) => kept.get(key) ?? fallback, set: (key, value) => kept.set(key, value) };
+    const { site } = makeSite();
+    history.replaceState(null, "", "#/invite/0123456789abcdefghijkl");
+    equal(site.takeInvite(tab), true);
+    equal(location.hash, "");
+    equal(site.proof, { invite: "0123456789abcdefghijkl" });
+    const { site: reloaded } = makeSite();
+    equal(reloaded.takeInvite(tab), false);
+    equal(reloaded.invite, "0123456789abcdefghijkl");
+    reloaded.forgetInvite(tab);
+    equal(reloaded.proof, {});
+    equal(reloaded.takeInvite(tab), false);
+    equal(reloaded.invite, null);
+  });
+
+  test("a link that is pasted has its secret at its end", () => {
+    const { site } = makeSite();
+    site.useInvite(" https://chat.example/#/invite/0123456789abcdef\n");
+    equal(site.proof, { invite: "0123456789abcdef" });
+    site.useInvite("0123456789abcdef");
+    equal(site.invite, "0123456789abcdef");
+  });
+
   test("a page from disk asks nothing and offers everything", async () => {
     const { shell, site } = makeSite(true);
     await site.load(answering({ guests: false }));
     equal(site.ways(WAYS), WAYS);
     equal(shell.changes, 0);
+  });
+
+  test("what the server says in its greeting is newer", () => {
+    let changed;
+    const shell = { fromDisk: true, url: "ws://127.0.0.1:9/", on: (_, callback) => { changed = callback; }, connection: { hello: {} } };
+    const site = new GTChat.Site(shell, { get: (key, fallback) => fallback, set() {} });
+    changed();
+    equal(site.info.name, "GTChat");
+    shell.connection.hello = { version: "1", name: "The Garden", registration: "closed", guests: false };
+    changed();
+    equal(site.info, { name: "The Garden", registration: "closed", guests: false });
+    equal(site.ways(WAYS), ["member"]);
+  });
+
+  test("a QR code that cannot be drawn is none", async () => {
+    equal(await GTChat.drawQr("x", () => { throw new TypeError(); }), null);
+    const worker = { ended: 0, terminate() { this.ended += 1; }, postMessage({ text }) { this.onmessage({ data: { size: text.length, path: "" } }); } };
+    equal(await GTChat.drawQr("", () => worker), null);
+    equal(await GTChat.drawQr("abc", () => worker), { size: 3, path: "" });
+    equal(worker.ended, 2);
   });
 })();

@@ -24,6 +24,7 @@ from tests.store.changes_contract import (
 from tests.store.contract import QueueContract, message
 from tests.store.devices_contract import SeveralSessionsContract, TokenContract
 from tests.store.direct_contract import DirectContract, DirectMentionsContract, WhisperContract
+from tests.store.invite_contract import InviteContract
 from tests.store.kept_contract import KeptContract
 from tests.store.log_contract import HistoryContract, LimitsContract, LogContract, TxnContract
 from tests.store.mailbox_contract import InvitationContract
@@ -177,6 +178,10 @@ class AuditTests(InMemory, AuditContract, TestCase):
 
 class BanTests(InMemory, BansContract, TestCase):
     """See `BansContract`."""
+
+
+class InviteTests(InMemory, InviteContract, TestCase):
+    """See `InviteContract`."""
 
 
 class AccountAdminTests(InMemory, AccountAdminContract, TestCase):

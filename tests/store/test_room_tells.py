@@ -6,6 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import gtchat.store.room_tells as room_tells
 from gtchat.chat.interfaces import Inviter, PhoneAccount, RepeatableRequest
+from gtchat.chat.invite_store import Admission
 from gtchat.chat.node_records import AddressAsked, Online, RoomGone
 from gtchat.store.jobs import Locks
 
@@ -24,9 +25,15 @@ class RoomTellsTests(SynchronousTestCase):
         self.assertEqual((plan.checked, plan.txn), (None, None))
 
     def test_a_name_is_locked_before_it_is_taken(self) -> None:
-        plan = room_tells.register("Ann")
+        plan = room_tells.register("Ann", None)
         self.assertEqual(plan.locks, Locks(names=("Ann",)))
         self.assertEqual(list(plan.tells(1)), [])
+
+    def test_what_a_registration_is_let_in_by_is_locked(self) -> None:
+        invited = room_tells.register("Ann", Admission(b"\1" * 32)).locks.names
+        self.assertEqual(invited, ("Ann", f"link: {'01' * 32}"))
+        first = room_tells.register("Ann", Admission(b"\1" * 32, operator=True)).locks.names
+        self.assertEqual(first, ("Ann", "link: first operator"))
 
     def test_a_number_is_told_with_its_account(self) -> None:
         plan = room_tells.register_phone("Ann", "111", 5)

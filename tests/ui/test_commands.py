@@ -14,6 +14,12 @@ CONTEXT = CommandContext(room="garden", inviter="eve", invited="tower")
 #: Line -> request without its tracker; "?" for a secret that is asked for.
 REQUESTS: dict[str, dict[str, Any]] = {
     "/register ann password1": {"cmd": "register", "usr": "ann", "pwd": "password1"},
+    "/register-with ann secret password1": {
+        "cmd": "register",
+        "usr": "ann",
+        "invite": "secret",
+        "pwd": "password1",
+    },
     "/register ann": {"cmd": "register", "usr": "ann", "pwd": "?"},
     "/login ann": {"cmd": "login", "type": "reg", "marks_read": True, "usr": "ann", "pwd": "?"},
     '/login ann "pass word 1"': {

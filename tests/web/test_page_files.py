@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 STATIC = Path(__file__).resolve().parents[2] / "static"
 PAGE = (STATIC / "client.html").read_text(encoding="utf-8")
 SCRIPTS = sorted((STATIC / "js").rglob("*.js"))
-WORKER = STATIC / "js" / "code_worker.js"
+WORKERS = [STATIC / "js" / name for name in ("code_worker.js", "qr_worker.js")]
 TEXTS = sorted((STATIC / "js" / "texts").glob("*.js"))
 STYLES = sorted((STATIC / "css").glob("*.css"))
 #: A declaration that does not turn with the direction of the text.
@@ -43,10 +43,14 @@ class PageFiles(SynchronousTestCase):
             for path in STATIC.rglob("*")
             if path.suffix in (".js", ".css")
         ]
-        # The service worker is loaded by offline.js, under its own name; Prism by code_worker.js.
-        (prism,) = re.findall(r'= "\.\./(vendor/.*)"', WORKER.read_text(encoding="utf-8"))
+        # The service worker is loaded by offline.js, under its own name; libraries by the others.
+        libraries = [
+            library
+            for worker in WORKERS
+            for library in re.findall(r'= "\.\./(vendor/.*)"', worker.read_text(encoding="utf-8"))
+        ]
         others = {"logo.svg", "manifest.webmanifest"}
-        included = {*named, "service-worker.js", prism} - others
+        included = {*named, "service-worker.js", *libraries} - others
         self.assertEqual(sorted(here), sorted(included))
 
     def test_libraries_are_those_that_their_readme_names(self) -> None:

@@ -8,7 +8,16 @@ from typing import Any
 import attrs
 
 from gtchat.chat.errors import ChatError
-from gtchat.protocols.gtchat_json import admin, changes, messages, requests, rooms, search, sessions
+from gtchat.protocols.gtchat_json import (
+    admin,
+    changes,
+    invite_links,
+    messages,
+    requests,
+    rooms,
+    search,
+    sessions,
+)
 from gtchat.protocols.gtchat_json.context import Context
 from gtchat.protocols.gtchat_json.requests import Request
 from gtchat.protocols.gtchat_json.responses import Reply
@@ -107,6 +116,12 @@ COMMANDS: dict[type[Request], Command] = {
     requests.GetAddress: Command(messages.get_address, "Address requested."),
     requests.Allow: Command(messages.allow, "Address request allowed."),
     requests.Deny: Command(messages.deny, "Address request denied."),
+    invite_links.CreateInviteLink: Command(invite_links.create, "Invitation made."),
+    invite_links.GetInviteLinks: Command(invite_links.listed, "Invitations.", repeatable=True),
+    invite_links.RevokeInviteLink: Command(invite_links.revoke, "Invitation revoked."),
+    invite_links.FindInviteLink: Command(
+        invite_links.find, "The invitation is valid.", before_login=True, repeatable=True
+    ),
     admin.Admin: Command(admin.admin, "Done."),
     requests.Ping: Command(sessions.ping, "Pong.", before_login=True, repeatable=True),
 }

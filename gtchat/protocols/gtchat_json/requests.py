@@ -36,10 +36,15 @@ def request_content(request: TxnRequest) -> str:
 
 
 class Register(Request, tag="register"):
-    """Create an account."""
+    """Create an account. `invite`: the secret of an invitation by link.
+
+    With `link`, the secret of the server's link for the first operator, it gets the operator mark.
+    """
 
     pwd: str | None = None
     uuid: str | None = None
+    invite: str | None = None
+    link: str | None = None
 
 
 class Login(Request, tag="login"):

@@ -176,6 +176,7 @@ class HelloReply(Reply, kw_only=True):
     limits: dict[str, float]
     features: list[str]
     ping_interval: float
+    name: str
     registration: str
     guests: bool
 

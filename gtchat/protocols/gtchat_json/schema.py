@@ -18,7 +18,7 @@ from msgspec import UnsetType
 
 from gtchat.chat.annotations import Deletion, Reaction, ReplyTo
 from gtchat.chat.events import Edited, Entry, Reacted
-from gtchat.protocols.gtchat_json import pushes, responses
+from gtchat.protocols.gtchat_json import invite_links, pushes, responses
 from gtchat.protocols.gtchat_json.commands import BY_CMD, COMMANDS
 from gtchat.protocols.gtchat_json.requests import Request
 
@@ -39,6 +39,7 @@ OBJECTS: tuple[type, ...] = (
     responses.DirectInfo,
     responses.Invitation,
     responses.SessionInfo,
+    invite_links.InviteLinkInfo,
     responses.Resumption,
     responses.Version,
     Deletion,

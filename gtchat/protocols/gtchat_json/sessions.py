@@ -33,9 +33,9 @@ from gtchat.protocols.gtchat_json.reply_size import (
 from gtchat.protocols.gtchat_json.responses import Reply
 from gtchat.protocols.gtchat_json.rooms import LIST, first_rooms
 
-#: The features of servers whose accounts can be logged in on several devices, and of servers that
-#: keep earlier texts of messages.
-DEVICES, VERSIONS = "devices", "versions"
+#: The features of servers whose accounts can be logged in on several devices, that keep earlier
+#: texts of messages, and whose members can invite people who have no account.
+DEVICES, VERSIONS, INVITE_LINKS = "devices", "versions", "invite_links"
 #: What a client can rely on when `hello` lists it, in one line each.
 FEATURES: dict[str, str] = {
     "history": "`history` reads the log of a room",
@@ -65,13 +65,16 @@ FEATURES: dict[str, str] = {
     "preview": "`history` with `preview` reads public rooms without joining",
     DEVICES: "accounts can be logged in on several devices (setting `sessions`)",
     "admin": "`admin` runs administrative commands for operators; `login` with `type` `link`",
+    INVITE_LINKS: "`create_invite_link`, `get_invite_links` and `revoke_invite_link`",
     VERSIONS: "earlier texts of messages are kept; `versions`",
 }
 
 
 async def register(context: Context, request: requests.Register) -> Reply:
     """Create an account."""
-    await context.chat.accounts.register(request.usr, request.pwd, request.uuid, context.address)
+    await context.chat.invite_links.register(
+        request.usr, request.pwd, request.uuid, context.address, request.invite, request.link
+    )
     return Reply()
 
 
@@ -238,6 +241,7 @@ def hello(context: Context, request: requests.Hello) -> responses.HelloReply:
     uses = {
         DEVICES: context.chat.session_rules.uses_devices,
         VERSIONS: context.chat.changes.keep_versions,
+        INVITE_LINKS: context.chat.access.invites,
     }
     return responses.HelloReply(
         server="GTChat",
@@ -246,6 +250,7 @@ def hello(context: Context, request: requests.Hello) -> responses.HelloReply:
         limits=attrs.asdict(limits),
         features=[name for name in FEATURES if uses.get(name, True)],
         ping_interval=limits.ping_interval,
+        name=context.chat.access.name,
         registration=context.chat.access.registration,
         guests=context.chat.access.guests,
     )

@@ -261,7 +261,7 @@ class RandomChatAPI:
     async def _add_number(self, name: str, number: str) -> None:
         """Create an account with a number, unless it has got one meanwhile, at whatever node."""
         try:
-            phone = await self.state.chat.accounts.register_phone(name, number, self.address)
+            phone = await self.state.chat.phones.register(name, number, self.address)
         except NameTaken:
             if not self.state.has_number(number):
                 raise

@@ -91,7 +91,7 @@ class RandomChatState:
             raise NotStored()
 
     async def _load(self) -> None:
-        for phone in await self.chat.accounts.phones():
+        for phone in await self.chat.phones.listed():
             self.add_phone(phone)
         self._loaded = True
 
@@ -126,7 +126,7 @@ class RandomChatState:
         if phone is not None:
             phone = attrs.evolve(phone, left_at=self.chat.users.now())
             self.add_phone(phone)
-            await self.chat.accounts.set_phone_left(phone)
+            await self.chat.phones.set_left(phone)
 
     # Objects of the protocol.
 

@@ -1,19 +1,21 @@
-"""Administrative commands for who may come in; the table is in `commands`."""
+"""Administrative commands for who may come in, and invitations; the table is in `commands`."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from gtchat.chat.access import DEFAULT, GUESTS, REGISTRATION, REGISTRATION_MODES
+from gtchat.chat.access import DEFAULT, GUESTS, NAME, REGISTRATION, REGISTRATION_MODES
+from gtchat.chat.invite_links import MAX_DAYS, MAX_USES, Wanted
 from gtchat.server.admin.arguments import Argument
-from gtchat.server.admin.command import AdminCommand, Call
-from gtchat.server.admin.output import Output, details
+from gtchat.server.admin.command import LIMIT, AdminCommand, Call
+from gtchat.server.admin.output import Output, details, listing, time_of
 
 
 def _shown(call: Call) -> Output:
     """Return who may come in, and whether that was chosen with a command."""
     access = call.chat.access
     values: dict[str, Any] = {
+        NAME: access.name,
         REGISTRATION: access.registration,
         GUESTS: "on" if access.guests else "off",
     }
@@ -23,6 +25,12 @@ def _shown(call: Call) -> Output:
 
 async def show_access(call: Call) -> Output:
     """Show who may come in."""
+    return _shown(call)
+
+
+async def rename_chat(call: Call) -> Output:
+    """Give the chat another name."""
+    await call.chat.admin.access.rename(call["name"], call.actor)
     return _shown(call)
 
 
@@ -38,9 +46,55 @@ async def set_guests(call: Call) -> Output:
     return _shown(call)
 
 
+async def create_invitation(call: Call) -> Output:
+    """Make a link with which others register."""
+    rooms = [one.strip() for one in (call["rooms"] or "").split(",") if one.strip()]
+    wanted = Wanted(call["uses"], call["days"], rooms)
+    made = await call.chat.invite_links.create_as_operator(wanted, call.actor)
+    address, until = f"{call.page}#/invite/{made.secret}", time_of(made.expires_at)
+    accounts = "1 account" if call["uses"] == 1 else f"{call['uses']} accounts"
+    text = f"{accounts} can be registered with this link, until {until}:\n{address}"
+    if not call.page:
+        text += "\nPut it behind the address of the chat's page."
+    data = {"id": made.id, "link": address, "invite": made.secret, "expires": until}
+    return Output(text, data)
+
+
+async def list_invitations(call: Call) -> Output:
+    """List links with which others register."""
+    limit = call["limit"]
+    found = await call.chat.invite_links.listed(None, call["before"], limit + 1)
+    rows = [
+        {
+            "id": one.link.id,
+            "by": one.link.maker,
+            "uses": one.link.uses,
+            "used": one.link.used,
+            "created": time_of(one.link.created_at),
+            "expires": time_of(one.link.expires_at),
+            "rooms": ", ".join(one.rooms),
+        }
+        for one in found[:limit]
+    ]
+    return listing("invitations", rows, found[limit - 1].link.id if len(found) > limit else None)
+
+
+async def revoke_invitation(call: Call) -> Output:
+    """Revoke a link."""
+    await call.chat.invite_links.revoke(call["id"], None, call.actor)
+    return Output(f"revoked the invitation {call['id']}", {"id": call["id"]})
+
+
 #: Rows of the table.
 ROWS = (
     AdminCommand("access", show_access, "show who can register, and whether there are guests"),
+    AdminCommand(
+        "chat-name",
+        rename_chat,
+        "give the chat another name for people",
+        (Argument("name", "the name; default is that of the setting", "text"),),
+        audit="chosen",
+    ),
     AdminCommand(
         "registration",
         set_registration,
@@ -68,5 +122,36 @@ ROWS = (
             ),
         ),
         audit="chosen",
+    ),
+    AdminCommand(
+        "invitations create",
+        create_invitation,
+        "make a link with which others register",
+        (
+            Argument(
+                "uses", "for how many accounts", "number", option=True, default=1, maximum=MAX_USES
+            ),
+            Argument(
+                "days", "for how many days", "number", option=True, default=7, maximum=MAX_DAYS
+            ),
+            Argument("rooms", "names of rooms that these join, with commas between", option=True),
+        ),
+        audit="invite_link",
+    ),
+    AdminCommand(
+        "invitations list",
+        list_invitations,
+        "list the links with which others register, newest first",
+        (
+            Argument("before", "the number that the page begins before", "number", option=True),
+            LIMIT,
+        ),
+    ),
+    AdminCommand(
+        "invitations revoke",
+        revoke_invitation,
+        "revoke a link with which others register",
+        (Argument("id", "its number", "number"),),
+        audit="invite_link_revoked",
     ),
 )

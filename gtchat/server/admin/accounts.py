@@ -6,6 +6,7 @@ from typing import Any
 
 import attrs
 
+from gtchat.chat.account_admin import LoginLink
 from gtchat.chat.admin_store import AccountQuery, ListedAccount
 from gtchat.chat.session_records import ListedSession
 from gtchat.server.admin.arguments import Argument
@@ -89,6 +90,21 @@ async def login_link(call: Call) -> Output:
     if not call.page:
         text += "\nPut it behind the address of the chat's page."
     return Output(text, {"name": link.name, "link": address, "expires": until})
+
+
+def first_address(page: str, link: LoginLink) -> str:
+    """Return the address of a link with which the first operator registers."""
+    return f"{page}#/first/{link.token}"
+
+
+async def operator_link(call: Call) -> Output:
+    """Make a link with which the first operator registers."""
+    link = await call.chat.admin.accounts.operator_link(call.actor)
+    address, until = first_address(call.page, link), time_of(link.expires_at)
+    text = f"Who opens this link first registers as the operator, until {until}:\n{address}"
+    if not call.page:
+        text += "\nPut it behind the address of the chat's page."
+    return Output(text, {"link": address, "expires": until})
 
 
 async def set_operator(call: Call) -> Output:
@@ -196,6 +212,15 @@ ROWS = (
         AT_SERVER,
         needs="the account has a password",
         audit="operator_on",
+    ),
+    AdminCommand(
+        "operator-link",
+        operator_link,
+        "make a link with which the first operator registers on the page, once, within a day",
+        (),
+        AT_SERVER,
+        needs="there is no operator",
+        audit="operator_link",
     ),
     AdminCommand(
         "sessions list",

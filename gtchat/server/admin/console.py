@@ -82,7 +82,7 @@ class ConsoleServer(Factory):
 
     def __init__(self, chat: Chat, stop: Callable[[], None], where: str = "") -> None:
         self.chat = chat
-        self.commands = AdminCommands(chat, self._page)
+        self.commands = AdminCommands(chat, self.page)
         self.admin = AdminLines(self.commands)
         self.stop = stop
         self.where = where
@@ -109,7 +109,7 @@ class ConsoleServer(Factory):
         """Return where the consoles that are open show events."""
         return [console.output for console in self.consoles]
 
-    def _page(self) -> str:
+    def page(self) -> str:
         """Return the address of the page, "" if it is not known."""
         return next((one for one in self.where.split(", ") if one.startswith("http")), "")
 

@@ -36,9 +36,11 @@ from gtchat.chat.interfaces import (
     SearchPage,
     UnreadRecord,
 )
+from gtchat.chat.invite_store import Admission
 from gtchat.store.jobs import NO_PLAN, Job, Plan, StoreCall, audited, deliver_results, records_of
 from gtchat.store.memory.admin_calls import MemoryAdminCalls
 from gtchat.store.memory.direct_calls import MemoryDirectCalls
+from gtchat.store.memory.invite_calls import MemoryInviteCalls
 from gtchat.store.memory.mention_calls import MemoryMentionCalls
 from gtchat.store.memory.node_calls import MemoryNodeCalls
 from gtchat.store.memory.room_calls import MemoryRoomCalls
@@ -55,6 +57,7 @@ class MemoryStore(
     MemoryMentionCalls,
     MemoryNodeCalls,
     MemoryAdminCalls,
+    MemoryInviteCalls,
     MemoryRoomCalls,
 ):
     """A store in memory.
@@ -75,6 +78,7 @@ class MemoryStore(
         self._directs = self._mailbox.directs
         self._mentions = self._tables.mentions
         self._room_lists = self._tables.room_lists
+        self._invites = self._tables.invites
 
     def append(self, entry: PendingEntry) -> None:
         """See `IStore.append`."""
@@ -111,11 +115,12 @@ class MemoryStore(
         at: int,
         network: str | None = None,
         audit: AuditRecord | None = None,
+        admission: Admission | None = None,
     ) -> Deferred[int]:
         """See `IStore.register`."""
-        args = (name, key, password_hash, uuid_hash, at, network)
-        plan = audited(room_tells.register(name), audit)
-        return self._write(self._accounts.register, *args, plan=plan)
+        args = (name, key, password_hash, uuid_hash, at, network, admission)
+        plan = audited(room_tells.register(name, admission), audit)
+        return self._write(self._invites.register, *args, plan=plan)
 
     def mark_read(
         self, account_id: int, token_hash: bytes, room_id: int, seq: int
@@ -231,6 +236,7 @@ class MemoryStore(
             self._rooms.txns.prune(txns_before)
             self._tables.admin.prune(audit, sessions_before)
             self._tables.bans.prune(sessions_before)
+            self._invites.prune(sessions_before)
 
         return self._write(prune)
 

@@ -19,6 +19,7 @@ from gtchat.store.memory.accounts import AccountTable
 from gtchat.store.memory.administration import AdminTable
 from gtchat.store.memory.bans import BanTable
 from gtchat.store.memory.devices import DeviceTable
+from gtchat.store.memory.invite_calls import InviteTable
 from gtchat.store.memory.mailbox import Mailbox
 from gtchat.store.memory.mentions import MentionTable
 from gtchat.store.memory.room_calls import RoomLists
@@ -50,6 +51,7 @@ class MemoryTables:
         admin: what operators do, and the audit log.
         bans: the bans from the server.
         room_lists: the rooms as records, and lists of them.
+        invites: the links with which users register.
         nodes: node id -> the node, of those that have not ended.
         online: node id -> account id -> name as displayed, of who is online there.
         system: the system log: (node id, entry); of `NodeGone` the node that takes over the guests.
@@ -69,6 +71,7 @@ class MemoryTables:
         self.bans = BanTable(self.accounts, self.sessions)
         self.mentions = MentionTable(self.rooms, self.accounts, self.mailbox.directs)
         self.room_lists = RoomLists(self.rooms, self.accounts)
+        self.invites = InviteTable(self.accounts)
         self.nodes: dict[int, WokenNode] = {}
         self.online: dict[int, dict[int, str]] = {}
         self.system: list[tuple[int, SystemEntry]] = []

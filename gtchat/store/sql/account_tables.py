@@ -10,6 +10,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Index,
+    Integer,
     LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
@@ -182,4 +183,21 @@ Index(
     devices.c.last_seen,
     sqlite_where=devices.c.token_hash.is_(None),
     postgresql_where=devices.c.token_hash.is_(None),
+)
+
+#: Links with which users register. `token_hash`: of the secret in the link. `maker_id`: NULL for an
+#: operator at the server. `rooms`: ids of rooms that the new accounts join, with spaces between.
+invite_links = Table(
+    "invite_links",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("token_hash", LargeBinary, nullable=False, unique=True),
+    _account("maker_id", nullable=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("uses", Integer, nullable=False),
+    Column("used", Integer, nullable=False),
+    Column("rooms", Text, nullable=False),
+    Index("invite_links_maker", "maker_id"),
+    sqlite_autoincrement=True,
 )

@@ -11,11 +11,12 @@ from sqlalchemy import bindparam, delete, exists, func, or_, select, update
 
 from gtchat.chat.errors import Blocked, NameTaken, NoSuchUser, NotStored
 from gtchat.chat.interfaces import Account, PhoneAccount, StoredGuest
+from gtchat.chat.invite_store import Admission
 from gtchat.chat.look_alikes import rivals, skeleton
 from gtchat.chat.names import RESERVED
 from gtchat.chat.records import NETWORK_REFRESH_MS, NETWORKS_PER_ACCOUNT
 from gtchat.store.pending import check_blocks
-from gtchat.store.sql import schema
+from gtchat.store.sql import invite_links, schema
 from gtchat.store.sql.database import Connection
 from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.statements import Statement, insert
@@ -243,9 +244,14 @@ def register(
     uuid_hash: bytes | None,
     at: int,
     network: str | None = None,
+    admission: Admission | None = None,
 ) -> int:
     """Create a registered account; see `IStore.register`."""
+    if admission is not None:
+        invite_links.check_admission(db, admission, at)
     account_id = create(db, log_writer, name, key, at, True, password_hash, uuid_hash)
+    if admission is not None:
+        invite_links.use_admission(db, admission, account_id)
     add_network(db, account_id, network, at)
     return account_id
 

@@ -1,4 +1,4 @@
-"""What operators have chosen at run time: rows of `meta`."""
+"""What operators have chosen at run time: rows of `meta`; and single values there."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ _SET = Statement(
     _insert.on_conflict_do_update(index_elements=["key"], set_={"value": _insert.excluded.value}),
     columns=("key", "value"),
 )
+_GET = Statement(select(_meta.c.value).where(_meta.c.key == bindparam("key")))
 _DELETE = Statement(delete(_meta).where(_meta.c.key == bindparam("key")))
 
 
@@ -31,7 +32,18 @@ def load(db: Connection) -> dict[str, str]:
 
 def choose(db: Connection, name: str, value: str | None) -> None:
     """Keep a choice, or forget it; see `IAdminStore.choose`."""
+    set_value(db, PREFIX + name, value)
+
+
+def value(db: Connection, key: str) -> str | None:
+    """Return the value of a row of `meta`, None if there is none."""
+    found: str | None = _GET.scalar(db, key=key)
+    return found
+
+
+def set_value(db: Connection, key: str, value: str | None) -> None:
+    """Write a row of `meta`; None deletes it."""
     if value is None:
-        _DELETE(db, key=PREFIX + name)
+        _DELETE(db, key=key)
     else:
-        _SET(db, key=PREFIX + name, value=value)
+        _SET(db, key=key, value=value)

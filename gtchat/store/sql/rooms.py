@@ -27,6 +27,7 @@ from gtchat.store.sql import (
     choices,
     devices,
     failures,
+    invite_links,
     joining,
     room_records,
     schema,
@@ -299,6 +300,7 @@ class Cleanup:
         self.prune_txns(db, txns_before)
         administration.prune(db, sessions_before)
         bans.prune(db, sessions_before)
+        invite_links.prune(db, sessions_before)
         self.audit = audit
         if isinstance(db, PostgresSQL):
             # What another node has left undone is looked for, too.

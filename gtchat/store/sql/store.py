@@ -39,6 +39,7 @@ from gtchat.chat.interfaces import (
     StoredState,
     UnreadRecord,
 )
+from gtchat.chat.invite_store import Admission
 from gtchat.chat.measures import StoreMeasures
 from gtchat.store.jobs import (
     NO_PLAN,
@@ -59,6 +60,7 @@ from gtchat.store.sql.database import Connection, Database
 from gtchat.store.sql.follower import Follower
 from gtchat.store.sql.health import StoreHealth
 from gtchat.store.sql.idempotency import do_once, find_request
+from gtchat.store.sql.invite_calls import InviteCalls
 from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.mail_calls import MailCalls
 from gtchat.store.sql.measured import MeasuredDelivery
@@ -76,7 +78,9 @@ T = TypeVar("T")
 
 
 @implementer(IStore)
-class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls, AdminCalls, RoomCalls):
+class SQLStore(
+    SessionCalls, MentionCalls, MailCalls, NodeCalls, AdminCalls, InviteCalls, RoomCalls
+):
     """A store in a database; `SQLStore.open` returns one in an SQLite file.
 
     Args:
@@ -203,10 +207,11 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls, AdminCalls, Roo
         at: int,
         network: str | None = None,
         audit: AuditRecord | None = None,
+        admission: Admission | None = None,
     ) -> Deferred[int]:
         """See `IStore.register`."""
-        args = (name, key, password_hash, uuid_hash, at, network)
-        plan = audited(room_tells.register(name), audit)
+        args = (name, key, password_hash, uuid_hash, at, network, admission)
+        plan = audited(room_tells.register(name, admission), audit)
         return self._write(accounts.register, self._log_writer, *args, plan=plan)
 
     def mark_read(

@@ -17,6 +17,7 @@
     not_owner: ["Only the room owner can do this.", "只有房主可以执行此操作。"],
     bad_key: ["Wrong broadcast key. Ask the administrator for it.", "广播密钥错误，请向管理员询问。"],
     registration_closed: ["Only the operator creates accounts here.", "此处仅由管理员创建账号。"],
+    bad_invite: ["This invitation is not valid any more. If you have registered with it, log in.", "此邀请已失效。如果你已用它注册，请直接登录。"],
     invite_wanted: ["You need an invitation to register here.", "在此注册需要邀请。"],
     password_again: ["Enter your password again.", "请再次输入密码。"],
     bad_port: ["Enter a port from 1024 to 65535.", "请输入 1024 到 65535 之间的端口。"],

@@ -13,8 +13,10 @@
   // The field at which an error is shown, by its code; others are shown below the form.
   const FIELD_OF_ERROR = {
     bad_name: "name", name_taken: "name", already_logged_in: "name", no_such_user: "name",
-    weak_password: "password", bad_credentials: "password", locked_out: "password", bad_url: "url",
+    bad_invite: "invite", invite_wanted: "invite", weak_password: "password", bad_credentials: "password", locked_out: "password", bad_url: "url",
   };
+  // The labels of fields that have not the name of their text.
+  const LABELS = { url: "server", invite: "invite_field" };
   // Characters that a password needs, and that make it good.
   const MIN_PASSWORD = 8;
   const LENGTHS = [MIN_PASSWORD, 10, 14, 20];
@@ -35,6 +37,16 @@
       <p class="hint" id="password-hint">${text(`password_${level > 2 ? "good" : level ? "fair" : "short"}`)} ${text("password_hint")}</p>`;
   };
 
+  // What an invitation says.
+  const Invitation = ({ invitation }) => {
+    if (!invitation) return null;
+    if (invitation.error) return html`<${Note} kind="warn" role="alert">${GTChat.reason(invitation.error)}<//>`;
+    const { inviter: usr, room_names: rooms } = invitation;
+    return html`
+      <${Note} icon="user_add">${usr ? text("invited_by", { usr }) : text("invited_here")}
+        ${rooms.length > 0 && html` ${text("invited_to", { rooms: rooms.join(text("comma")) })}`}<//>`;
+  };
+
   // The settings that matter before a login.
   const Footer = ({ shell }) => html`
     <footer>
@@ -49,19 +61,19 @@
     </footer>`;
 
   // What stands above the form.
-  const Head = () => html`
+  const Head = ({ shell }) => html`
     <div class="login-head"><img class="logo" src=${GTChat.LOGO} alt="" width="48" height="48" />
-      <h1 class="title">GTChat</h1><p class="second">${text("tagline")}</p></div>`;
+      <h1 class="title" dir="auto">${shell.site.info.name}</h1><p class="second">${text("tagline")}</p></div>`;
 
   // What is shown while the page logs in by itself.
   GTChat.Entering = ({ shell }) => html`
-    <main class="login entering"><div class="middle"><div class="login-box"><${Head} />
+    <main class="login entering"><div class="middle"><div class="login-box"><${Head} shell=${shell} />
       <p class="waiting second" role="status"><span class="spinner"></span>${text("logging_in")}</p>
       <${GTChat.ConnectionState} shell=${shell} kind="note warn" /></div></div></main>`;
 
   // A field with its label, and the error that is about it.
   const Field = ({ id, hint, error, control, children }) => html`
-    <div class="field"><label for=${id}>${text(id === "url" ? "server" : id)}</label>
+    <div class="field"><label for=${id}>${text(LABELS[id] ?? id)}</label>
       ${control({ id, name: id, required: true, "aria-describedby": `${id}-problem${hint || children ? ` ${id}-hint` : ""}`,
         "aria-invalid": error ? "true" : undefined })}
       ${children}${hint && html`<p class="hint" id=${`${id}-hint`}>${text(hint)}</p>`}
@@ -70,16 +82,17 @@
   GTChat.Login = ({ shell }) => {
     const { site } = shell;
     const modes = site.ways(MODES);
-    const [chosen, setMode] = useState(shell.mode);
+    const [chosen, setMode] = useState(site.invite ? "register" : shell.mode);
     const mode = modes.includes(chosen) ? chosen : "member";
     useEffect(() => { site.load(); }, []);
-    const [values, setValues] = useState({ name: shell.settings.name, password: "", url: shell.settings.url });
+    const [values, setValues] = useState({ name: shell.settings.name, password: "", url: shell.settings.url, invite: "" });
     const [error, setError] = useState(null);
     const [busy, setBusy] = useState(false);
     const [useKey, setUseKey] = useState(false); // whether to register with a key instead of a password
     const savedKey = mode === "member" && GTChat.storage.keys.get(shell.url);
     const kept = mode === "member" && shell.device.kept;
     const [keep, setKeep] = useState(false); // whether this device is to stay logged in
+    const asksInvite = mode === "register" && site.wantsInvite && !(site.invitation && !site.invitation.error);
     const withKey = mode === "register" && useKey;
     const change = (field) => (value) => setValues((others) => ({ ...others, [field]: value }));
     const errorOf = (field) => (error && (FIELD_OF_ERROR[error.code] ?? "form") === field ? error : null);
@@ -91,6 +104,7 @@
       if (shell.fromDisk) shell.set({ url });
       setBusy(true);
       try {
+        if (asksInvite) site.useInvite(values.invite);
         await shell.logIn(how, name, values.password, keep);
       } catch (refused) {
         setError(refused);
@@ -109,7 +123,7 @@
 
     return html`
       <main class="login"><div class="middle"><div class="login-box">
-        <${Head} />
+        <${Head} shell=${shell} />
         <form onSubmit=${submit}>
           ${modes.length > 1 && html`
           <div class="segments" role="radiogroup" aria-label=${text("login_mode")}>
@@ -120,6 +134,8 @@
           ${shell.ended && html`<${Note} kind="warn" role="alert">${shell.ended}<//>`}
           <${GTChat.ConnectionState} shell=${shell} kind="note warn" />
           ${shell.fromDisk && html`<${Field} id="url" hint="server_hint" error=${errorOf("url")} control=${input("url", "url", { spellcheck: false })} />`}
+          ${mode === "register" && html`<${Invitation} invitation=${site.invitation} />`}
+          ${asksInvite && html`<${Field} id="invite" hint="invite_field_hint" error=${errorOf("invite")} control=${input("invite", "text", { spellcheck: false, autocomplete: "off", maxlength: 512 })} />`}
           <${Field} id="name" hint=${mode === "register" ? "name_hint" : ""} error=${errorOf("name")} control=${input("name", "text", name)} />
           ${mode === "guest" && html`<${Note}>${text("guest_hint")}<//>`}
           ${mode !== "guest" && !withKey && html`

@@ -104,7 +104,7 @@
     const heading = shell.narrow ? "h1" : "p";
     return html`
       <div class="sidebar" role=${shell.narrow ? "main" : "navigation"} aria-label=${text("rooms_and_messages")}>
-        <div class="bar"><${heading} class="brand"><img class="logo" src=${GTChat.LOGO} alt="" width="24" height="24" />GTChat<//>
+        <div class="bar"><${heading} class="brand"><img class="logo" src=${GTChat.LOGO} alt="" width="24" height="24" /><bdi class="cut">${shell.site.info.name}</bdi><//>
           <${IconButton} icon="plus" label=${text("begin")} aria-haspopup="menu"
             onClick=${(event) => shell.showPopover({ name: "begin", anchor: event.currentTarget })} /></div>
         <button type="button" class="switcher-button" onClick=${() => shell.showDialog({ name: "switcher" })}>

@@ -28,7 +28,7 @@ ADDED: dict[str, set[str]] = {
     "whisper": {"seq"},
     "login": {"directs"},
     "resume": {"directs"},
-    "hello": {"registration", "guests"},
+    "hello": {"name", "registration", "guests"},
     "room": {"preview"},
     "rooms": {"preview"},
     "room_changed": {"preview"},

@@ -144,13 +144,13 @@ class Registering(RandomTestCase):
 
     def test_the_table_of_numbers_that_can_not_be_read(self) -> None:
         clients = [self.client() for _ in range(2)]
-        with patch.object(self.chat.accounts, "phones", lambda: self.later(NotStored())):
+        with patch.object(self.chat.phones, "listed", lambda: self.later(NotStored())):
             for client in clients:
                 client.write("register", user={"name": "Ana", "phone": "111"})
             self.server.run_pending()
         for client in clients:
             self.assertEqual([one["code"] for one in client.received()], ["not_stored"])
-        with patch.object(self.chat.accounts, "phones", side_effect=NotStored()):
+        with patch.object(self.chat.phones, "listed", side_effect=NotStored()):
             self.assertEqual(
                 clients[0].error("register", user={"name": "Ana", "phone": "111"})[0], "not_stored"
             )
@@ -163,7 +163,7 @@ class Registering(RandomTestCase):
         return failing
 
     def test_numbers_are_read_once(self) -> None:
-        with patch.object(self.chat.accounts, "phones", wraps=self.chat.accounts.phones) as phones:
+        with patch.object(self.chat.phones, "listed", wraps=self.chat.phones.listed) as phones:
             clients = [self.client() for _ in range(3)]
             for number, client in enumerate(clients):
                 client.write("register", user={"name": f"u{number}", "phone": f"11{number}"})

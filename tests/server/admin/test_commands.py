@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from gtchat.chat.admin_store import AuditQuery
 from gtchat.chat.audit import AT_CONSOLE, AUDIT, OFFLINE, Actor
 from gtchat.chat.ban_admin import BanTerms
+from gtchat.chat.invite_links import Wanted
 from gtchat.chat.limits import Limits
 from gtchat.server.admin.arguments import read_words
 from gtchat.server.admin.command import Channel
@@ -28,8 +29,12 @@ from tests.server.admin.test_console import Socket
 LINES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "help": ("", "x", {}),
     "access": ("", "x", {"registration": "open", "guests": "on", "chosen": ""}),
+    "chat-name": ("The Garden", "", {"name": "The Garden", "chosen": "name"}),
     "registration": ("closed", "maybe", {"registration": "closed", "chosen": "registration"}),
     "guests": ("off", "no", {"guests": "off", "chosen": "guests"}),
+    "invitations create": ("--uses 5 --rooms garden", "--days 0", {"id": 2}),
+    "invitations list": ("--limit 1", "--limit x", {"invitations": [1]}),
+    "invitations revoke": ("1", "9", {"id": 1}),
     "accounts list": ("--search ann --limit 5", "--limit 0", {"accounts": ["Ann"]}),
     "accounts show": ("ann", "unknown", {"name": "Ann", "online": True}),
     "accounts create": ("Cat|open sesame", "Cat|tiny", {"name": "Cat"}),
@@ -37,6 +42,7 @@ LINES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "accounts set-password": ("bob|open sesame", "bob|tiny", {"name": "Bob"}),
     "accounts login-link": ("bob", "gus", {"name": "Bob"}),
     "accounts operator": ("bob on", "bob maybe", {"name": "Bob", "operator": True}),
+    "operator-link": ("", "x", {}),
     "sessions list": ("ann", "unknown", {"total": 1}),
     "sessions at": ("192.0.2.1", "nowhere", {"total": 3}),
     "limits show": (
@@ -61,7 +67,14 @@ LINES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "announce": ("Down at noon", "", {}),
 }
 #: Fields of the items of lists by which `LINES` name them.
-NAMES = {"accounts": "name", "rooms": "name", "records": "code", "bans": "target", "limits": "name"}
+NAMES = {
+    "accounts": "name",
+    "rooms": "name",
+    "records": "code",
+    "bans": "target",
+    "limits": "name",
+    "invitations": "id",
+}
 SECRETS = ("open sesame", "tiny")
 
 
@@ -85,6 +98,8 @@ class Administration(SynchronousTestCase):
         bob.drop()
         banned = self.server.chat.admin.bans.ban_names("spammer*", BanTerms("spam"), AT_CONSOLE)
         self.done(banned)
+        made = self.server.chat.invite_links.create_as_operator(Wanted(), AT_CONSOLE)
+        self.done(made)
         self.olga.call("admin", name="help", pwd="password")
         self.ran = len(self.records())
 
@@ -194,6 +209,8 @@ class Rows(Administration):
     def try_row(self, name: str, channel: Channel) -> None:
         command = COMMANDS[name]
         right, wrong, wanted = LINES[name]
+        if name == "operator-link" and channel in command.channels:
+            self.done(self.server.chat.admin.accounts.set_operator("olga", False, AT_CONSOLE))
         if channel not in command.channels:
             self.assertRefusedThere(name, channel, right)
             return

@@ -47,6 +47,7 @@ from tests.store.changes_contract import (
 from tests.store.contract import QueueContract, StoreCase, message, new_session
 from tests.store.devices_contract import SeveralSessionsContract, TokenContract
 from tests.store.direct_contract import DirectContract, DirectMentionsContract, WhisperContract
+from tests.store.invite_contract import InviteContract
 from tests.store.kept_contract import KeptContract
 from tests.store.log_contract import HistoryContract, LimitsContract, LogContract, TxnContract
 from tests.store.mailbox_contract import InvitationContract
@@ -188,6 +189,10 @@ class AuditTests(OnDisk, AuditContract, TestCase):
 
 class BanTests(OnDisk, BansContract, TestCase):
     """See `BansContract`."""
+
+
+class InviteTests(OnDisk, InviteContract, TestCase):
+    """See `InviteContract`."""
 
 
 class AccountAdminTests(OnDisk, AccountAdminContract, TestCase):
