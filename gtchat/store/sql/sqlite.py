@@ -208,7 +208,7 @@ def advice(error: sqlite3.Error) -> str:
 
 
 def give_to_owner(path: Path) -> None:
-    """Give a file that root has made to the owner of its folder, as whom the server runs."""
+    """Give a file that root has made to the owner of its folder: the server runs as that user."""
     if os.geteuid() == 0:
         owner = path.parent.stat()
         with suppress(OSError):  # some file systems and containers know no owners

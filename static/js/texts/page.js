@@ -166,7 +166,7 @@
     way_invite: ["People with an invitation can register", "受邀的人可以注册"],
     way_invite_hint: ["You get a link to send them", "你会得到一个可发送的链接"],
     way_open: ["Everyone can register", "所有人都可以注册"],
-    way_open_hint: ["Whoever can open this page", "能打开此页面的任何人"],
+    way_open_hint: ["All who can open this page", "能打开此页面的任何人"],
     way_closed: ["No one else can register", "其他人不能注册"],
     way_closed_hint: ["You create all accounts yourself", "所有账号由你创建"],
     set_up: ["Set up the chat", "完成设置"],
