@@ -89,14 +89,9 @@ class MissedMessages:
         user = self._session.user
         rooms = sorted(user.rooms, key=lambda room: room.name)
         # Before anything is read: what comes from now on is an event of its own.
-        waiting = [
-            (
-                room,
-                user.read_seq(room) if user.unread.get(room.id) else room.last_seq,
-                room.last_seq,
-            )
-            for room in rooms
-        ]
+        # Not from the unread counts: messages that came between the count and the login of a room
+        # without others are in none.
+        waiting = [(room, user.read_seq(room), room.last_seq) for room in rooms]
         missed = [_MissedRoom(*one, self._state.chat_of(one[0])) for one in waiting]
         in_state = await self._fill_state(missed)
         self._write({"type": "state", "chats": in_state})

@@ -13,6 +13,7 @@ from gtchat.protocols.base.command_queue import FLOOD_FACTOR, QUEUE_LIMIT
 from gtchat.protocols.gtchat_json.api import API_Chatroom
 from gtchat.protocols.randomchat import ProtocolNegotiator, RandomChatAPI, missed, state
 from gtchat.protocols.randomchat.missed import PAUSE_S
+from tests.chat.test_edge_cases import DelayedMethod
 from tests.protocols.randomchat.fakes import RandomClient, RandomTestCase, RandomTransport
 
 
@@ -66,6 +67,19 @@ class State(RandomTestCase):
         self.send("one", "two")
         self.assertEqual(self.missed(), [["one", "two"]])
         self.assertEqual(self.missed(), [[]])
+
+    def test_what_comes_during_the_login_is_not_missed(self) -> None:
+        self.bob.drop()
+        self.server.run_pending()
+        counting = DelayedMethod(self, self.server, "rooms_of")
+        bob = RandomClient(self)
+        bob.write("register", user={"name": "Bob", "phone": "222"})
+        self.server.run_pending()
+        self.send("late")
+        counting.release()
+        [state] = bob.received()
+        texts = [one["message"] for chat in state["chats"] for one in chat["messages"]]
+        self.assertEqual(texts, ["late"])
 
     def test_own_messages_are_not_missed(self) -> None:
         self.send("one")
