@@ -111,6 +111,7 @@ def nodes(options: argparse.Namespace) -> int:
         mutant=options.mutant,
         seconds=options.seconds,
         bus=options.bus,
+        old=True,
     )
     if unknown := set(options.only).difference(run.fault_names):
         print(f"No such fault: {', '.join(unknown)}. There are: {', '.join(run.fault_names)}.")

@@ -356,13 +356,17 @@ class RandomChatClient(SimulatedUser):
         first, *rest = await asyncio.wait_for(self.ws.read(), REPLY_SECONDS)
         self.ws.unread = rest + self.ws.unread
         if first["type"] != "state":
-            self.oracle.violations.append(f"{self.name} registered: {first}")
+            self._refused(first)
             return
         for chat in first["chats"]:
             for message in chat["messages"]:
                 if message["from"]["name"] != self.name:
                     name = chat["chat"]["name"]
                     self.oracle.record_unnumbered(self.name, name, message["message"])
+
+    def _refused(self, answer: Object) -> None:
+        """Take the answer to a `register` that was refused."""
+        self.oracle.violations.append(f"{self.name} registered: {answer}")
 
     def disconnect(self) -> None:
         if self.ws is not None:

@@ -33,13 +33,14 @@ class LiveChatClient(SimulatedUser):
         self.name = f"{self._base_name}{next(self._connects)}"
         self._reader, self._writer = await asyncio.open_connection("127.0.0.1", ports["livechat"])
         self._writer.write(self.name.encode())
-        data = b""
-        while not data.endswith(b"&" + self.name.encode()):
+        data, last = b"", b"&" + self.name.encode()
+        while last not in data:
             more = await asyncio.wait_for(self._reader.read(4096), REPLY_SECONDS)
             if not more:
                 raise ConnectionResetError
             data += more
         self.oracle.start_session(self.name, LOBBY)
+        self._take(data.partition(last)[2])
 
     def disconnect(self) -> None:
         if self._writer is not None:
@@ -60,9 +61,13 @@ class LiveChatClient(SimulatedUser):
             data = await self._reader.read(4096)
             if not data:
                 raise ConnectionResetError
-            for sender, text in self._MESSAGE.findall(data.decode()):
-                if sender != "server":
-                    self.oracle.record_unnumbered(self.name, LOBBY, text)
+            self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        """Record the messages that were read at once."""
+        for sender, text in self._MESSAGE.findall(data.decode()):
+            if sender != "server":
+                self.oracle.record_unnumbered(self.name, LOBBY, text)
 
 
 class DialbackClient(SimulatedUser):

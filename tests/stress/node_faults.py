@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import re
 import shutil
 import signal
 import tempfile
@@ -58,6 +59,7 @@ class Node:
         name: of the node.
         mutant: see `Nodes`.
         nats: what wakes the nodes, None for PostgreSQL.
+        more: further options of the server.
 
     Attributes:
         name: as given.
@@ -71,14 +73,24 @@ class Node:
         name: str,
         mutant: str | None = None,
         nats: NatsServer | None = None,
+        more: Sequence[str] = (),
     ) -> None:
         self.name = name
         self._folder = Path(tempfile.mkdtemp(prefix="gtchat-node-"))
         self.proxy = Proxy(str(postgres.folder / SOCKET), lambda: PERFECT)
         store = f"postgresql://gtchat@/{DATABASE}?host={self._folder}"
         bus = "postgres" if nats is None else nats.url
-        options = (*OPTIONS, "--node", name, "--store", store, "--notify", bus)
+        options = (*OPTIONS, "--node", name, "--store", store, "--notify", bus, *more)
         self.server = MutantServer(mutant, *options) if mutant else Server(*options)
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """The ports on which the server listens, by protocol; those of the last start."""
+        ports = {"ws": self.server.ws_port}
+        for line in self.server.lines:
+            if found := re.search(r"(\w+): tcp://[^:]+:(\d+)", line):
+                ports[found[1]] = int(found[2])
+        return ports
 
     async def start(self) -> None:
         """Start both."""

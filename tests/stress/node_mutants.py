@@ -10,6 +10,8 @@
     no-system-lock          writes to the system log without having it locked from the start
     session-lost-anyway     takes a session for lost that was resumed at another node
     no-horizon              indexes messages as if none could still come before them
+    no-confirmation         takes no message for arrived that a client read to which it was sent
+                            by a call (Message Center, PA1)
     rows-anyhow             delivers rows from a bus whatever it knows of the log (with --bus nats)
 
 `mutants` has them in a table; `python -m tests.stress nodes --nodes 2 --mutant MUTANT` runs one.
@@ -196,6 +198,13 @@ def no_horizon() -> None:
     search_index.DELAY_S = 0.0
 
 
+def no_confirmation() -> None:
+    """Take no notice that clients which are called back have read what they were sent."""
+    from gtchat.protocols.base.dialback_client import DialbackClient
+
+    DialbackClient._confirm = lambda self, done, whispers: None  # type: ignore[method-assign]
+
+
 def rows_anyhow() -> None:
     """Take what the bus carries for what comes next in a log."""
     from gtchat.store.sql import carried_rows, foreign_reader
@@ -214,6 +223,6 @@ NODE_MUTANTS: dict[str, Callable[[], None]] = {
     for function in (
         *(no_lock_order, no_stale_check, sequence, no_foreign_first),
         *(every_start_is_a_start, bus_only, zombie, rows_anyhow),
-        *(no_system_lock, session_lost_anyway, no_horizon),
+        *(no_system_lock, session_lost_anyway, no_horizon, no_confirmation),
     )
 }

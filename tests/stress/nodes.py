@@ -22,9 +22,11 @@ import attrs
 from tests.e2e.server import SECONDS
 from tests.nats_server import NatsServer
 from tests.postgres import PostgresServer
-from tests.stress import roaming, truth
+from tests.stress import nodes_old, roaming, truth
+from tests.stress.clients import LOBBY
 from tests.stress.judge import Limits, find_contradictions, find_violations
 from tests.stress.node_faults import DATABASE, RECONNECT_SECONDS, Node, NodeFaults
+from tests.stress.nodes_old import OldUsers
 from tests.stress.oracle import Oracle
 from tests.stress.roaming import ROOMS_PER_USER, RoamingClient
 from tests.stress.websocket import DISCONNECTED, WebSocket
@@ -99,6 +101,7 @@ class Nodes:
         mutant: a deliberate bug of the servers, see `mutants`.
         seconds: no fault begins later than this after the first.
         bus: what wakes the nodes, `postgres` or `nats`.
+        old: whether users of the old protocols talk, too; see `nodes_old`.
     """
 
     def __init__(
@@ -110,6 +113,7 @@ class Nodes:
         mutant: str | None = None,
         seconds: float = math.inf,
         bus: str = "postgres",
+        old: bool = False,
     ) -> None:
         self.only = only
         self.seconds = seconds
@@ -119,13 +123,21 @@ class Nodes:
         self.oracle = Oracle()
         self.postgres = PostgresServer()
         self._nats = NatsServer() if bus == "nats" else None
-        self.nodes = [Node(self.postgres, f"node{n}", mutant, self._nats) for n in range(nodes)]
+        more = nodes_old.OPTIONS if old else ()
+        self.nodes = [
+            Node(self.postgres, f"node{n}", mutant, self._nats, more) for n in range(nodes)
+        ]
         halls = [f"hall {number}" for number in range(HALLS)]
         moves = MOVE_PERCENT if nodes > 1 else roaming.MOVE_PERCENT
         self.clients = [
             RoamingClient(f"user{number}", self.oracle, seed + number, halls, moves)
             for number in range(USERS)
         ]
+        #: The number of faults that were begun; whether the last one goes on.
+        self._begun, self._in_fault = 0, False
+        self._old = OldUsers(self.oracle, seed, self._calm) if old else None
+        if self._old is not None:
+            self.clients.append(self._old.whisperer)
         self._done = False
         self._direct = self.postgres.url(DATABASE)
         self._faults = NodeFaults(
@@ -156,14 +168,19 @@ class Nodes:
             for node in self.nodes:
                 await node.start()
             await self._register()
-            tasks = [asyncio.create_task(self._keep_running(one)) for one in self.clients]
+            users: list[Any] = [*self.clients, *(self._old.all if self._old is not None else ())]
+            tasks = [asyncio.create_task(self._keep_running(one)) for one in users]
             await self._do_faults(progress)
             self._done = True
             for client in self.clients:
                 client.disconnect()
+            if self._old is not None:
+                self._old.leave()
             await asyncio.gather(*tasks)
             await self._check()
         finally:
+            if self._old is not None:
+                self._old.close()
             for node in self.nodes:
                 await node.stop()
             self.postgres.close()
@@ -183,12 +200,18 @@ class Nodes:
                     client.oracle.record_entry(client.name, hall, reply["seq"], None)
                     client.rooms = (*client.rooms, hall)
                 client.created = HALLS
+                if self._old is not None:
+                    await self._old.register(self.nodes[0].ports, client)
             client.disconnect()
 
-    async def _keep_running(self, client: RoamingClient) -> None:
+    def _calm(self) -> int | None:
+        """Return how many faults there were, None during one."""
+        return None if self._in_fault else self._begun
+
+    async def _keep_running(self, client: Any) -> None:
         """Let a user come back, to any node, until the run is done."""
         while not self._done:
-            await client.run({"ws": self.random.choice(self.nodes).server.ws_port})
+            await client.run(self.random.choice(self.nodes).ports)
             await asyncio.sleep(RECONNECT_SECONDS)
 
     # Faults.
@@ -213,8 +236,10 @@ class Nodes:
         """Do a fault, and wait until all users are answered again."""
         for client in self.clients:
             client.silence = 0.0
+        self._begun, self._in_fault = self._begun + 1, True
         await self._faults.by_name[name](self.random.choice(self.nodes))
         await self._until_answered(name)
+        self._in_fault = False
         kind = self.result.faults.setdefault(name, Kind())
         kind.count += 1
         kind.silence = max(kind.silence, *(client.silence for client in self.clients))
@@ -240,6 +265,8 @@ class Nodes:
             for number, client in enumerate(self.clients):
                 await self._reach(client, self.nodes[number % len(self.nodes)])
             await self._all(client.settle() for client in self.clients)
+            if self._old is not None:
+                await self._check_old(self._old)
             found = await asyncio.to_thread(truth.read, self._direct)
             await self._all(client.receive_until(found.heads) for client in self.clients)
         except (asyncio.TimeoutError, *DISCONNECTED) as error:
@@ -250,6 +277,8 @@ class Nodes:
         limits = Limits(rooms_per_user=ROOMS_PER_USER)
         result.violations = find_violations(self.oracle, found.logs, limits)
         result.violations += find_contradictions(found)
+        if self._old is not None:
+            result.violations += self._old.find_violations(found.logs[LOBBY])
         unindexed = await asyncio.to_thread(truth.find_unindexed, self._direct, SECONDS)
         result.violations += [f"{room}: {seq} is in no index" for room, seq in unindexed]
         for node in self.nodes:
@@ -263,6 +292,19 @@ class Nodes:
         result.entries = sum(map(len, found.logs.values()))
         result.sent, result.acknowledged = len(self.oracle.sent), len(self.oracle.acknowledged)
         result.refused = sum(client.refused for client in self.clients)
+
+    async def _check_old(self, old: OldUsers) -> None:
+        """Let users of the old protocols receive the rest, and see that they are offline then."""
+        places = [node.ports for node in self.nodes]
+        await asyncio.wait_for(old.visit_calmly(places), SECONDS)
+        for client in self.clients[: len(self.nodes)]:
+            ends = time.monotonic() + SECONDS
+            while not old.is_offline((await client.call("get_user_list"))["users"]):
+                if time.monotonic() > ends:
+                    self.oracle.violations.append("users are online who are gone")
+                    return
+                await asyncio.sleep(RECONNECT_SECONDS)
+        await asyncio.wait_for(old.visit_last(places[0]), SECONDS)
 
     async def _move_all(self, first: Node, second: Node) -> None:
         """Let all users go on at another node before theirs can notice that they have left it."""

@@ -11,6 +11,9 @@ from collections.abc import Iterator
 
 import attrs
 
+#: A moment after all others.
+NEVER = 1 << 62
+
 
 @attrs.define
 class Membership:
@@ -95,6 +98,10 @@ class Oracle:
     def record_repetition(self, text: str) -> None:
         """Record that a message is sent again, to a server that may not have stored it before."""
         self.repeated_at[text] = self.moment()
+
+    def record_limbo(self, text: str) -> None:
+        """Record that a message may be stored after what is sent later: nothing acknowledges it."""
+        self.repeated_at[text] = NEVER
 
     def record_ack(self, text: str, seq: int | None = None) -> None:
         """Record an acknowledgement; a second one must have the same `seq`."""

@@ -132,14 +132,17 @@ class RoamingClient(JSONClient):
         if request is not None and reply["status"] != "ok":
             self._handle_refusal(txn, request, reply)
             return
-        now = time.monotonic()
-        self.silence = max(self.silence, now - self.last_reply)
-        self.last_reply = now
+        self._note_answer()
         if request is None or request["cmd"] == "speak":
             super()._handle_reply(reply)
             return
         self._done(txn)
         self._handle_change(txn, request, reply)
+
+    def _note_answer(self) -> None:
+        now = time.monotonic()
+        self.silence = max(self.silence, now - self.last_reply)
+        self.last_reply = now
 
     def _done(self, txn: str) -> None:
         self.pending.pop(txn)

@@ -7,6 +7,7 @@ import base64
 import json
 import os
 import struct
+from contextlib import suppress
 from typing import Any
 
 from tests.e2e.server import SECONDS, Closed
@@ -32,6 +33,7 @@ class WebSocket:
         self._data = b""
         self.idle_timeout: float | None = None
         self.unread: list[Object] = []
+        self._end: Closed | None = None
 
     @classmethod
     async def connect(cls, port: int, host: str = "127.0.0.1", path: str = "/") -> WebSocket:
@@ -99,6 +101,8 @@ class WebSocket:
             OSError: the connection failed.
         """
         while not self.unread:
+            if self._end is not None:
+                raise self._end
             try:
                 data = await asyncio.wait_for(self._reader.read(1 << 18), self.idle_timeout)
             except asyncio.TimeoutError:
@@ -130,9 +134,10 @@ class WebSocket:
         if opcode == 1:
             self.unread.append(json.loads(payload))
         elif opcode == 9:
-            self._send_frame(payload, 10)
+            with suppress(ConnectionResetError):  # what came before the end is still to be read
+                self._send_frame(payload, 10)
         elif opcode == 8:
-            raise Closed(int.from_bytes(payload[:2], "big") or None)
+            self._end = Closed(int.from_bytes(payload[:2], "big") or None)
 
     async def call(self, **request: object) -> Object:
         """Send a request of the JSON API and return its reply; what precedes it stays unread.
