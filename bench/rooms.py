@@ -148,8 +148,9 @@ def measure(options: Sequence[str], folder: str, accounts: int, online: int) -> 
         }
         if not accounts:
             return found
-        clients = [Client(server.ws_port) for _ in range(online)]
-        for number, client in enumerate(clients):
+        clients: list[Client] = []
+        for number in range(online):  # one by one: who does not log in is not waited for long
+            clients.append(client := Client(server.ws_port))
             client.call("login", type="reg", uuid=credential(number * (accounts // online) + 1))
         found["online_mib"] = resident_kib(server) / 1024
         before = cpu_seconds(server.pid)

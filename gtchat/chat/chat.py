@@ -22,6 +22,7 @@ from gtchat.chat.devices import SessionRules
 from gtchat.chat.direct import Whispers
 from gtchat.chat.errors import ChatError
 from gtchat.chat.foreign import ForeignDelivery
+from gtchat.chat.foreign_joins import ForeignJoins
 from gtchat.chat.guests import Guests
 from gtchat.chat.interfaces import IPasswords, IStore, StoredState
 from gtchat.chat.invitations import Invitations
@@ -149,10 +150,11 @@ class Chat:
         delivery = Delivery(state)
         self._ownership = Ownership(state, delivery)
         self.membership = Membership(state, delivery, self._ownership)
+        self._joins = ForeignJoins(state)
         self.invitations = Invitations(state, self.membership)
         self.invite_links = InviteLinks(state, self.accounts, self.membership)
-        self.repeats = Repeats(state)
-        self.conversations = Conversations(state)
+        self.repeats = Repeats(state, self._joins)
+        self.conversations = Conversations(state, self._joins)
         self.messages = Messages(state, self.conversations, broadcast_key, self.accounts.guesses)
         self.changes = Changes(state, delivery, self.conversations, keep_versions)
         self.whispers = Whispers(state, self.conversations)
@@ -168,7 +170,7 @@ class Chat:
         self.admin = Administration(
             state, self.accounts, live, self._guests, self._ownership, rules
         )
-        self._foreign = ForeignDelivery(state, delivery, self._ownership)
+        self._foreign = ForeignDelivery(state, delivery, self._ownership, self._joins)
         self._foreign.handlers += [
             self.sessions.foreign_handlers(),
             self._guests.foreign_handlers(),
@@ -215,7 +217,7 @@ class Chat:
         self.sessions.epoch = stored.epoch
         self.access.begin(stored.choices)
         self.bans.begin(stored.bans)
-        self.rooms.public.begin(stored.public, stored.public_total, not self._state.store.is_shared)
+        self.rooms.public.begin(stored.public, stored.public_total)
         for record in stored.rooms:
             self.rooms.add(Room.from_record(record))
         self.users.presence.begin(stored.online)
@@ -235,6 +237,7 @@ class Chat:
                 self.quota.settle(session)
         self.users.clear()
         self.rooms.clear()
+        self.loader.clear()
         self.peer_address.clear()
         self.on_lost()
 
@@ -265,6 +268,7 @@ class Chat:
         self.whispers.stop()
         self.users.stop()
         self.loader.stop()
+        self._joins.stop()
         self._state.sender_marks.store_in_background()
         await self._state.store.flush()
 

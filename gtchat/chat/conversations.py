@@ -17,6 +17,7 @@ from gtchat.chat.errors import (
     NotAllowed,
 )
 from gtchat.chat.events import Entry, MessageChange, MessageSent
+from gtchat.chat.foreign_joins import ForeignJoins
 from gtchat.chat.interfaces import Direct, DirectPage, IConnection
 from gtchat.chat.message_records import Pair
 from gtchat.chat.message_rules import whisper_of
@@ -163,9 +164,11 @@ class Conversations:
 
     Args:
         state: the chat's shared objects.
+        joins: knows of users who have joined a room at another node.
     """
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, joins: ForeignJoins) -> None:
+        self._joins = joins
         self._store = state.store
         self._users = state.users
         self._rooms = state.rooms
@@ -185,7 +188,8 @@ class Conversations:
         except REFUSALS:
             if not await catch_up_with_room(self._store, self._rooms, target):
                 raise
-        return self._rooms.require_member(target, user)
+            await self._joins.finished(user)
+        return await self._loader.require_member(target, user)
 
     async def require_open(self, target: Target, user: User) -> Room | Conversation:
         """Return the room or the conversation that a user can write in, and change messages of.

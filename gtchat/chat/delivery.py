@@ -45,8 +45,9 @@ from gtchat.chat.queued import (
     QueuedMessageChange,
     text_of,
 )
-from gtchat.chat.rooms import QueuedChange, Room, connections_of
+from gtchat.chat.rooms import QueuedChange, Room
 from gtchat.chat.state import State
+from gtchat.chat.subscribers import connections_of
 from gtchat.chat.users import Session
 
 
@@ -158,7 +159,7 @@ class Delivery(ChangeQueue):
             subject.remove_room(room)
         change.done.callback(change.ack)
         self.publish_change(room, entry, change.actor)
-        self.publish_ended(room, change.ended)
+        self.publish_ended(room.name, change.ended)
         if subject is not None and ends_membership:
             subject.unsubscribe(room)
         self._loader.idle([room])
@@ -244,7 +245,7 @@ class Delivery(ChangeQueue):
             for session in owner.sessions:
                 if session is not actor and session not in room.subscribers:
                     session.send(event)
-        self.publish_ended(room, ended)
+        self.publish_ended(room.name, ended)
 
     def _publish(self, room: Room, event: Event, actor: Session | None) -> None:
         """Send an event to the sessions in a room but the one that asked for it."""
@@ -257,13 +258,13 @@ class Delivery(ChangeQueue):
             told.append(actor.connection)
         self._users.subscribers.publish([event], told)
 
-    def publish_ended(self, room: Room, ended: EndedInvitations) -> None:
+    def publish_ended(self, room_name: str, ended: EndedInvitations) -> None:
         """Tell users who are online of invitations to a room that have ended."""
         for user in self._users.known(ended):
             for inviter in ended[user.id]:
                 if inviter.id not in user.blocked:
                     user.send(
-                        InvitationEnded(room_name=room.name, usr=inviter.name, at=self._users.now())
+                        InvitationEnded(room_name=room_name, usr=inviter.name, at=self._users.now())
                     )
 
 

@@ -35,8 +35,8 @@ from gtchat.chat.messages import check_txn, text
 from gtchat.chat.names import HOST
 from gtchat.chat.node_records import ForeignHandlers
 from gtchat.chat.pending_delivery import PendingDelivery
-from gtchat.chat.rooms import connections_of
 from gtchat.chat.state import State
+from gtchat.chat.subscribers import connections_of
 from gtchat.chat.users import Session, User
 
 #: Stored whispers that are sent at once, and seconds between two looks whether they have left.

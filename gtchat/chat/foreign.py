@@ -24,22 +24,29 @@ from gtchat.chat.events import (
     Reacted,
     Removed,
     RoomCreated,
+    RoomDeleted,
+    RoomListed,
 )
+from gtchat.chat.foreign_joins import ForeignJoins
 from gtchat.chat.interfaces import IEncodedBatch
 from gtchat.chat.node_records import (
     DirectEntry,
     Foreign,
     ForeignHandlers,
     InvitationsEnded,
+    MemberJoined,
     NodeGone,
     Online,
     RoomAdded,
     RoomGone,
+    RoomListing,
     SystemEntry,
 )
 from gtchat.chat.ownership import Ownership
-from gtchat.chat.rooms import Room, connections_of
+from gtchat.chat.room_records import ListedRoom, RoomRecord
+from gtchat.chat.rooms import Room
 from gtchat.chat.state import State
+from gtchat.chat.subscribers import connections_of
 from gtchat.chat.users import Session
 
 P = ParamSpec("P")
@@ -73,13 +80,18 @@ class ForeignDelivery:
         state: the chat's shared objects. The store reports to `deliver` from now on.
         delivery: sends events to rooms.
         ownership: forgets rooms that are deleted.
+        joins: brings in the rooms that users here join elsewhere.
 
     Attributes:
         handlers: what each part of the chat does with system entries, in order. Of a `DirectEntry`
             they get a `ForeignDirect`, under that class, if its entry is still there.
     """
 
-    def __init__(self, state: State, delivery: Delivery, ownership: Ownership) -> None:
+    def __init__(
+        self, state: State, delivery: Delivery, ownership: Ownership, joins: ForeignJoins
+    ) -> None:
+        self._loader = state.loader
+        self._joins = joins
         self._users = state.users
         self._measures = state.measures
         self._rooms = state.rooms
@@ -88,11 +100,14 @@ class ForeignDelivery:
         self._failures = 0
         self.handlers: list[ForeignHandlers] = [
             {
+                RoomAdded: self._list_new,
+                RoomListing: self._list_changed,
                 RoomGone: self._delete,
                 InvitationsEnded: self._end_invitations,
                 Online: self._set_online,
                 NodeGone: self._end_node,
-            }
+            },
+            joins.handlers(),
         ]
         state.store.foreign = self.deliver
 
@@ -107,18 +122,20 @@ class ForeignDelivery:
             NotDelivered: there were such failures, at the end.
         """
         self._failures = 0
-        names = {added.key for added in foreign.added}
+        names = {record.key for record in foreign.loaded}
+        early: set[int] = set()
         for node_id, entry in foreign.system if names else ():
             if isinstance(entry, RoomGone) and self._has_name(entry.room_id, names):
                 last = foreign.entries.get(entry.room_id, ())
                 self._attempt(self._deliver_entries, entry.room_id, last)
-                self._attempt(self._delete, node_id, entry)
-        for added in foreign.added:
-            self._add(added)
+                self._attempt(self._handle, node_id, entry, foreign)
+                early.add(entry.room_id)
         for room_id, entries in foreign.entries.items():
             self._attempt(self._deliver_entries, room_id, entries)
+        self._attempt(self._bring_in, foreign.loaded)
         for node_id, entry in foreign.system:
-            self._attempt(self._handle, node_id, entry, foreign)
+            if not (isinstance(entry, RoomGone) and entry.room_id in early):
+                self._attempt(self._handle, node_id, entry, foreign)
         if self._failures:
             raise NotDelivered(f"{self._failures} failures")
 
@@ -137,11 +154,9 @@ class ForeignDelivery:
         room = self._rooms.get(room_id)
         return room is not None and room.key in keys
 
-    def _add(self, added: RoomAdded) -> None:
-        """Add a room without entries. It is private until the first one says what it is."""
-        if self._rooms.get(added.room_id) is None:
-            room = Room(id=added.room_id, name=added.name, key=added.key, public=False)
-            self._rooms.add(room)
+    def _bring_in(self, records: Iterable[RoomRecord]) -> None:
+        """Bring rooms into memory, which leave it again if they are not used."""
+        self._loader.idle(self._loader.add(records))
 
     def _deliver_entries(self, room_id: int, entries: Iterable[Entry]) -> None:
         """Make the entries of a room, and send them to its sessions here.
@@ -211,11 +226,50 @@ class ForeignDelivery:
                 subject.unsubscribe(room)
 
     def _delete(self, node_id: int, deleted: RoomGone) -> None:
-        """Forget a room that another node has deleted, and tell its members."""
-        room = self._rooms.get(deleted.room_id)
+        """Forget a room that another node has deleted, and tell of it."""
+        room, public = self._rooms.get(deleted.room_id), self._rooms.public
+        public.total -= deleted.public
         if room is not None:
             room.deleted = True
-            self._ownership.discard(room, deleted.by, None, deleted.ended)
+            self._ownership.discard(room, deleted.by, None, deleted.ended, is_foreign=True)
+        elif deleted.name:
+            public.hide(deleted.key)
+            if deleted.public:
+                event = RoomDeleted(room_name=deleted.name, usr=deleted.by, at=self._users.now())
+                self._users.subscribers.publish([event])
+            self._delivery.publish_ended(deleted.name, deleted.ended)
+
+    def _list_new(self, node_id: int, added: RoomAdded) -> None:
+        """List a room that is new, and tell of it if it is public; its creator may be here."""
+        creator = self._users.get_by_id(added.creator_id)
+        if added.public:
+            self._rooms.public.total += 1
+            if self._rooms.get(added.room_id) is None:
+                self._rooms.public.told(_listed_new(added))
+            event = RoomListed(
+                room_name=added.name,
+                usr=added.usr,
+                seq=1,
+                preview=added.preview,
+                at=added.at,
+            )
+            without = connections_of(creator.sessions) if creator is not None else ()
+            self._users.subscribers.publish([event], without)
+        if added.creator_id is not None:
+            self._joins.joined(MemberJoined(added.room_id, added.creator_id, 1))
+
+    def _list_changed(self, node_id: int, listing: RoomListing) -> None:
+        """List a room as it is now; of one in memory its log says it, which may be behind."""
+        public, room = self._rooms.public, self._rooms.get(listing.room_id)
+        public.total += listing.public - listing.was_public
+        if room is not None and room.last_seq >= listing.seq:
+            return
+        if not listing.public:
+            public.hide(listing.key)
+        elif room is None:
+            public.told(_listed(listing))
+        else:
+            public.show(listing.key)
 
     # System entries.
 
@@ -234,9 +288,8 @@ class ForeignDelivery:
 
     def _end_invitations(self, node_id: int, entry: InvitationsEnded) -> None:
         """Tell users of invitations that have ended; those to a room that is gone are told."""
-        room = self._rooms.get(entry.room_id)
-        if room is not None:
-            self._delivery.publish_ended(room, entry.ended)
+        if entry.name:
+            self._delivery.publish_ended(entry.name, entry.ended)
 
     def _set_online(self, node_id: int, entry: Online) -> None:
         """Take note of who has come online at another node, and who is not online there."""
@@ -246,6 +299,27 @@ class ForeignDelivery:
     def _end_node(self, node_id: int, entry: NodeGone) -> None:
         """Take note that nothing is online at a node. It may be another than has noticed that."""
         self._users.presence.node_gone(entry.node_id)
+
+
+def _listed_new(added: RoomAdded) -> ListedRoom:
+    """Return a room as it is listed when it is new."""
+    return ListedRoom(
+        added.room_id, added.name, added.key, added.topic, added.usr, 1, added.preview, 1
+    )
+
+
+def _listed(listing: RoomListing) -> ListedRoom:
+    """Return a room as it is listed when its settings were changed."""
+    return ListedRoom(
+        listing.room_id,
+        listing.name,
+        listing.key,
+        listing.topic,
+        listing.owner,
+        listing.seq,
+        listing.preview,
+        listing.member_count,
+    )
 
 
 def _send_others(

@@ -136,7 +136,7 @@ class Membership:
         """Return the room with a name. Raises NoSuchRoom, NotOwner, NotStored."""
         room = await self._loader.look(raw)
         # Rooms of users who are here are in memory.
-        if not isinstance(room, Room) or room.owner_id != user.id:
+        if not isinstance(room, Room) or room.owner_id != user.id or room.is_awaited_by(user):
             raise NotOwner()
         return room
 

@@ -23,6 +23,7 @@ from gtchat.chat.events import (
     RoomCreated,
 )
 from gtchat.chat.records import EndedInvitations, PhoneAccount, StoredGuest
+from gtchat.chat.room_records import RoomRecord
 from gtchat.chat.told import Told
 
 T = TypeVar("T")
@@ -33,11 +34,56 @@ SYSTEM_ID = 2**63 - 1
 
 @attrs.frozen
 class RoomAdded:
-    """A room was created; its state is the fold of its log, from the first entry on."""
+    """A room was created; an account is its owner and first member by the first entry of its log.
+
+    Attributes:
+        room_id, key, name: the room.
+        public, topic, preview: its settings.
+        creator_id, usr: the account, and its name.
+        at: when it was created.
+    """
 
     room_id: int
     key: str
     name: str
+    public: bool = False
+    topic: str = ""
+    preview: bool = False
+    creator_id: int | None = None
+    usr: str = ""
+    at: int = 0
+
+
+@attrs.frozen
+class RoomListing:
+    """The settings of a room were changed that is, or was, public.
+
+    Attributes:
+        room_id, key, name: the room.
+        seq: the entry that has changed them.
+        was_public, public: whether it was public before, and is so now.
+        topic, owner, preview, member_count: as of `ListedRoom`.
+    """
+
+    room_id: int
+    key: str
+    name: str
+    seq: int
+    was_public: bool
+    public: bool
+    topic: str
+    owner: str
+    preview: bool
+    member_count: int
+
+
+@attrs.frozen
+class MemberJoined:
+    """An account has become a member of a room with an entry of its log."""
+
+    room_id: int
+    account_id: int
+    seq: int
 
 
 @attrs.frozen
@@ -48,19 +94,30 @@ class RoomGone:
         room_id: the room.
         by: name of the user who deleted it.
         ended: the invitations to it.
+        key, name: its name; "" from a program of before rooms were known by use.
+        public: whether it was public.
     """
 
     room_id: int
     by: str
     ended: EndedInvitations
+    key: str = ""
+    name: str = ""
+    public: bool = False
 
 
 @attrs.frozen
 class InvitationsEnded:
-    """Invitations to a room have ended with the membership of the user who sent them."""
+    """Invitations to a room have ended with the membership of the user who sent them.
+
+    Attributes:
+        room_id, name: the room.
+        ended: the invitations.
+    """
 
     room_id: int
     ended: EndedInvitations
+    name: str = ""
 
 
 @attrs.frozen
@@ -225,6 +282,8 @@ class AddressAnswered:
 
 SystemEntry = (
     RoomAdded
+    | RoomListing
+    | MemberJoined
     | RoomGone
     | InvitationsEnded
     | SessionsEnded
@@ -246,6 +305,8 @@ SystemEntry = (
 #: Kind of a system entry in the store -> its class.
 SYSTEM_TYPES: dict[str, type[Any]] = {
     "room_added": RoomAdded,
+    "room_listing": RoomListing,
+    "member": MemberJoined,
     "room_deleted": RoomGone,
     "invitations_ended": InvitationsEnded,
     "sessions_ended": SessionsEnded,
@@ -274,17 +335,17 @@ ROOM_CHANGES = (RoomCreated, RoomChanged, Joined, Left, Kicked, Removed)
 class Foreign:
     """What other nodes have stored since the last time; delivered in the order of the attributes.
 
-    But a room that is deleted gives up its name first, if one of `added` has it.
+    But a room that is deleted gives up its name first, if one of `loaded` has it.
 
     Attributes:
-        added: rooms.
         entries: room id -> entries in order; the first follows on the last one that was delivered.
-        system: (node id, system entry) in order, without those of `added`.
+        loaded: rooms that are followed from now on, or that this node has asked for again.
+        system: (node id, system entry) in order.
         directs: (room id, seq) -> the entry, for each `DirectEntry` whose entry is still there.
     """
 
-    added: tuple[RoomAdded, ...] = ()
     entries: Mapping[int, tuple[Entry, ...]] = MappingProxyType({})
+    loaded: tuple[RoomRecord, ...] = ()
     system: tuple[tuple[int, SystemEntry], ...] = ()
     directs: Mapping[tuple[int, int], Entry] = MappingProxyType({})
 

@@ -231,9 +231,21 @@ class Ownership:
         if self._rooms.get(room.id) is room:  # else another node did the same request before
             self.discard(room, by, actor, ended)
 
-    def discard(self, room: Room, by: str, actor: Session | None, ended: EndedInvitations) -> None:
-        """Forget a room that is deleted, and announce it; see `Delivery.publish_deletion`."""
-        self._rooms.discard(room)
+    def discard(
+        self,
+        room: Room,
+        by: str,
+        actor: Session | None,
+        ended: EndedInvitations,
+        is_foreign: bool = False,
+    ) -> None:
+        """Forget a room that is deleted, and announce it.
+
+        Args:
+            room, by, actor, ended: as in `Delivery.publish_deletion`.
+            is_foreign: as in `RoomRegistry.discard`.
+        """
+        self._rooms.discard(room, is_foreign)
         for member in room.members:
             if (user := self._users.get_by_id(member)) is not None:
                 user.remove_room(room)

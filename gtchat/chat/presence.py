@@ -14,7 +14,7 @@ from gtchat.chat.elsewhere import Elsewhere
 from gtchat.chat.events import LoggedIn, LoggedOut, PresenceChanged
 from gtchat.chat.names import SortedNames
 from gtchat.chat.node_store import INodeStore
-from gtchat.chat.rooms import Subscribers
+from gtchat.chat.subscribers import Subscribers
 
 #: Logins and logouts within a second that get an event each; later ones share one event.
 PRESENCE_SINGLE_LIMIT = 20

@@ -1,6 +1,11 @@
 """The list of public rooms: its beginning is in memory, the rest is read from the store by pages.
 
-What is here of a room that is not in memory stays true: a room changes only while it is in memory.
+What is here of a room that is not in memory stays true on a server that is alone: a room changes
+only while it is in memory. What other nodes change is told of its settings, not of its members and
+entries: so pages are read from the store there, and the beginning is read again when it is old.
+
+How many public rooms there are is counted by what is done here, and by what other nodes tell: not
+by the entries of their logs, which a node may have or not.
 """
 
 from __future__ import annotations
@@ -18,62 +23,81 @@ class PublicRooms:
     Attributes:
         total: number of all public rooms.
         on_short: called when so many rooms have gone that others should be read.
+        on_read: called when the beginning of the list is read.
     """
 
     def __init__(self) -> None:
         self.total = 0
         self.on_short: Callable[[], None] = lambda: None
+        self.on_read: Callable[[], None] = lambda: None
         self._keys = SortedNames()
         #: Those of `_keys` that are not in memory.
         self._listed: dict[str, ListedRoom] = {}
         #: The last key up to which all are here; None if all are.
         self._until: str | None = None
-        #: Whether only the first ones are kept.
-        self._is_bounded = False
 
-    def begin(self, first: Sequence[ListedRoom], total: int, is_bounded: bool) -> None:
+    def begin(self, first: Sequence[ListedRoom], total: int) -> None:
         """Begin with what is stored.
 
         Args:
             first: the first public rooms, none of them in memory.
             total: number of all public rooms.
-            is_bounded: whether only the first ones are to be kept here.
         """
-        self._listed = {room.key: room for room in first}
-        self._keys = SortedNames([room.key for room in first])
-        self._until = first[-1].key if len(first) < total else None
-        self.total, self._is_bounded = total, is_bounded
+        self.total = total
+        self.renew(first, (), first[-1].key if len(first) < total else None)
+
+    def renew(
+        self, outside: Iterable[ListedRoom], in_memory: Iterable[str], until: str | None
+    ) -> None:
+        """Begin anew with the first public rooms.
+
+        Args:
+            outside: those of the first rooms that are not in memory.
+            in_memory: the keys of all public rooms in memory; those among the first are listed.
+            until: the key of the last of the first rooms; None if no others follow.
+        """
+        self._until = until
+        self._listed = {room.key: room for room in outside}
+        self._keys = SortedNames(sorted({*self._listed, *filter(self._covers, in_memory)}))
 
     def _covers(self, key: str) -> bool:
         return self._until is None or key <= self._until
 
-    def add(self, key: str) -> None:
-        """Take note of a public room that is new, or was private until now, and is in memory."""
-        self.total += 1
-        if self._covers(key):
+    def show(self, key: str) -> None:
+        """List a room in memory that is public now."""
+        if self._covers(key) and key not in self._keys:
             self._keys.add(key)
-            if self._is_bounded and len(self._keys) > 2 * FIRST_LISTED:
+            if len(self._keys) > 2 * FIRST_LISTED:
                 self._keep(self._keys.page(None, FIRST_LISTED))
 
     def _keep(self, keys: list[str]) -> None:
         self._keys, self._until = SortedNames(keys), keys[-1]
         self._listed = {key: room for key, room in self._listed.items() if key <= keys[-1]}
 
-    def discard(self, key: str) -> None:
-        """Take note that a room in memory is not public any more, or is deleted."""
-        self.total -= 1
+    def hide(self, key: str) -> None:
+        """List a room no more: it is not public, or deleted."""
         self._keys.discard(key)
+        self._listed.pop(key, None)
         if self._until is not None and len(self._keys) <= FIRST_LISTED // 2:
             self.on_short()
 
-    def brought_in(self, key: str) -> None:
+    def brought_in(self, key: str, is_public: bool) -> None:
         """Take note that a room has come into memory."""
-        self._listed.pop(key, None)
+        if is_public:
+            self.show(key)
+            self._listed.pop(key, None)
+        elif key in self._keys:
+            self.hide(key)
 
     def left(self, room: ListedRoom) -> None:
-        """Take note that a public room leaves memory."""
-        if self._covers(room.key):
+        """Take note that a room leaves memory, or that one which is not there is public."""
+        if room.key in self._keys:
             self._listed[room.key] = room
+
+    def told(self, room: ListedRoom) -> None:
+        """Take note of what another node tells of a public room that is not in memory."""
+        self.show(room.key)
+        self.left(room)
 
     def renamed(self, name: str, new_name: str) -> None:
         """Take note that the owner of rooms that are not in memory has another name."""
@@ -84,28 +108,6 @@ class PublicRooms:
     def listed(self, key: str) -> ListedRoom:
         """Return one of the rooms here that are not in memory."""
         return self._listed[key]
-
-    @property
-    def last_key(self) -> str:
-        """The key behind which others have to be read; only if not all are here."""
-        assert self._until is not None
-        return self._until
-
-    def extend(
-        self, rooms: Iterable[ListedRoom], in_memory: Iterable[str], until: str | None
-    ) -> None:
-        """Add the rooms that follow on the last key.
-
-        Args:
-            rooms: those that are not in memory, in order.
-            in_memory: the keys of the public rooms in memory; those among the others are added.
-            until: the key of the last of them; None if no others follow.
-        """
-        found = {room.key: room for room in rooms}
-        last, self._until = self.last_key, until
-        keys = {*found, *(key for key in in_memory if key > last and self._covers(key))}
-        self._listed |= found
-        self._keys = SortedNames(sorted({*self._keys.page(None, len(self._keys)), *keys}))
 
     def has_page(self, after: str | None, count: int) -> bool:
         """Return whether the next rooms are here, so many or all.

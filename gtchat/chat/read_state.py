@@ -18,8 +18,9 @@ from gtchat.chat.events import MessageSent, NotifySet, ReadMarked, UserTyping
 from gtchat.chat.interfaces import AccountState, Direct, MentionsPage, UnreadRecord
 from gtchat.chat.message_rules import whisper_of
 from gtchat.chat.relay import DirectTyping, ReadMoved, RoomTyping
-from gtchat.chat.rooms import Room, RoomRegistry, connections_of
+from gtchat.chat.rooms import Room, RoomRegistry
 from gtchat.chat.state import State
+from gtchat.chat.subscribers import connections_of
 from gtchat.chat.told import Told
 from gtchat.chat.users import Session, User, UserRegistry
 

@@ -17,7 +17,7 @@ from gtchat.chat.ban_records import Ban
 from gtchat.chat.direct_records import Direct
 from gtchat.chat.errors import ChatError
 from gtchat.chat.events import Entry, Invited
-from gtchat.chat.room_records import ListedRoom, RoomRecord
+from gtchat.chat.room_records import ListedRoom, RoomRecord, ShownRoom
 from gtchat.chat.told import Told
 
 ResetReason = Literal["", "epoch", "recreated", "unknown", "left"]
@@ -142,6 +142,7 @@ class PendingRoomChange(PendingEntry):
         ended: filled in: the invitations that the subject had sent and that end with it.
         tells: what other nodes are told with it: the answer to the invitation that it accepts.
         limits: how many rooms its subject can have with it.
+        before: filled in: of a `room_changed`: what lists showed of the room before.
     """
 
     room_key: str = ""
@@ -150,6 +151,7 @@ class PendingRoomChange(PendingEntry):
     ended: EndedInvitations = attrs.field(factory=dict)
     tells: tuple[Told, ...] = ()
     limits: RoomLimits = RoomLimits()
+    before: ShownRoom | None = None
 
     @property
     def ack(self) -> Ack:
@@ -335,12 +337,11 @@ class StoredState:
 
     Attributes:
         epoch: names all logs together; it changes when a backup is restored.
-        rooms: the lobby; from a shared store, these.
+        rooms: the lobby.
         guests: the temporary accounts that the last run left.
         online: (account id, name, ids of the other nodes where it is online) of accounts.
-        public: the first public rooms in the order of their keys, without the lobby; () from a
-            shared store.
-        public_total: how many public rooms there are, without the lobby; 0 from such a store.
+        public: the first public rooms in the order of their keys, without the lobby.
+        public_total: how many public rooms there are, without the lobby.
         ownerless: ids of the rooms without an owner, without the lobby.
         choices: what operators have chosen at run time, by name.
         bans: the bans from the server.

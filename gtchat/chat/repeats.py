@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 import attrs
 
 from gtchat.chat.background import InProgress
+from gtchat.chat.foreign_joins import ForeignJoins
 from gtchat.chat.interfaces import Ack, RepeatableRequest
 from gtchat.chat.messages import check_txn
 from gtchat.chat.repetition import REFUSALS, catch_up_with_room
@@ -40,9 +41,11 @@ class Repeats:
 
     Args:
         state: the chat's shared objects.
+        joins: knows of users who have joined a room at another node.
     """
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, joins: ForeignJoins) -> None:
+        self._joins = joins
         self._store = state.store
         self._rooms = state.rooms
         self._loader = state.loader
@@ -76,7 +79,7 @@ class Repeats:
             NotStored: it can't be found out whether it was used. And what `do` raises.
         """
         if txn is None:
-            return await self._do(raw, do, None)
+            return await self._do(session.user, raw, do, None)
         check_txn(txn)
         user = session.user
         key = (user.id, txn)
@@ -86,14 +89,14 @@ class Repeats:
             request = RepeatableRequest(user.id, txn, content, self._users.now())
             ack = await self._store.find_ack(request)
             if ack is not None:
-                await self._store.catch_up()  # another node may have created the room
                 return RoomAck(await self._find(ack, user), ack)
-            return await self._do(raw, do, request)
+            return await self._do(user, raw, do, request)
         finally:
             self._running.end(key)
 
     async def _do(
         self,
+        user: User,
         raw: str,
         do: Callable[[RepeatableRequest | None], Awaitable[RoomAck]],
         request: RepeatableRequest | None,
@@ -104,6 +107,7 @@ class Repeats:
         except REFUSALS:
             if not await catch_up_with_room(self._store, self._rooms, raw):
                 raise
+            await self._joins.finished(user)
         return await do(request)
 
     async def _find(self, ack: Ack, user: User) -> Room | None:

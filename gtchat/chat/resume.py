@@ -65,10 +65,6 @@ async def find_stored(state: State, names: Iterable[str]) -> Mapping[str, FoundR
             missing.add(name.lower())
     if not missing:
         return {}
-    if state.store.is_shared:
-        # The client may have been told of a room at another node before this one was.
-        await state.store.catch_up()
-        return {}
     return await state.store.find_rooms(missing)
 
 
@@ -80,6 +76,9 @@ def find_rooms(
 ) -> dict[str, int | None]:
     """Return the ids of the rooms that a client names, None for each that does not exist.
 
+    Where other nodes write too, a name may be that of another room by now: the one with the higher
+    id is the newer one.
+
     Args:
         registry: the rooms in memory.
         names: as in `find_stored`.
@@ -90,11 +89,11 @@ def find_rooms(
     ids |= {key: room.id for key, room in stored.items()}
     found: dict[str, int | None] = {}
     for name in islice(names, SEEN_LIMIT):
-        key, room = name.lower(), registry.find_displayed(name)
-        if room is not None:
-            found[name] = None if room.deleted else room.id
-        else:
-            found[name] = ids.get(name) or ids.get(key)
+        room = registry.find_displayed(name)
+        candidates = {ids.get(name), ids.get(name.lower()), None if room is None else room.id}
+        if room is not None and room.deleted:
+            candidates.discard(room.id)
+        found[name] = max(filter(None, candidates), default=None)
     return found
 
 

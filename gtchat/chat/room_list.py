@@ -53,6 +53,7 @@ class RoomList:
             limit: maximum number of rooms.
         """
         public, wanted = self._registry.public, self._wanted(limit)
+        public.on_read()
         others = self._registry.listed(public.page(None, wanted))
         return self._page((True, None), limit, others, public.has_page(None, wanted))
 
@@ -75,7 +76,7 @@ class RoomList:
         if joined:
             return self._page(start, limit, None, True)
         public, wanted, behind = self._registry.public, self._wanted(limit), self._behind(start)
-        if public.has_page(behind, wanted):
+        if loader.has_listed(behind, wanted):
             others = self._registry.listed(public.page(behind, wanted))
             return self._page(start, limit, others, True)
         found = await loader.read_public(behind, wanted)

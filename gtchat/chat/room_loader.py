@@ -6,7 +6,8 @@ owner is not here, and no guest is waited for who is a member; some time later i
 
 A record that comes in is read at its place in the queue of the store. Nothing can be queued for a
 room that is not in memory. So whatever is delivered with the record is in it, and nothing that is
-delivered later.
+delivered later. Where other nodes write too, the store delivers what they write to the rooms whose
+records it has handed out: the same that are in memory here, as far as the queue has come.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ from gtchat.chat.users import User, UserRegistry
 RELEASE_S, LOOK_S = 60.0, 5.0
 #: Most such rooms; beyond that the next look releases those that were used longest ago.
 MAX_IDLE = 1_000
+#: Seconds after which the beginning of the list of public rooms is read again, when it is used and
+#: other nodes write too: what it shows of rooms that are not in memory is older by then.
+RENEW_S = 10.0
 
 
 class RoomLoader:
@@ -58,14 +62,19 @@ class RoomLoader:
         self._held: Counter[int] = Counter()
         self._timer: IDelayedCall | None = None
         self._is_stopped = False
-        self._is_extending = False
-        rooms.public.on_short = self._extend_soon
+        #: Room id -> `Room.loads` of rooms that have left, and of which the store may not know it.
+        self._released: dict[int, int] = {}
+        self._is_renewing = False
+        self._renewed_at = clock.seconds()
+        rooms.public.on_short = self._renew_soon
+        if store.is_shared:
+            rooms.public.on_read = self._renew_if_old
 
     # Finding rooms by name.
 
     def may_be_stored(self, raw: str) -> bool:
         """Return whether there may be a room with a name that is not in memory."""
-        return not self._store.is_shared and self._key(raw) is not None
+        return self._key(raw) is not None
 
     def _key(self, raw: str) -> str | None:
         """Return a name as it is compared; None if no room that is not in memory can have it."""
@@ -85,7 +94,7 @@ class RoomLoader:
         room = self._in_memory(raw)
         if room is not None:
             return room
-        if not self._store.is_shared and (key := self._key(raw)) is not None:
+        if (key := self._key(raw)) is not None:
             self.add(await self._store.load_rooms((), key))
             room = self._in_memory(raw)
         if room is None:
@@ -111,7 +120,7 @@ class RoomLoader:
         room = self._in_memory(raw)
         if room is not None:
             return room
-        if not self._store.is_shared and (key := self._key(raw)) is not None:
+        if (key := self._key(raw)) is not None:
             found = (await self._store.find_rooms([key])).get(key)
             room = self._in_memory(raw)  # it may have come in meanwhile
             if room is None and found is not None and not self._rooms.has_key(key):
@@ -131,9 +140,9 @@ class RoomLoader:
             return self._rooms.require_member(raw, user)
         except NoSuchRoom:
             found = await self.look(raw)
-        if isinstance(found, FoundRoom) or not found.has_member(user):
+        if isinstance(found, FoundRoom):
             raise NotInRoom()
-        return found
+        return self._rooms.require_member(raw, user)
 
     async def member_page(
         self, user: User, raw: str, after: str | None, limit: int
@@ -181,16 +190,21 @@ class RoomLoader:
             NotStored: they can't be read.
         """
         missing = [id_ for id_ in ids if self._rooms.get(id_) is None]
-        if missing and not self._store.is_shared:
+        if missing:
             self.idle(self.add(await self._store.load_rooms(missing)))
 
     def add(self, records: Iterable[RoomRecord]) -> list[Room]:
         """Add the rooms of records that have just come; return those that were not in memory."""
-        new = [record for record in records if self._rooms.get(record.id) is None]
-        rooms = list(map(Room.from_record, new))
-        for room in rooms:
-            self._rooms.bring_in(room)
-        return rooms
+        new: list[Room] = []
+        for record in records:
+            room = self._rooms.get(record.id)
+            if room is None:
+                self._rooms.bring_in(room := Room.from_record(record))
+                self._released.pop(room.id, None)
+                new.append(room)
+            else:
+                room.loads = record.loads
+        return new
 
     # The rooms of accounts.
 
@@ -221,30 +235,39 @@ class RoomLoader:
         """
         return await self._store.public_rooms(after, limit)
 
-    def _extend_soon(self) -> None:
-        if not self._is_extending:
-            self._is_extending = True
-            extending = Deferred.fromCoroutine(self._extend())
-            run_in_background(extending, "reading the list of public rooms")
+    def has_listed(self, after: str | None, count: int) -> bool:
+        """Return whether a page of the list of public rooms is here, as it is in the store.
 
-    async def _extend(self) -> None:
-        """Read more of the list of public rooms, for the first page of it."""
+        Args:
+            after, count: as in `PublicRooms.has_page`.
+        """
+        return not self._store.is_shared and self._rooms.public.has_page(after, count)
+
+    def _renew_if_old(self) -> None:
+        if self._clock.seconds() >= self._renewed_at + RENEW_S:
+            self._renew_soon()
+
+    def _renew_soon(self) -> None:
+        if not self._is_renewing:
+            self._is_renewing, self._renewed_at = True, self._clock.seconds()
+            renewing = Deferred.fromCoroutine(self._renew())
+            run_in_background(renewing, "reading the list of public rooms")
+
+    async def _renew(self) -> None:
+        """Read the beginning of the list of public rooms again."""
         try:
-            after = self._rooms.public.last_key
-            found = await self._store.public_rooms(after, FIRST_LISTED)
+            found = await self._store.public_rooms(None, FIRST_LISTED)
             outside = [room for room in found if not self._rooms.has_key(room.key)]
             in_memory = (room.key for room in self._rooms if room.public and not room.is_lobby)
             until = found[-1].key if len(found) == FIRST_LISTED else None
-            self._rooms.public.extend(outside, in_memory, until)
+            self._rooms.public.renew(outside, in_memory, until)
         finally:
-            self._is_extending = False
+            self._is_renewing = False
 
     # Releasing rooms.
 
     def idle(self, rooms: Iterable[Room]) -> None:
         """Take note of rooms that may not be in use, now or from now on."""
-        if self._store.is_shared:
-            return
         for room in rooms:
             if not room.subscribers:
                 self._idle.pop(room, None)
@@ -252,7 +275,8 @@ class RoomLoader:
         self._start_timer()
 
     def _start_timer(self) -> None:
-        if self._timer is None and self._idle and not self._is_stopped:
+        is_needed = self._idle or self._released
+        if self._timer is None and is_needed and not self._is_stopped:
             self._timer = self._clock.callLater(LOOK_S, self._look)
 
     def _look(self) -> None:
@@ -264,7 +288,7 @@ class RoomLoader:
             if used[0] > before and len(due) >= most:
                 break
             due[room] = used
-        if due:
+        if due or self._released:
             run_in_background(Deferred.fromCoroutine(self._release(due)), "releasing rooms")
         self._start_timer()
 
@@ -285,8 +309,21 @@ class RoomLoader:
                 self.idle([room])
             else:
                 self._rooms.release(room)
-                if room.public:
-                    self._rooms.public.left(_listed(room))
+                self._rooms.public.left(_listed(room))
+                self._released[room.id] = room.loads
+        await self._forget_released()
+
+    async def _forget_released(self) -> None:
+        """Tell the store which rooms have left memory; again later if that fails."""
+        released = dict(self._released)
+        try:
+            if released:
+                await self._store.release(released)
+        finally:
+            self._start_timer()
+        for room_id, loads in released.items():
+            if self._released.get(room_id) == loads:
+                del self._released[room_id]
 
     def _is_used(self, room: Room) -> bool:
         """Return whether a room without a session has to stay in memory."""
@@ -294,6 +331,11 @@ class RoomLoader:
             return True
         here = self._users.get_by_id
         return any(here(one) is not None for one in (room.owner_id, *room.guests))
+
+    def clear(self) -> None:
+        """Take note that all rooms were forgotten, by the store too."""
+        self._idle.clear()
+        self._released.clear()
 
     def stop(self) -> None:
         """Cancel the timer, and release nothing any more."""

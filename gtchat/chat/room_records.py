@@ -25,6 +25,8 @@ class RoomRecord:
         message_count: number of messages in the log so far, also of those that are not kept.
         members: (account id, name, registered), in the order of joining.
         preview: whether users who are not members can read the newest messages while it is public.
+        foreign: `Room.foreign` of it from here on; of a store that is shared only.
+        loads: number of this record among those that such a store has handed out.
     """
 
     id: int
@@ -40,6 +42,8 @@ class RoomRecord:
     message_count: int
     members: tuple[tuple[int, str, bool], ...]
     preview: bool = False
+    foreign: int = 0
+    loads: int = 0
 
 
 @attrs.define
@@ -75,3 +79,13 @@ class FoundRoom:
     id: int
     public: bool
     preview: bool
+
+
+@attrs.frozen
+class ShownRoom:
+    """What lists show of a stored room; the attributes are those of `ListedRoom`."""
+
+    key: str
+    name: str
+    public: bool
+    member_count: int

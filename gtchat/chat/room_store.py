@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
+from gtchat.chat.events import Entry
 from gtchat.chat.records import UnreadRecord
 from gtchat.chat.room_records import FoundRoom, ListedRoom, RoomRecord
 
@@ -21,20 +22,44 @@ FIRST_LISTED = 400
 class IRoomStore(Interface):
     """Returns rooms, and lists of them.
 
-    `load` of a store that several nodes use (`INodeStore.is_shared`) returns all rooms, and they
-    have to stay in memory: what other nodes write is delivered to rooms that are there. If not,
-    rooms come into memory by the methods here, and by `login` and `resume`.
+    `load` returns the lobby. Other rooms come into memory by the methods here, and by `login` and
+    `resume`. From a store that several nodes use (`INodeStore.is_shared`) their records are not
+    in the results: they come before, by `INodeStore.foreign`, and from then on it delivers what
+    other nodes write to these rooms, until `release`.
 
     What `load_rooms` and `public_rooms` return is as it is at the place of the call in the queue:
     all that was queued before is in it and delivered, and nothing that was queued later.
     """
 
     def load_rooms(ids: Collection[int], key: str | None = None) -> Deferred[Sequence[RoomRecord]]:
-        """Return those rooms that there are, with their members.
+        """Return those rooms that there are, with their members; () from a shared store.
 
         Args:
             ids: room ids.
             key: name of one more room; None for no such room.
+        """
+
+    def release(rooms: Mapping[int, int]) -> Deferred[None]:
+        """Take note that rooms have left memory: what other nodes write to them is not wanted.
+
+        A room whose record was handed out since is in memory again, and stays. A store that no
+        other node can use fires at once, without a place in the queue.
+
+        Args:
+            rooms: room id -> `RoomRecord.loads` of its last record; 0 for a room that was created
+                here, and of which there was none.
+        """
+
+    def entries_since(room_id: int, seq: int, limit: int) -> Deferred[Sequence[Entry]]:
+        """Return the entries from a `seq` on, oldest first, and bring the room into memory.
+
+        If they are fewer than the limit, the last one is the last that was delivered before the
+        result, at its place in the queue. Only of a shared store.
+
+        Args:
+            room_id: the room; () if there is none.
+            seq: the first entry.
+            limit: the largest number of entries.
         """
 
     def public_rooms(after: str | None, limit: int) -> Deferred[Sequence[ListedRoom]]:
@@ -57,8 +82,7 @@ class IRoomStore(Interface):
             token_hash: names that session.
 
         Returns:
-            Room id -> (name, key), empty from a shared store; and what
-            `IStore.unread` returns.
+            Room id -> (name, key), and what `IStore.unread` returns.
 
         Raises:
             BadSession: as `IStore.unread`.

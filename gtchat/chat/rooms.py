@@ -9,29 +9,23 @@ in `users`, which imports this module.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from typing import Protocol, TypeVar
 
 import attrs
 
 from gtchat.chat.errors import BadName, NoSuchRoom, NotInRoom, NotStored, Stale
-from gtchat.chat.events import Entry, Event, Joined, Kicked, Left, Removed
+from gtchat.chat.events import Entry, Joined, Kicked, Left, Removed
 from gtchat.chat.fold import RoomState, Undo
-from gtchat.chat.interfaces import IConnection, IEncodedBatch, IEncoder, ListedRoom, RoomRecord
+from gtchat.chat.interfaces import IConnection, ListedRoom, RoomRecord
 from gtchat.chat.names import room_key
 from gtchat.chat.public_rooms import PublicRooms
+from gtchat.chat.subscribers import Subscribers
 
 LOBBY = "lobby"
 
 T = TypeVar("T")
-
-
-class Subscriber(Protocol):
-    """What subscriptions use of a session."""
-
-    encoder: IEncoder
-    connection: IConnection
 
 
 class Member(Protocol):
@@ -39,69 +33,6 @@ class Member(Protocol):
 
     id: int
     rooms: dict[Room, int]
-
-
-@attrs.define(eq=False)
-class Subscribers:
-    """The sessions that receive the events of a room or of the server, grouped by protocol."""
-
-    #: Dicts without values: sets take up to twice the memory.
-    _by_encoder: dict[IEncoder, dict[IConnection, None]] = attrs.field(factory=dict)
-
-    def __bool__(self) -> bool:
-        return bool(self._by_encoder)
-
-    def __len__(self) -> int:
-        return sum(map(len, self._by_encoder.values()))
-
-    def __contains__(self, session: Subscriber) -> bool:
-        return session.connection in self._by_encoder.get(session.encoder, ())
-
-    def __iter__(self) -> Iterator[tuple[IEncoder, Collection[IConnection]]]:
-        return iter(self._by_encoder.items())
-
-    def add(self, session: Subscriber) -> None:
-        """Subscribe a session."""
-        self._by_encoder.setdefault(session.encoder, {})[session.connection] = None
-
-    def discard(self, session: Subscriber) -> None:
-        """Unsubscribe a session if it is subscribed."""
-        connections = self._by_encoder.get(session.encoder)
-        if connections is not None:
-            connections.pop(session.connection, None)
-            if not connections:
-                del self._by_encoder[session.encoder]
-
-    def clear(self) -> None:
-        """Unsubscribe all sessions."""
-        self._by_encoder.clear()
-
-    def publish(
-        self, events: Sequence[Event], exclude: Collection[IConnection] = ()
-    ) -> dict[IEncoder, IEncodedBatch]:
-        """Send events to all subscribers, encoded once for each protocol.
-
-        Args:
-            events: the events, in order.
-            exclude: connections that receive none of them from here.
-
-        Returns:
-            The encoded batch of each encoder, for excluded connections that get a part of it.
-        """
-        batches: dict[IEncoder, IEncodedBatch] = {}
-        for encoder, connections in self._by_encoder.items():
-            batch = batches[encoder] = encoder.encode(events)
-            excluded: dict[IConnection, None] = {}
-            for connection in exclude:
-                if connection in connections:
-                    del connections[connection]
-                    excluded[connection] = None
-            try:
-                if connections:
-                    batch.send(connections)
-            finally:
-                connections.update(excluded)
-        return batches
 
 
 class QueuedChange(Protocol):
@@ -126,6 +57,7 @@ class Room(RoomState):
         queued: the changes that are in its state and not stored yet, oldest first.
         foreign: how often its state has become another than rules here could foresee; see
             `Followed`.
+        loads: of the last record of it that has come; see `RoomRecord`.
         released: whether it has left memory, and may be there again as another object.
     """
 
@@ -138,6 +70,7 @@ class Room(RoomState):
     deleted: bool = False
     queued: list[QueuedChange] = attrs.field(factory=list)
     foreign: int = 0
+    loads: int = 0
     released: bool = False
 
     @classmethod
@@ -156,6 +89,8 @@ class Room(RoomState):
             creator_id=record.creator_id,
             last_seq=record.last_seq,
             message_count=record.message_count,
+            foreign=record.foreign,
+            loads=record.loads,
         )
         for account_id, name, registered in record.members:
             room.add_member(account_id, name, registered)
@@ -183,6 +118,13 @@ class Room(RoomState):
                 if isinstance(change.entry, Left | Kicked | Removed):
                     return True
         return account_id in self.members or self.key == LOBBY
+
+    def is_awaited_by(self, user: Member) -> bool:
+        """Return whether a user who is a member has yet to be sent the entries since it joined.
+
+        It has joined at another node while the room was not in memory here; see `ForeignJoins`.
+        """
+        return self not in user.rooms and self.key != LOBBY and self.has_stored_member(user.id)
 
     def visible_to(self, user: Member) -> bool:
         """Return whether lists show the room to a user: a public room, or one of the user's."""
@@ -236,27 +178,32 @@ class RoomRegistry:
     def add(self, room: Room) -> None:
         """Add a room that is new."""
         self.bring_in(room)
-        if room.public and not room.is_lobby:
-            self.public.add(room.key)
+        self.public.total += room.public and not room.is_lobby
 
     def bring_in(self, room: Room) -> None:
         """Add a room that was stored before, and is not in memory."""
         self._by_key[room.key] = self._by_name[room.name] = room
         self._by_id[room.id] = room
         self._owned.setdefault(room.owner_id, {})[room] = None
-        self.public.brought_in(room.key)
+        self.public.brought_in(room.key, room.public and not room.is_lobby)
 
     def release(self, room: Room) -> None:
         """Remove a room that is not in use, and of which nothing is queued."""
         room.released = True
         self._remove(room)
 
-    def discard(self, room: Room) -> None:
-        """Remove a room that is deleted. What is queued for it will not be stored."""
+    def discard(self, room: Room, is_foreign: bool = False) -> None:
+        """Remove a room that is deleted. What is queued for it will not be stored.
+
+        Args:
+            room: the room.
+            is_foreign: whether another node has deleted it, which tells if it was public then.
+        """
         self._take_back_all(room)
         self._remove(room)
-        if room.public:
-            self.public.discard(room.key)
+        self.public.hide(room.key)
+        if not is_foreign:
+            self.public.total -= room.public
 
     def _remove(self, room: Room) -> None:
         del self._by_key[room.key], self._by_name[room.name]
@@ -266,7 +213,7 @@ class RoomRegistry:
     def clear(self) -> None:
         """Forget all rooms. What is queued for them will not be stored."""
         self._by_key, self._by_name, self._by_id, self._owned = {}, {}, {}, {}
-        self.public.begin((), 0, False)
+        self.public.begin((), 0)
 
     def _disown(self, room: Room, owner_id: int | None) -> None:
         """Remove a room from those of an owner."""
@@ -292,13 +239,21 @@ class RoomRegistry:
         undo = self._follow(room, partial(room.fold, entry))
         return partial(self._follow, room, undo)
 
-    def _follow(self, room: Room, change: Callable[[], T]) -> T:
-        """Make a change of a room, list it as it is then, and return what the change returned."""
+    def _follow(self, room: Room, change: Callable[[], T], is_foreign: bool = False) -> T:
+        """Make a change of a room, list it as it is then, and return what the change returned.
+
+        Args:
+            room: the room.
+            change: makes the change.
+            is_foreign: whether it is one of another node, which tells if the room is public since.
+        """
         public, owner_id = room.public, room.owner_id
         result = change()
         if self._by_id.get(room.id) is room:
             if public != room.public:
-                self.public.add(room.key) if room.public else self.public.discard(room.key)
+                self.public.show(room.key) if room.public else self.public.hide(room.key)
+                if not is_foreign:
+                    self.public.total += room.public - public
             if owner_id != room.owner_id:
                 self._disown(room, owner_id)
                 self._owned.setdefault(room.owner_id, {})[room] = None
@@ -321,9 +276,9 @@ class RoomRegistry:
                 self.queue(room, change)
 
     def fold_stored(self, room: Room, entry: Entry) -> None:
-        """Fold an entry that another process has stored: it comes before what is queued here."""
+        """Fold an entry that another node has stored: it comes before what is queued here."""
         queued = self._take_back_all(room)
-        self.fold(room, entry)
+        self._follow(room, partial(room.fold, entry), is_foreign=True)
         for change in queued:
             self.queue(room, change)
 
@@ -386,16 +341,13 @@ class RoomRegistry:
 
         Raises:
             NoSuchRoom: there is no such room in memory: the user is in none with this name.
-            NotInRoom: the user is not a member of it.
+            NotInRoom: the user is not a member of it, or not yet here.
         """
         room = self._by_key.get(raw)
         if room is None or room.deleted:
             room = self.find(raw)
         if user.id not in room.members and room.key != LOBBY:
             raise NotInRoom()
+        if room not in user.rooms and room.is_awaited_by(user):
+            raise NotInRoom()
         return room
-
-
-def connections_of(sessions: Iterable[Subscriber]) -> list[IConnection]:
-    """Return the connections of sessions."""
-    return [session.connection for session in sessions]

@@ -20,8 +20,9 @@ from gtchat.chat.names import SortedNames
 from gtchat.chat.node_store import INodeStore
 from gtchat.chat.pending_delivery import PendingDelivery
 from gtchat.chat.presence import Presence
-from gtchat.chat.rooms import Room, Subscribers, connections_of
+from gtchat.chat.rooms import Room
 from gtchat.chat.session_records import listed_session_id
+from gtchat.chat.subscribers import Subscribers, connections_of
 
 
 @attrs.define(eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import count
 
 import attrs
 
@@ -21,16 +22,21 @@ class Followed:
         foreign: how often its state has become another than rules here could foresee: changes that
             other nodes have stored, and batches in which own changes were not stored.
         settings: what `foreign` was when that last was true of its settings.
+        loads: number of the last record of it that was handed out; 0 for none.
     """
 
     name: str
     seq: int
     foreign: int = 0
     settings: int = 0
+    loads: int = 0
 
 
 class Known:
-    """Up to where a node has delivered all logs. Not thread-safe: of the queue's thread.
+    """Up to where a node has delivered the logs that it follows: of the rooms in its memory.
+
+    The chat has the same rooms in memory, as far as it has come in the order of the queue. Not
+    thread-safe: of the queue's thread.
 
     Attributes:
         rooms: room id -> what is known of it. Direct conversations are not among them.
@@ -40,12 +46,13 @@ class Known:
     def __init__(self) -> None:
         self.rooms: dict[int, Followed] = {}
         self.system = 0
+        self._loads = count(1)
 
     def begin(self, rooms: Iterable[RoomRecord], system: int) -> None:
         """Begin with a loaded state.
 
         Args:
-            rooms: all rooms.
+            rooms: the rooms in memory.
             system: seq of the last entry of the system log.
         """
         self.rooms = {room.id: Followed(room.name, room.last_seq) for room in rooms}
@@ -75,8 +82,6 @@ class Known:
             system: seq of the last entry of the system log that was read for it, also one of this
                 node; None if none was read.
         """
-        for added in foreign.added:
-            self.rooms.setdefault(added.room_id, Followed(added.name, 0))
         for room_id, entries in foreign.entries.items():
             followed = self.rooms[room_id]
             followed.seq = entries[-1].seq
@@ -89,6 +94,31 @@ class Known:
                 self.forget(told.room_id)
         if system is not None:
             self.system = system
+
+    def hand_out(self, record: RoomRecord) -> RoomRecord:
+        """Follow a room from the state of a record on; return the record as the chat gets it.
+
+        Args:
+            record: the room; one that is followed already has been delivered up to there.
+        """
+        followed = self.rooms.get(record.id)
+        if followed is None:
+            followed = self.rooms[record.id] = Followed(record.name, record.last_seq)
+        assert followed.seq == record.last_seq, record
+        followed.loads = next(self._loads)
+        return attrs.evolve(record, foreign=followed.foreign, loads=followed.loads)
+
+    def release(self, rooms: Mapping[int, int]) -> None:
+        """Follow rooms no more that have left the memory of the chat.
+
+        Args:
+            rooms: room id -> `RoomRecord.loads` of the last record that the chat had then. A room
+                of which another one was handed out since is in memory again.
+        """
+        for room_id, loads in rooms.items():
+            followed = self.rooms.get(room_id)
+            if followed is not None and followed.loads == loads:
+                del self.rooms[room_id]
 
     def wrote(self, job: PendingEntry) -> None:
         """Take note of an entry of this node that is committed; one that was not stored is none.

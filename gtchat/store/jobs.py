@@ -7,6 +7,7 @@ told of it (`told_by`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import attrs
@@ -15,7 +16,7 @@ from twisted.logger import Logger
 
 from gtchat.chat.audit import AuditRecord
 from gtchat.chat.errors import ChatError, NotStored
-from gtchat.chat.events import Joined, Kicked, Left, Removed, RoomChanged, RoomCreated
+from gtchat.chat.events import Joined, RoomChanged, RoomCreated
 from gtchat.chat.interfaces import (
     PendingEntry,
     PendingMessageChange,
@@ -23,10 +24,13 @@ from gtchat.chat.interfaces import (
     StoredState,
 )
 from gtchat.chat.node_records import (
+    ROOM_CHANGES,
     DirectEntry,
     Foreign,
     InvitationsEnded,
+    MemberJoined,
     RoomAdded,
+    RoomListing,
     SystemEntry,
 )
 from gtchat.store.notifying import CarriedRows
@@ -45,8 +49,12 @@ class Locks:
         directs: pairs of accounts whose conversation is locked, if there is one.
         rooms: room ids.
         begins: whether a session of `accounts` or `tokens` begins or goes on: their rooms are
-            brought up to date.
-        system: whether it may write a system entry.
+            brought up to date, and brought into memory.
+        held: rooms of those that are in memory, and stay there until the job has its result.
+        loads: rooms that are brought into memory.
+        load_key: key of one more such room, None for none.
+        system: whether it may write a system entry, or brings rooms into memory: meanwhile no other
+            node changes the settings or members of a room.
     """
 
     names: tuple[str, ...] = ()
@@ -55,6 +63,9 @@ class Locks:
     directs: tuple[tuple[int, int], ...] = ()
     rooms: tuple[int, ...] = ()
     begins: bool = False
+    held: frozenset[int] = frozenset()
+    loads: tuple[int, ...] = ()
+    load_key: str | None = None
     system: bool = False
 
 
@@ -80,6 +91,7 @@ class Plan:
             the same, for its ack.
         begun: token hashes of the sessions that begin, or go on, at this node.
         entry: the entry that the call stores, None if it stores none.
+        releases: rooms that have left memory; see `Known.release`.
         audit: the record of the audit log that is stored with it once it is done, None for none.
     """
 
@@ -89,6 +101,7 @@ class Plan:
     txn: tuple[int, str] | None = None
     begun: tuple[bytes, ...] = ()
     entry: PendingEntry | None = None
+    releases: Mapping[int, int] = MappingProxyType({})
     audit: AuditRecord | None = None
 
 
@@ -185,11 +198,9 @@ def locks_of(job: Job) -> Locks:
     if isinstance(entry, RoomCreated):
         return Locks(names=(f"room {entry.room_name}",), accounts=_subject(job), system=True)
     if isinstance(entry, Joined | RoomChanged):
-        told = isinstance(job, PendingRoomChange) and bool(job.tells)
-        return Locks(rooms=rooms, accounts=_subject(job), system=told)
-    ends = isinstance(entry, Left | Kicked | Removed)
+        return Locks(rooms=rooms, accounts=_subject(job), system=True)
     is_direct = isinstance(job, PendingMessageChange) and job.users is not None
-    return Locks(rooms=rooms, system=ends or is_direct)
+    return Locks(rooms=rooms, system=isinstance(entry, ROOM_CHANGES) or is_direct)
 
 
 def _subject(job: PendingEntry) -> tuple[int, ...]:
@@ -223,14 +234,47 @@ def records_of(jobs: Iterable[Job]) -> list[AuditRecord]:
 
 def _told_by_entry(job: PendingEntry) -> Iterator[SystemEntry]:
     """Yield what a stored entry tells the other nodes, which follow the log of its room."""
-    if isinstance(job.entry, RoomCreated) and isinstance(job, PendingRoomChange):
-        yield RoomAdded(job.room_id, job.room_key, job.entry.room_name)
     if isinstance(job, PendingRoomChange):
+        yield from _told_by_change(job)
         if job.ended:
-            yield InvitationsEnded(job.room_id, job.ended)
+            yield InvitationsEnded(job.room_id, job.ended, job.entry.room_name)
         yield from job.tells
     elif isinstance(job, PendingMessageChange) and job.users is not None:
         yield DirectEntry(job.room_id, job.entry.seq, job.users)
+
+
+def _told_by_change(job: PendingRoomChange) -> Iterator[SystemEntry]:
+    """Yield what nodes are told that do not follow the log of the room."""
+    entry, room_id = job.entry, job.room_id
+    if isinstance(entry, RoomCreated):
+        yield RoomAdded(
+            room_id,
+            job.room_key,
+            entry.room_name,
+            entry.public,
+            entry.topic,
+            entry.preview,
+            entry.subject_id,
+            entry.usr,
+            entry.at,
+        )
+    elif isinstance(entry, Joined) and entry.subject_id is not None:
+        yield MemberJoined(room_id, entry.subject_id, entry.seq)
+    elif isinstance(entry, RoomChanged) and job.before is not None:
+        before = job.before
+        if before.public or entry.public:
+            yield RoomListing(
+                room_id,
+                before.key,
+                before.name,
+                entry.seq,
+                before.public,
+                entry.public,
+                entry.topic,
+                entry.owner,
+                entry.preview,
+                before.member_count,
+            )
 
 
 def group_appends(jobs: Iterable[Job]) -> Iterator[list[PendingEntry] | StoreCall]:

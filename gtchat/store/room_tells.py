@@ -6,12 +6,13 @@ have no such functions: `jobs.locks_of` and `jobs.told_by` follow from them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
-from gtchat.chat.interfaces import RepeatableRequest
+from gtchat.chat.interfaces import EndedInvitations, RepeatableRequest
 from gtchat.chat.invite_store import Admission
 from gtchat.chat.node_records import Online, RoomGone, SystemEntry
 from gtchat.chat.records import PhoneAccount
+from gtchat.chat.room_records import ShownRoom
 from gtchat.store.invite_rules import admission_names
 from gtchat.store.jobs import Locks, Plan
 
@@ -19,13 +20,29 @@ from gtchat.store.jobs import Locks, Plan
 def delete_room(
     room_id: int, request: RepeatableRequest | None, checked: int | None, by: str
 ) -> Plan:
-    """Return the plan of `delete_room`."""
+    """Return the plan of `delete_room`, given the invitations that end, and what the room was."""
+
+    def tells(result: tuple[EndedInvitations, ShownRoom | None]) -> Iterable[SystemEntry]:
+        ended, shown = result
+        if shown is not None:  # else it was deleted before
+            yield RoomGone(room_id, by, ended, shown.key, shown.name, shown.public)
+
     return Plan(
         Locks(rooms=(room_id,), system=True),
-        tells=lambda ended: [RoomGone(room_id, by, ended)],
+        tells,
         checked=None if checked is None else (room_id, checked),
         txn=None if request is None else (request.account_id, request.txn),
     )
+
+
+def load_rooms(ids: Collection[int], key: str | None = None) -> Plan:
+    """Return the plan of `load_rooms`, and of `entries_since` for its room."""
+    return Plan(Locks(loads=tuple(ids), load_key=key, system=True))
+
+
+def release(rooms: Mapping[int, int]) -> Plan:
+    """Return the plan of `release`."""
+    return Plan(releases=dict(rooms))
 
 
 def register(name: str, admission: Admission | None) -> Plan:

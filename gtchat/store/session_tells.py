@@ -38,15 +38,15 @@ def login_guest(name: str, session: NewSession) -> Plan:
 def _locks(session: NewSession, *accounts: int) -> Locks:
     """Return the locks of a login to accounts, which may end a session of another one."""
     accounts += tuple(one.account_id for one in session.ended)
-    return Locks(accounts=accounts, begins=True, system=True)
+    return Locks(accounts=accounts, begins=True, held=session.known, system=True)
 
 
 def _begun(session: NewSession) -> tuple[bytes, ...]:
     return () if session.token_hash is None else (session.token_hash,)
 
 
-def resume(token_hash: bytes, seen: Collection[int], address: str) -> Plan:
-    """Return the plan of `resume`; `seen` are the rooms that its client has seen entries of."""
+def resume(token_hash: bytes, address: str, known: Collection[int]) -> Plan:
+    """Return the plan of `resume`."""
 
     def tells(result: ResumeResult) -> Iterable[SystemEntry]:
         account_id = result.account_state.account.id
@@ -55,7 +55,7 @@ def resume(token_hash: bytes, seen: Collection[int], address: str) -> Plan:
         if result.epoch is not None:
             yield EpochBegun(result.epoch)
 
-    locks = Locks(tokens=(token_hash,), begins=True, system=True)
+    locks = Locks(tokens=(token_hash,), begins=True, held=frozenset(known), system=True)
     return Plan(locks, tells, begun=(token_hash,))
 
 

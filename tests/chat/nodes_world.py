@@ -40,6 +40,8 @@ from gtchat.chat.fold import RoomState
 from gtchat.chat.interfaces import EndedSession, Foreign, PendingEntry, PendingRoomChange
 from gtchat.chat.limits import Limits
 from gtchat.chat.repeats import RoomAck
+from gtchat.chat.room_loader import RELEASE_S
+from gtchat.chat.rooms import Room
 from gtchat.chat.users import Session
 from gtchat.store.jobs import Job, StoreCall
 from gtchat.store.memory.store import MemoryStore
@@ -593,8 +595,12 @@ class NodesWorld:
             check_registry(chat, records)
             check_users(chat, [user for user in chat.users if user.sessions])
             assert follower is not None
-            followed = {id_: (one.seq, one.foreign) for id_, one in follower.known.rooms.items()}
-            assert followed == {room.id: (room.last_seq, room.foreign) for room in chat.rooms}
+            followed = {
+                id_: (one.seq, one.foreign, one.loads) for id_, one in follower.known.rooms.items()
+            }
+            here = {room.id: (room.last_seq, room.foreign, room.loads) for room in chat.rooms}
+            left = chat.loader._released.keys()  # that was not stored
+            assert here == {id_: one for id_, one in followed.items() if id_ not in left}
             assert chat.users.online.page(None, len(online) + 1) == online
         heads = {log.id: log.last for log in logs.values()}
         connected = {}
@@ -672,6 +678,10 @@ class NodeRequests(RoomRequests):
     def request(self, what: str, name: str, method: str, *args: Any) -> None:
         self.world.request(what, name, method, *args)
 
+    def room(self, key: str) -> Room | None:
+        rooms = (room for chat in self.world.chats for room in chat.rooms if room.key == key)
+        return next(rooms, None)
+
     @rule(key=rooms, index=st.integers(0, 4))
     def speak(self, key: str, index: int) -> None:
         self.world.speak(self.member(key, index, "ann"), key)
@@ -734,6 +744,14 @@ class NodeRequests(RoomRequests):
             self.world.whisper(name, other)
             self.world.node(at).do_batch(9)
             self.world.log_in(other, number)
+
+    @rule(kept=st.sets(names, max_size=2), number=numbers)
+    def others_go(self, kept: set[str], number: int) -> None:
+        for client in list(self.world.clients):
+            if client.name not in kept and client.session is not None:
+                self.world.lose_connection(client)
+        self.world.wait(RELEASE_S)
+        self.world.node(number).do_batch(9)
 
     @rule(number=numbers)
     def look(self, number: int) -> None:

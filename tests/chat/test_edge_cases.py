@@ -15,7 +15,7 @@ from gtchat.chat.background import run_in_background
 from gtchat.chat.errors import NotStored
 from gtchat.chat.interfaces import Foreign
 from gtchat.chat.limits import Limits
-from gtchat.chat.rooms import Subscribers
+from gtchat.chat.subscribers import Subscribers
 from gtchat.chat.users import User
 from tests.fakes import FakeClient, RecordingEncoder, TestServer
 

@@ -15,7 +15,7 @@ from gtchat.chat.elsewhere import Elsewhere
 from gtchat.chat.events import LoggedIn, LoggedOut, PresenceChanged
 from gtchat.chat.names import MANY_NAMES
 from gtchat.chat.presence import PRESENCE_SINGLE_LIMIT, Presence
-from gtchat.chat.rooms import Subscribers
+from gtchat.chat.subscribers import Subscribers
 from tests.fakes import RecordingConnection, RecordingEncoder
 
 NAMES = {1: "ann", 2: "bob", 3: "eve"}

@@ -20,7 +20,6 @@ from gtchat.chat.events import (
     Reacted,
     Removed,
     RoomChanged,
-    RoomCreated,
     Unpinned,
 )
 from gtchat.chat.foreign import ForeignDirect, NotDelivered
@@ -34,8 +33,10 @@ from gtchat.chat.node_records import (
     Online,
     RoomAdded,
     RoomGone,
+    RoomListing,
     SystemEntry,
 )
+from gtchat.chat.room_records import RoomRecord
 from gtchat.chat.rooms import Room
 from gtchat.chat.users import User
 from tests.fakes import AllRoomsStore, FakeClient, TestServer
@@ -317,47 +318,117 @@ class Messages(ForeignTestCase):
 
 
 class Rooms(ForeignTestCase):
-    def add(self, owner: str, public: bool = True, key: str = "n", id: int = 99) -> Room:
-        """Deliver a room that another node has created."""
-        settings = {**self.settings(owner, public=public), "room_name": key.upper()}
-        created = RoomCreated(**settings, seq=1)
-        added = RoomAdded(id, key, key.upper())
-        self.store.foreign(Foreign(added=(added,), entries={id: (created,)}))
-        room = self.server.chat.rooms.get(id)
-        assert room is not None
-        return room
+    def added(self, owner: str, public: bool = True, key: str = "n", id: int = 99) -> RoomAdded:
+        return RoomAdded(id, key, key.upper(), public, "tea", True, self.ids[owner], owner, 1)
 
-    def test_a_room_is_what_its_log_says(self) -> None:
-        for owner, public, pushes in (
-            ("ann", True, {"ann": 1, "bob": 1, "eve": 1}),
-            ("ann", False, {"ann": 1}),
-            ("dan", True, {"ann": 1, "bob": 1, "eve": 1}),
-            ("dan", False, {}),
+    def listing(self, seq: int, was: bool, now: bool, **changed: Any) -> RoomListing:
+        """Return what is told of changed settings of the room 99, or of another one."""
+        listing = RoomListing(99, "n", "N", seq, was, now, "tea", "dan", False, 3)
+        return attrs.evolve(listing, **changed)
+
+    def record(self, id: int = 99, key: str = "n", **changed: Any) -> RoomRecord:
+        record = RoomRecord(
+            id=id,
+            name=key.upper(),
+            key=key,
+            public=True,
+            topic="tea",
+            max=0,
+            owner_id=self.ids["dan"],
+            owner="dan",
+            creator_id=self.ids["dan"],
+            last_seq=7,
+            message_count=2,
+            members=((self.ids["dan"], "dan", True),),
+            foreign=3,
+            loads=5,
+        )
+        return attrs.evolve(record, **changed)
+
+    def listed(self) -> tuple[list[str], int]:
+        """Return the public rooms that are listed, and how many there are in all."""
+        public = self.server.chat.rooms.public
+        self.server.chat.rooms.listed(self.public())
+        return self.public(), public.total
+
+    def test_a_new_room_is_listed_and_announced_if_it_is_public(self) -> None:
+        for owner, public, told in (
+            ("ann", True, {"bob", "eve"}),  # her sessions are sent its entries
+            ("ann", False, set()),
+            ("dan", True, {"ann", "bob", "eve"}),
+            ("dan", False, set()),
         ):
             self.setUp()
-            room = self.add(owner, public)
-            expected = {name: ["room_created"] * count for name, count in pushes.items()}
-            self.assertEqual(self.pushes(), expected, (owner, public))
-            self.assertEqual((room.name, room.owner, room.public), ("N", owner, public))
-            self.assertEqual((room.members, room.last_seq), ({self.ids[owner]: owner}, 1))
-            self.assertEqual("n" in self.public(), public)
-            if owner == "ann":
-                self.assertEqual(self.user("ann").rooms[room], 1)
-                self.assertIn(self.user("ann").sessions[0], room.subscribers)
+            self.system(self.added(owner, public))
+            self.assertEqual(self.pushes(), {name: ["room_created"] for name in told})
+            self.assertEqual(self.listed(), (["n"] * public, int(public)))
+            self.assertIsNone(self.server.chat.rooms.get(99))
+        self.system(self.added("dan"))
+        [listed] = self.server.chat.rooms.listed(["n"])
+        self.assertEqual((listed.name, listed.topic, listed.owner), ("N", "tea", "dan"))
 
-    def test_a_room_without_entries_is_shown_to_no_user(self) -> None:
-        self.store.foreign(Foreign(added=(RoomAdded(99, "n", "N"),)))
-        rooms = self.ann.call("get_room_list")
-        self.assertEqual(rooms["rooms_total"], 2)
-        self.assertEqual(self.ann.call("join_room", room_name="n")["code"], "private_room")
-        self.system(RoomGone(99, "dan", {}))
-        self.assertEqual(self.pushes(), {})
-        self.assertEqual(self.ann.call("join_room", room_name="n")["code"], "no_such_room")
+    def test_a_new_room_of_an_older_program_is_listed_nowhere(self) -> None:
+        self.system(RoomAdded(99, "n", "N"))
+        self.assertEqual((self.pushes(), self.listed()), ({}, ([], 0)))
 
-    def test_a_room_that_is_added_again_stays_as_it_is(self) -> None:
-        room = self.add("ann")
-        self.store.foreign(Foreign(added=(RoomAdded(99, "n", "N"),)))
+    def test_a_room_is_listed_as_it_is_told(self) -> None:
+        self.system(self.listing(5, False, True))
+        self.assertEqual(self.listed(), (["n"], 1))
+        self.system(self.listing(6, True, True, topic="ale"))
+        [listed] = self.server.chat.rooms.listed(["n"])
+        self.assertEqual(
+            (listed.topic, listed.owner, listed.last_seq, listed.member_count),  # type: ignore[union-attr]
+            ("ale", "dan", 6, 3),
+        )
+        self.system(self.listing(7, True, False))
+        self.assertEqual(self.listed(), ([], 0))
+
+    def test_a_room_in_memory_is_listed_as_its_log_says(self) -> None:
+        """What is told of it is counted, and shown if the log has not come to that."""
+        r = {"room_id": self.room.id, "key": "r", "name": "r"}
+        seq = self.room.last_seq + 1
+        self.deliver(RoomChanged(**self.settings(public=True)))
+        self.assertEqual(self.listed(), (["r"], 0))
+        self.system(self.listing(seq, False, True, **r))
+        self.assertEqual(self.listed(), (["r"], 1))
+        self.system(self.listing(seq + 1, True, False, **r))
+        self.assertEqual((self.listed(), self.room.public), (([], 0), True))
+        self.system(self.listing(seq + 2, False, True, **r))
+        self.assertEqual(self.listed(), (["r"], 1))
+        self.deliver(RoomChanged(**self.settings()), RoomChanged(**self.settings(public=True)))
+        self.assertEqual(self.listed(), (["r"], 1))
+
+    def test_a_room_comes_into_memory_with_its_record(self) -> None:
+        self.store.foreign(Foreign(loaded=(self.record(),)))
+        room = self.find("n")
+        self.assertEqual((room.last_seq, room.foreign, room.loads), (7, 3, 5))
+        self.assertEqual(self.listed(), (["n"], 0))  # not told yet
+        self.system(self.added("dan"))
+        self.assertEqual(self.listed(), (["n"], 1))
+        again = self.record(last_seq=8, loads=6)
+        self.deliver(self.message("dan", "x"), room=room)
+        self.store.foreign(Foreign(loaded=(again,)))
         self.assertIs(self.find("n"), room)
+        self.assertEqual((room.last_seq, room.loads), (8, 6))
+
+    def test_a_private_room_that_was_listed_is_hidden_when_it_comes(self) -> None:
+        self.system(self.added("dan"))
+        self.store.foreign(Foreign(loaded=(self.record(public=False),)))
+        self.assertEqual(self.listed(), ([], 1))
+
+    def test_a_room_that_is_not_here_is_deleted(self) -> None:
+        self.system(self.added("dan"))
+        self.clear()
+        ended = {self.ids["eve"]: (Inviter(self.ids["dan"], "dan"),)}
+        self.system(RoomGone(99, "dan", ended, "n", "N", True))
+        self.assertEqual(
+            self.pushes(),
+            {"ann": ["room_gone"], "bob": ["room_gone"], "eve": ["room_gone", "invitation_ended"]},
+        )
+        self.assertEqual(self.listed(), ([], 0))
+        for gone in (RoomGone(99, "dan", {}, "n", "N"), RoomGone(99, "dan", {})):
+            self.system(gone)
+            self.assertEqual((self.pushes(), self.listed()), ({}, ([], 0)))
 
     def test_a_deleted_room_is_gone_for_its_members(self) -> None:
         self.deliver(Joined(**self.fields("dan")))
@@ -365,13 +436,13 @@ class Rooms(ForeignTestCase):
         self.system(RoomGone(self.room.id, "ann", {}), RoomGone(self.room.id, "ann", {}))
         self.assertEqual(self.pushes(), {"ann": ["room_gone"], "bob": ["room_gone"]})
         self.assertEqual([*self.user("bob").rooms], [])
-        self.assertEqual(self.bob.call("leave_room", room_name="r")["code"], "no_such_room")
+        self.assertIsNone(self.server.chat.rooms.find_displayed("r"))
         self.assertTrue(self.room.deleted)
 
     def test_all_users_hear_of_a_public_room_that_is_deleted(self) -> None:
         self.deliver(RoomChanged(**self.settings(public=True)))
         self.clear()
-        self.system(RoomGone(self.room.id, "ann", {}))
+        self.system(RoomGone(self.room.id, "ann", {}, "r", "r", True))
         self.assertEqual(self.pushes(), {name: ["room_gone"] for name in ("ann", "bob", "eve")})
 
     def test_an_owner_who_has_left_hears_of_it(self) -> None:
@@ -387,39 +458,27 @@ class Rooms(ForeignTestCase):
         self.system(RoomGone(self.room.id, "ann", {}))
         self.server.run_pending()
         for tracker in ("1", "2"):
-            self.assertIn(self.ann.reply(tracker)["code"], ("not_stored", "no_such_room"))
+            self.assertIn(self.ann.reply(tracker)["code"], ("not_stored", "not_owner"))
         self.assertEqual([*self.user("bob").rooms], [])
         self.assertEqual(self.room.topic, "")
-
-    def test_the_name_of_a_deleted_room_is_given_to_another(self) -> None:
-        """Both come in one delivery."""
-        old = self.add("dan")
-        new = attrs.evolve(RoomAdded(98, "n", "N"))
-        created = RoomCreated(**{**self.settings("fay", public=True), "room_name": "N"}, seq=1)
-        deleted = RoomGone(old.id, "dan", {})
-        self.system(deleted, added=(new,), entries={98: (created,)})
-        self.assertEqual(self.find("n").id, 98)
-        self.assertEqual(self.public(), ["n"])
-        self.system(RoomGone(98, "fay", {}))
-        self.assertIsNone(self.server.chat.rooms.find_displayed("N"))
-        self.assertEqual(self.public(), [])
 
     def test_a_room_is_deleted_before_another_gets_its_name(self) -> None:
         """Users know rooms by their names: a deletion that came last would take the new one."""
         last = self.message("ann", "x")
         last.seq = self.room.last_seq + 1
-        created = RoomCreated(**self.settings("bob"), seq=1)
-        gone = RoomGone(self.room.id, "ann", {})
-        entries = {self.room.id: (last,), 98: (created,)}
-        self.system(gone, added=(RoomAdded(98, "r", "r"),), entries=entries)
-        pushes = self.pushes()
-        self.assertEqual(pushes["ann"], ["c_speak", "room_gone"])
-        self.assertEqual(pushes["bob"], ["c_speak", "room_gone", "room_created"])
+        gone = RoomGone(self.room.id, "ann", {}, "r", "r")
+        new = (self.record(98, "r"),)
+        self.system(gone, loaded=new, entries={self.room.id: (last,)})
+        pushes = ["c_speak", "room_gone"]
+        self.assertEqual(self.pushes(), {"ann": pushes, "bob": pushes})
         self.assertEqual(self.find("r").id, 98)
+        self.assertEqual(self.listed(), (["r"], 0))
+        self.system(RoomGone(98, "dan", {}, "r", "r"))
+        self.assertIsNone(self.server.chat.rooms.find_displayed("r"))
 
     def test_invitations_end(self) -> None:
         ended = {self.ids["eve"]: (Inviter(self.ids["bob"], "bob"),)}
-        self.system(InvitationsEnded(self.room.id, ended), InvitationsEnded(999, ended))
+        self.system(InvitationsEnded(999, ended, "n"), InvitationsEnded(self.room.id, ended))
         self.assertEqual(self.pushes(), {"eve": ["invitation_ended"]})
         self.system(RoomGone(self.room.id, "ann", ended))
         self.assertEqual(self.pushes()["eve"], ["invitation_ended"])

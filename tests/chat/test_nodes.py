@@ -12,9 +12,13 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 from twisted.trial.unittest import SynchronousTestCase
 
-from gtchat.chat.events import Left
+from gtchat.chat import foreign_joins
+from gtchat.chat.events import Entry, Left
 from gtchat.chat.foreign import NotDelivered
+from gtchat.chat.foreign_joins import ForeignJoins
 from gtchat.chat.interfaces import EndedSession, Foreign
+from gtchat.chat.rooms import Room
+from gtchat.chat.users import User
 from gtchat.store.following import Known
 from gtchat.store.jobs import Job, Locks, deliver_results, locks_of
 from gtchat.store.memory import follower
@@ -51,7 +55,7 @@ def run(examples: int, steps: int, size: int = 2, derandomize: bool = True) -> N
 
 class Requests(SynchronousTestCase):
     def test_nodes_agree_whatever_happens(self) -> None:
-        run(25, 40)
+        run(40, 40)
         found = Machine.outcomes
         succeeded = {what for what, code in found if code == "ok"}
         self.assertLessEqual({"login", "resume", "join", "speak", "whisper", "set"}, succeeded)
@@ -134,6 +138,11 @@ def prepare_without_system(self: Any, batch: Sequence[Job]) -> Any:
         return PREPARE(self, batch)
 
 
+def subscribe_only(user: User, room: Room, entries: Sequence[Entry]) -> None:
+    """Subscribe the sessions of a user to a room, without what they have missed."""
+    user.add_room(room, room.last_seq)
+
+
 def lost_anyway(self: Any, session: EndedSession, at: int) -> None:
     """Take any session for one of this node."""
     row = self._sessions.get(session.token_hash)
@@ -141,15 +150,17 @@ def lost_anyway(self: Any, session: EndedSession, at: int) -> None:
         row.lost_at = row.expires_from = at
 
 
+#: Users of both nodes are in the room: it is in the memory of both.
+BOTH_IN_A: tuple[Step, ...] = (lambda one: one.add("a", 0, "bob"), lambda one: one.settle())
 #: What goes wrong -> how, and steps after which that is seen.
 MUTANTS: dict[str, tuple[Any, tuple[Step, ...]]] = {
     "no stale check": (
         lambda: patch.object(Known, "is_stale", never_stale),
-        (lambda one: one.all_join("a"),),
+        (*BOTH_IN_A, lambda one: one.all_join("a")),
     ),
     "no places": (
         lambda: patch.object(StaleCheck, "is_full", lambda *_: False),
-        (lambda one: one.all_join("a"),),
+        (*BOTH_IN_A, lambda one: one.all_join("a")),
     ),
     "no members": (
         lambda: patch.dict(ALLOWED, {Left: lambda *_: True}),
@@ -172,6 +183,22 @@ MUTANTS: dict[str, tuple[Any, tuple[Step, ...]]] = {
             lambda one: one.resume(4, 1, False),
             lambda one: one.do_batch(1, 9, False),
         ),
+    ),
+    "members are not told": (
+        lambda: patch.object(ForeignJoins, "joined", lambda joins, entry: None),
+        BOTH_IN_A,
+    ),
+    "what was missed is not sent": (
+        lambda: patch.object(foreign_joins, "_begin", subscribe_only),
+        BOTH_IN_A,
+    ),
+    "rooms are not followed": (
+        lambda: patch.object(Known, "hand_out", lambda known, record: record),
+        BOTH_IN_A,
+    ),
+    "all is released": (
+        lambda: patch.object(Known, "release", lambda known, rooms: known.rooms.clear()),
+        (lambda one: one.others_go({"ann"}, 0), lambda one: one.all_join("a")),
     ),
     "session lost anyway": (
         lambda: patch.object(SessionTable, "session_lost", lost_anyway),

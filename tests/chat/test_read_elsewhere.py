@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+from twisted.internet.defer import Deferred
+
 from gtchat.chat.events import Joined, ReadMarked
 from gtchat.chat.interfaces import AccountState, MembershipRecord
 from gtchat.chat.read_state import load_user
@@ -132,6 +134,8 @@ class Relayed(ReadCase):
         room, ann, relay = rooms.find("r"), users.get("ann"), self.servers[1].options["relay"]
         assert ann is not None
         self.bob[0].call("create_room", room_name="bobs")
+        Deferred.fromCoroutine(self.servers[1].chat.loader.find("bobs"))
+        self.look()
         other, seq = rooms.find("bobs"), ann.read_seq(room)
         event = ReadMarked(room_name="r", read_seq=seq, at=1)
         bob = self.tables.accounts.find("bob", None)

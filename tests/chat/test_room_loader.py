@@ -461,7 +461,7 @@ class PublicList(LoaderTestCase):
             ann.call("delete_room", room_name=name)
         ann.call("set_room", room_name="c", public=False)
         public = self.server.chat.rooms.public
-        self.assertEqual(public.page(None, 9), ["d", "e", "f", "garden", "h"])
+        self.assertEqual(public.page(None, 9), ["d", "e", "f"])
         for name in "de":
             ann.call("set_room", room_name=name, public=False)
         for name in "hijk":
@@ -479,7 +479,7 @@ class PublicList(LoaderTestCase):
         self.patch(store, "public_rooms", public_rooms)
         ann.call("delete_room", room_name="c")
         page = self.server.chat.rooms.public.page(None, 9)
-        self.assertEqual(page, ["d", "e", "f", "garden", "h"])
+        self.assertEqual(page, ["d", "e", "f", "garden"])
 
     def test_more_of_the_list_is_read_once_at_a_time(self) -> None:
         public, store = self.server.chat.rooms.public, self.server.store
@@ -489,8 +489,8 @@ class PublicList(LoaderTestCase):
         for _ in range(2):
             public.on_short()
         self.server.run_pending()
-        self.assertEqual(asked, [("d", 4)])
-        self.assertEqual(public.page(None, 9), [*"abcdef", "garden", "h"])
+        self.assertEqual(asked, [(None, 4)])
+        self.assertEqual(public.page(None, 9), [*"abcd"])
 
     def test_rooms_that_come_while_others_are_read_are_there_once(self) -> None:
         ann = self.log_in("ann")

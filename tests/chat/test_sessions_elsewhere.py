@@ -188,7 +188,7 @@ class Resume(TwoNodes):
         self.assertEqual(reply["code"], "bad_session")
 
     def test_an_epoch_that_begins_before_the_resume_counts(self) -> None:
-        for method in ("catch_up", "rooms_of"):
+        for method in ("find_rooms", "rooms_of"):
             do = getattr(self.b.store, method)
 
             def begin(*args: Any, do: Any = do) -> Any:
@@ -396,7 +396,8 @@ class WaitingGuests(TwoNodes):
         self.gus.call("join_room", room_name="den")
 
     def members(self, server: TestServer) -> list[str]:
-        return list(server.chat.rooms.find("den").members.values())
+        [room] = server.store._room_lists.some([], "den")
+        return [name for _, name, _ in room.members]
 
     def check_ended(self) -> None:
         """Check that nothing is left of gus, and that gus has left the room once."""

@@ -178,8 +178,8 @@ class StaleTests(StaleCase):
 
     def test_nothing_is_stored_in_a_room_that_another_node_has_deleted(self) -> None:
         for name, fields, outcome in (
-            ("ann", {"cmd": "set_room", "topic": "tea"}, "not_stored"),
-            ("dan", {"cmd": "join_room"}, "not_stored"),
+            ("ann", {"cmd": "set_room", "topic": "tea"}, "no_such_room"),
+            ("dan", {"cmd": "join_room"}, "no_such_room"),
             ("bob", {"cmd": "leave_room"}, "ok"),  # the membership has ended with the room
             ("bob", {"cmd": "speak", "msg": "hi"}, "not_stored"),
         ):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import count
 from typing import Any
 
+import attrs
 from zope.interface.verify import verifyObject
 
 from gtchat.chat.errors import NotStored
@@ -135,7 +136,17 @@ class StoreCase:
 
     async def record(self, room_id: int) -> Any:
         """Return a room as it would come into memory now, None if there is none."""
-        return next(iter(await self.store.load_rooms([room_id])), None)
+        return next(iter(await self.load_rooms([room_id])), None)
+
+    async def load_rooms(self, ids: Collection[int], key: str | None = None) -> Sequence[Any]:
+        """Bring rooms into memory; return their records."""
+        loaded: list[Any] = []
+        foreign = self.store.foreign
+        self.store.foreign = lambda one: loaded.extend(one.loaded)
+        found = await self.store.load_rooms(ids, key)
+        self.store.foreign = foreign
+        self.assertFalse(self.store.is_shared and found)
+        return [*found, *(attrs.evolve(one, foreign=0, loads=0) for one in loaded)]
 
     async def texts(self, room_id: int, query: Any) -> list[str]:
         """Return the messages of a query, with the kind in place of other entries."""

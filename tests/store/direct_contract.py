@@ -458,7 +458,7 @@ class DirectContract(DirectCase):
     async def test_a_conversation_is_no_room(self) -> None:
         ann, bob = await self.two_accounts()
         await self.whisper(ann, bob)
-        rooms = await self.store.load_rooms(range(1, 20))
+        rooms = await self.load_rooms(range(1, 20))
         self.assertEqual([room.key for room in rooms], ["lobby"])
         account = await self.store.find_account("ann", None)
         assert account is not None

@@ -242,7 +242,7 @@ class TxnContract(StoreCase):
         self.assertEqual((first.error, first.entry.seq), (None, 1))
         self.assertEqual(again.earlier, Ack(str(first.room_id), 1, first.entry.at, dup=True))
         self.assertIsInstance(other.error, TxnConflict)
-        self.assertEqual(len(await self.store.load_rooms(range(1, 9))), 2)
+        self.assertEqual(len(await self.load_rooms(range(1, 9))), 2)
         request = RepeatableRequest(ann, "t", "create", 5)
         self.assertEqual(await self.store.find_ack(request), again.earlier)
         await self.assertFails(
@@ -411,7 +411,7 @@ class LimitsContract(StoreCase):
 
     async def rooms(self) -> list[Any]:
         """Return all rooms as they are stored."""
-        return list(await self.store.load_rooms(range(1, 20)))
+        return list(await self.load_rooms(range(1, 20)))
 
     async def test_an_account_creates_as_many_rooms_as_the_limit_allows(self) -> None:
         ann, bob = await self.account("Ann"), await self.account("Bob")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import attrs
 from twisted.internet.defer import Deferred
 
 from gtchat.chat.errors import (
@@ -28,11 +29,15 @@ from gtchat.chat.interfaces import (
 from gtchat.chat.node_records import (
     AddressAsked,
     FailureCount,
+    MemberJoined,
     NodeGone,
     Online,
     RoomAdded,
+    RoomGone,
+    RoomListing,
     SessionsEnded,
 )
+from gtchat.chat.room_records import RoomRecord
 from tests.store.contract import (
     NETWORK,
     StoreCase,
@@ -167,6 +172,14 @@ class Side:
         pending = await self.stored(0, room_created(name), owner, room_key=name.lower())
         return pending.room_id
 
+    async def follow(self, room_id: int) -> None:
+        """Bring a room into memory, as a login of one of its members does."""
+        await self.store.load_rooms([room_id])
+
+    def loaded(self) -> list[RoomRecord]:
+        """Return the records that came into memory so far."""
+        return [room for one in self.delivered if isinstance(one, Foreign) for room in one.loaded]
+
     async def heard(self, *rooms: int) -> list[Foreign]:
         """Return what was foreign so far, after catching up with rooms."""
         await self.store.catch_up(rooms)
@@ -225,19 +238,83 @@ class SeveralNodesContract(NodesCase):
         self.assertIs(result, own)
         self.assertEqual(own.entry.seq, 2)
 
-    async def test_a_room_comes_with_its_log_from_the_first_entry_on(self) -> None:
+    async def test_a_room_is_told_and_followed_once_it_is_in_memory(self) -> None:
         ann, bob = await self.first.account("Ann"), await self.first.account("Bob")
         garden = await self.first.room(ann)
         await self.first.stored(garden, joined("Bob"), bob)
-        heard = await self.second.heard()
-        added = [one for foreign in heard for one in foreign.added]
-        self.assertEqual(added, [RoomAdded(garden, "garden", "Garden")])
-        created, entered = await self.second.heard_of(garden)
-        self.assertEqual((created.kind, created.owner, created.seq), ("room_created", "Ann", 1))
-        self.assertEqual((entered.kind, entered.subject_id), ("join_room", bob))
-        # It is followed from now on.
+        told = await self.second.told(RoomAdded, MemberJoined)
+        added = RoomAdded(garden, "garden", "Garden", True, "plants", False, ann, "Ann", 900)
+        self.assertEqual(told, [added, MemberJoined(garden, bob, 2)])
+        self.assertEqual(await self.second.heard_of(garden), [])
+        await self.second.follow(garden)
         await self.first.stored(garden, message(), bob)
-        self.assertEqual([one.seq for one in await self.second.heard_of(garden)], [1, 2, 3])
+        self.assertEqual([one.seq for one in await self.second.heard_of(garden)], [3])
+        [room] = self.second.loaded()
+        self.assertEqual((room.last_seq, room.foreign), (2, 0))
+        self.assertEqual([name for _, name, _ in room.members], ["Ann", "Bob"])
+
+    async def test_a_room_that_is_asked_for_again_comes_behind_what_was_missing(self) -> None:
+        ann, bob = await self.first.account("Ann"), await self.first.account("Bob")
+        garden = await self.first.room(ann)
+        await self.second.follow(garden)
+        await self.first.stored(garden, joined("Bob"), bob)
+        await self.second.follow(garden)
+        first, second = self.second.loaded()
+        entries = [one.entries.get(garden, ()) for one in self.second.delivered]
+        heard = [entry.seq for each in entries for entry in each]
+        self.assertEqual((heard, second.last_seq, second.foreign), ([2], 2, 1))
+        self.assertGreater(second.loads, first.loads)
+
+    async def test_a_room_that_was_released_is_heard_no_more(self) -> None:
+        ann = await self.first.account("Ann")
+        garden = await self.first.room(ann)
+        await self.second.follow(garden)
+        await self.second.follow(garden)
+        old, new = self.second.loaded()
+        await self.second.store.release({garden: old.loads})  # it was asked for again since
+        await self.first.stored(garden, message(), ann)
+        self.assertEqual([one.seq for one in await self.second.heard_of(garden)], [2])
+        await self.second.store.release({garden: new.loads, 10**6: 1})
+        await self.first.stored(garden, message(), ann)
+        self.assertEqual([one.seq for one in await self.second.heard_of(garden)], [2])
+
+    async def test_a_room_that_was_created_here_is_released(self) -> None:
+        ann = await self.first.account("Ann")
+        garden = await self.first.room(ann)
+        await self.first.store.release({garden: 0})
+        await self.second.stored(garden, message(), ann)
+        self.assertEqual(await self.first.heard_of(garden), [])
+
+    async def test_entries_since_a_membership_end_where_the_pushes_begin(self) -> None:
+        ann, bob = await self.first.account("Ann"), await self.first.account("Bob")
+        garden = await self.first.room(ann)
+        await self.first.stored(garden, joined("Bob"), bob)
+        await self.first.stored(garden, message(), ann)
+        entries = await self.second.store.entries_since(garden, 2, 9)
+        self.assertEqual([one.seq for one in entries], [2, 3])
+        self.assertEqual([one.last_seq for one in self.second.loaded()], [3])
+        entries = await self.second.store.entries_since(garden, 2, 1)
+        self.assertEqual([one.seq for one in entries], [2])
+        own = self.second.append(garden, message(), ann)
+        entries = await self.second.store.entries_since(garden, 3, 9)
+        self.assertEqual([one.seq for one in entries], [3, own.entry.seq])
+        for room_id, seq in ((garden, 9), (10**6, 1)):
+            self.assertEqual(list(await self.second.store.entries_since(room_id, seq, 9)), [])
+
+    async def test_settings_of_public_rooms_and_deletions_are_told(self) -> None:
+        ann, bob = await self.first.account("Ann"), await self.first.account("Bob")
+        garden = await self.first.room(ann)
+        await self.first.stored(garden, joined("Bob"), bob)
+        for public in (False, False, True):
+            changed = attrs.evolve(room_changed(owner="Bob"), public=public)
+            await self.first.stored(garden, changed, bob)
+        listing = RoomListing(garden, "garden", "Garden", 3, True, False, "plants", "Bob", False, 2)
+        again = attrs.evolve(listing, seq=5, was_public=False, public=True)
+        self.assertEqual(await self.second.told(RoomListing), [listing, again])
+        for _ in range(2):
+            await self.first.store.delete_room(garden, 5, by="Bob")
+        gone = await self.second.told(RoomGone)
+        self.assertEqual(gone, [RoomGone(garden, "Bob", {}, "garden", "Garden", True)])
 
     async def test_requests_for_addresses_are_told_in_one_order(self) -> None:
         asked = [AddressAsked(number, "Ann", TOKEN, 2, 3) for number in (1, 2)]
@@ -249,36 +326,36 @@ class SeveralNodesContract(NodesCase):
     async def test_a_change_on_a_state_that_has_changed_is_stale(self) -> None:
         ann, bob = await self.first.account("Ann"), await self.first.account("Bob")
         garden = await self.first.room(ann)
-        await self.second.store.catch_up()
+        await self.second.follow(garden)
         await self.first.stored(garden, joined("Bob"), bob, checked=0)
-        stale = self.second.append(garden, joined("Bob"), bob, checked=1)
+        stale = self.second.append(garden, joined("Bob"), bob, checked=0)
         changed = self.second.append(garden, room_changed(owner="Bob"), bob, checked=None)
         await self.second.store.flush()
         self.assertIsInstance(stale.error, Stale)
         self.assertEqual((stale.entry.seq, changed.entry.seq), (0, 3))
         # The change that was not stored counts, too.
-        again = await self.second.stored(garden, left("Bob"), bob, checked=3)
+        again = await self.second.stored(garden, left("Bob"), bob, checked=2)
         self.assertEqual(again.entry.seq, 4)
 
     async def test_own_changes_that_were_not_stored_make_later_ones_stale(self) -> None:
         ann, bob = await self.first.account("Ann"), await self.first.account("Bob")
         garden = await self.first.room(ann)
-        await self.second.store.catch_up()
+        await self.second.follow(garden)
         await self.first.stored(garden, joined("Bob"), bob)
         order: list[object] = []
         self.second.store.failed = order.append
         self.second.store.committed = order.extend
-        refused = self.second.append(garden, room_changed(owner="Ann"), ann, checked=1)
+        refused = self.second.append(garden, room_changed(owner="Ann"), ann, checked=0)
         # Its rules have seen all that is foreign, and the change before it, which is not stored.
-        later = self.second.append(garden, room_changed(owner="Bob"), bob, checked=2)
-        said = self.second.append(garden, message(), bob, checked=2)
+        later = self.second.append(garden, room_changed(owner="Bob"), bob, checked=1)
+        said = self.second.append(garden, message(), bob, checked=1)
         await self.second.store.flush()
         self.assertEqual([type(one.error) for one in (refused, later)], [Stale, Stale])
         # What was not stored comes before all results of the batch.
         self.assertEqual((order, said.error), ([[refused, later], refused, later, said], None))
         # All of a batch count once.
-        self.assertIsInstance((await self.change(garden, ann, 2)).error, Stale)
-        self.assertIsNone((await self.change(garden, ann, 4)).error)
+        self.assertIsInstance((await self.change(garden, ann, 1)).error, Stale)
+        self.assertIsNone((await self.change(garden, ann, 3)).error)
 
     async def change(self, room_id: int, account_id: int, checked: int) -> PendingEntry:
         """Queue a change whose rules have seen so many surprises, and wait for its result."""
@@ -290,19 +367,19 @@ class SeveralNodesContract(NodesCase):
     async def test_messages_make_nothing_stale(self) -> None:
         ann, bob = await self.first.account("Ann"), await self.first.account("Bob")
         garden = await self.first.room(ann)
-        await self.second.store.catch_up()
+        await self.second.follow(garden)
         await self.first.stored(garden, message(), ann)
-        entered = await self.second.stored(garden, joined("Bob"), bob, checked=1)
+        entered = await self.second.stored(garden, joined("Bob"), bob, checked=0)
         self.assertEqual(entered.entry.seq, 3)
 
     async def test_a_message_of_a_former_member_is_refused(self) -> None:
         ann, bob = await self.first.account("Ann"), await self.first.account("Bob")
         garden = await self.first.room(ann)
         await self.first.stored(garden, joined("Bob"), bob)
-        await self.second.store.catch_up()
+        await self.second.follow(garden)
         await self.first.stored(garden, left("Bob"), bob)
-        refused = self.second.append(garden, message("1"), bob, checked=2)
-        kept = self.second.append(garden, message("2"), ann, checked=2)
+        refused = self.second.append(garden, message("1"), bob, checked=0)
+        kept = self.second.append(garden, message("2"), ann, checked=0)
         in_lobby = self.second.append(self.lobby, message("3"), bob, checked=0)
         await self.second.store.flush()
         self.assertIsInstance(refused.error, NotInRoom)
@@ -312,11 +389,11 @@ class SeveralNodesContract(NodesCase):
     async def test_the_same_txn_at_two_nodes_is_done_once(self) -> None:
         ann, bob = await self.first.account("Ann"), await self.first.account("Bob")
         garden = await self.first.room(ann)
-        await self.second.store.catch_up()
+        await self.second.follow(garden)
         options = {"txn": "t", "checked": 0, "content": "join"}
         done = self.first.append(garden, joined("Bob"), bob, **options)
-        again = self.second.append(garden, joined("Bob"), bob, **{**options, "checked": 1})
-        other = {**options, "checked": 1, "content": "other"}
+        again = self.second.append(garden, joined("Bob"), bob, **options)
+        other = {**options, "content": "other"}
         refused = self.second.append(garden, joined("Bob"), bob, **other)
         await self.first.store.flush()
         await self.second.store.flush()
@@ -391,9 +468,10 @@ class SeveralNodesContract(NodesCase):
         state = await self.second.store.login(bob, "hash", new_session(TOKEN))
         self.assertIn(garden, [one.room_id for one in state.memberships])
         heard = [one.entries for one in self.second.delivered]
-        for room_id, seqs in ((garden, [1, 2]), (self.lobby, [1])):
+        for room_id, seqs in ((garden, []), (self.lobby, [1])):
             found = [entry.seq for entries in heard for entry in entries.get(room_id, ())]
             self.assertEqual(found, seqs)
+        self.assertEqual([(one.id, one.last_seq) for one in self.second.loaded()], [(garden, 2)])
         resumed = await self.first.store.resume(TOKEN, 2, 0, {garden: 1}, 0, 9, NETWORK)
         self.assertEqual([one.seq for one in resumed.missed[garden].entries], [2])
 

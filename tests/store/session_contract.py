@@ -147,7 +147,7 @@ class GuestContract(StoreCase):
         self.assertEqual([before.entry.seq, after.entry.seq], [1, 2])
         record = await self.record(room)
         self.assertEqual((record.members, record.last_seq, record.owner), ((), 1, "Ann"))
-        rooms = await self.store.load_rooms(range(1, 20))
+        rooms = await self.load_rooms(range(1, 20))
         self.assertEqual([one.key for one in rooms], ["lobby", "garden"])
 
 

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.events import Entry, Joined, Kicked, RoomChanged, RoomCreated
 from gtchat.chat.interfaces import PendingEntry, PendingRoomChange, RoomRecord
-from gtchat.chat.node_records import Foreign, RoomAdded, RoomGone
+from gtchat.chat.node_records import Foreign, RoomGone
 from gtchat.store.following import Known
 from tests.store.contract import joined, message, room_changed, room_created
 
@@ -51,8 +51,8 @@ class World:
         self.logs: dict[int, list[Entry]] = {1: [joined("Ann"), message()]}
         self.delivered = {1: 2}
         self.foreign = {1: 0}
-        self.added: list[RoomAdded] = []
         self.deleted: list[RoomGone] = []
+        self.loads: dict[int, int] = {}
         self.last_id = 1
 
     def _write(self, room_id: int, entry: Entry) -> Entry:
@@ -63,7 +63,7 @@ class World:
     def own(self, room_id: int, entry: Entry) -> None:
         """Write an entry, as a batch does once it has read what is missing."""
         self.catch_up()
-        if room_id in self.logs:
+        if room_id in self.logs and room_id in self.delivered:
             self.known.wrote(PendingEntry(room_id, self._write(room_id, entry)))
             self.delivered[room_id] += 1
 
@@ -84,7 +84,24 @@ class World:
         self.last_id += 1
         self.logs[self.last_id] = []
         self._write(self.last_id, room_created())
-        self.added.append(RoomAdded(self.last_id, "garden", "Garden"))
+
+    def load(self, room_id: int) -> None:
+        """Bring a room into memory, or ask for it again."""
+        self.catch_up()
+        if room_id in self.logs:
+            handed = self.known.hand_out(record(room_id, len(self.logs[room_id])))
+            self.delivered.setdefault(room_id, len(self.logs[room_id]))
+            assert handed.foreign == self.foreign.setdefault(room_id, 0)
+            assert handed.loads > max(self.loads.values(), default=0)
+            self.loads[room_id] = handed.loads
+
+    def release(self, room_id: int, older: int) -> None:
+        """Release a room; if `older` is not 0, in the state of an older record."""
+        loads = self.loads.get(room_id, 0)
+        self.known.release({room_id: loads - older})
+        if not older:
+            self.delivered.pop(room_id, None)
+            self.foreign.pop(room_id, None)
 
     def delete(self, room_id: int) -> None:
         """Let the other node delete a room."""
@@ -93,20 +110,20 @@ class World:
 
     def catch_up(self) -> None:
         """Deliver what is missing."""
-        heads = self.heads() | {one.room_id: 0 for one in self.added}
         entries = {}
-        for room_id in heads:
-            missing = self.logs.get(room_id, [])[self.delivered.get(room_id, 0) :]
+        for room_id in self.logs.keys() & self.delivered.keys():
+            missing = self.logs[room_id][self.delivered[room_id] :]
             if missing:
                 entries[room_id] = tuple(missing)
                 self.delivered[room_id] = len(self.logs[room_id])
                 changes = sum(isinstance(entry, CHANGES) for entry in missing)
-                self.foreign[room_id] = self.foreign.get(room_id, 0) + changes
+                self.foreign[room_id] += changes
         system = tuple((2, one) for one in self.deleted)
         for one in self.deleted:
             self.delivered.pop(one.room_id, None)
-        self.known.took(Foreign(tuple(self.added), entries, system))
-        self.added, self.deleted = [], []
+            self.foreign.pop(one.room_id, None)
+        self.known.took(Foreign(entries, system=system))
+        self.deleted = []
 
     def heads(self) -> dict[int, int]:
         return {room_id: len(log) for room_id, log in self.logs.items()}
@@ -123,6 +140,9 @@ STEPS = {
     "their room": lambda world, room_id: world.their_room(),
     "deleted": lambda world, room_id: world.delete(room_id),
     "caught up": lambda world, room_id: world.catch_up(),
+    "loaded": lambda world, room_id: world.load(room_id),
+    "released": lambda world, room_id: world.release(room_id, 0),
+    "released too late": lambda world, room_id: world.release(room_id, 1),
 }
 
 
@@ -146,7 +166,7 @@ class FollowingTests(SynchronousTestCase):
                 self.assertTrue(world.known.is_stale(room_id, world.foreign[room_id] + 1))
         world.catch_up()
         self.assertEqual(world.known.behind(world.heads()), {})
-        self.assertEqual(world.known.rooms.keys(), world.logs.keys())
+        self.assertEqual(world.known.rooms.keys(), world.delivered.keys())
 
     def test_rules_that_checked_nothing_are_never_stale(self) -> None:
         known = World().known
@@ -198,10 +218,12 @@ class FollowingTests(SynchronousTestCase):
         )
         self.assertEqual((seen(1, 4), seen(1, 5)), (False, True))
 
-    def test_an_own_room_that_comes_as_a_system_entry_too_is_followed_on(self) -> None:
-        world = World()
-        world.own_room()
-        world.known.took(Foreign((RoomAdded(2, "garden", "Garden"),)), system=4)
-        self.assertEqual((world.known.rooms[2].seq, world.known.system), (1, 4))
-        world.known.took(Foreign())
-        self.assertEqual(world.known.system, 4)
+    def test_what_was_read_of_the_system_log_is_known(self) -> None:
+        known = World().known
+        known.took(Foreign(), system=4)
+        known.took(Foreign())
+        self.assertEqual(known.system, 4)
+
+    def test_a_record_that_does_not_follow_on_what_is_known_is_a_bug(self) -> None:
+        with self.assertRaises(AssertionError):
+            World().known.hand_out(record(1, 3))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.errors import NotStored
@@ -19,10 +20,13 @@ from gtchat.chat.interfaces import (
 from gtchat.chat.node_records import (
     DirectEntry,
     InvitationsEnded,
+    MemberJoined,
     Online,
     RoomAdded,
+    RoomListing,
     SystemEntry,
 )
+from gtchat.chat.room_records import ShownRoom
 from gtchat.store.jobs import NO_LOCKS, Locks, Plan, StoreCall, locks_of, told_by
 from tests.store.contract import joined, left, message, room_changed, room_created
 
@@ -59,10 +63,9 @@ class LocksTests(SynchronousTestCase):
             (PendingEntry(7, message()), Locks(rooms=(7,))),
             (change(room_created()), created),
             (change(room_created(), None), Locks(names=("room Garden",), system=True)),
-            (change(joined("Ann")), Locks(rooms=(7,), accounts=(1,))),
-            (change(joined("Ann"), tells=(TOLD,)), Locks(rooms=(7,), accounts=(1,), system=True)),
-            (change(room_changed(owner="Ann")), Locks(rooms=(7,), accounts=(1,))),
-            (change(room_changed(owner=""), None), Locks(rooms=(7,))),
+            (change(joined("Ann")), Locks(rooms=(7,), accounts=(1,), system=True)),
+            (change(room_changed(owner="Ann")), Locks(rooms=(7,), accounts=(1,), system=True)),
+            (change(room_changed(owner=""), None), ends),
             (change(left("Ann")), ends),
             (change(kicked(Kicked)), ends),
             (change(kicked(Removed)), ends),
@@ -89,13 +92,22 @@ class TellsTests(SynchronousTestCase):
 
     def test_entries_tell_what_is_not_in_the_log_that_all_nodes_follow(self) -> None:
         ended = {4: [Inviter(1, "Ann")]}
+        added = RoomAdded(7, "garden", "Garden", True, "plants", False, 1, "Ann", 900)
+        shown = ShownRoom("garden", "Garden", True, 2)
+        private = attrs.evolve(room_changed(owner="Ann"), public=False)
+        listing = RoomListing(7, "garden", "Garden", 3, True, True, "plants", "Ann", False, 2)
         for job, told in (
             (PendingEntry(7, message()), []),
-            (change(room_created(), room_key="garden"), [RoomAdded(7, "garden", "Garden")]),
-            (change(joined("Ann")), []),
-            (change(joined("Ann"), tells=(TOLD,)), [TOLD]),
+            (change(room_created(), room_key="garden"), [added]),
+            (change(joined("Ann")), [MemberJoined(7, 1, 3)]),
+            (change(joined("Ann"), None), []),
+            (change(joined("Ann"), tells=(TOLD,)), [MemberJoined(7, 1, 3), TOLD]),
+            (change(room_changed(owner="Ann")), []),
+            (change(room_changed(owner="Ann"), before=shown), [listing]),
+            (change(private, before=shown), [attrs.evolve(listing, public=False)]),
+            (change(private, before=attrs.evolve(shown, public=False)), []),
             (change(left("Ann")), []),
-            (change(left("Ann"), ended=ended), [InvitationsEnded(7, ended)]),
+            (change(left("Ann"), ended=ended), [InvitationsEnded(7, ended, "Garden")]),
             (edit(None), []),
             (edit(USERS), [DirectEntry(7, 3, USERS)]),
         ):

@@ -8,6 +8,7 @@ import gtchat.store.room_tells as room_tells
 from gtchat.chat.interfaces import Inviter, PhoneAccount, RepeatableRequest
 from gtchat.chat.invite_store import Admission
 from gtchat.chat.node_records import AddressAsked, Online, RoomGone
+from gtchat.chat.room_records import ShownRoom
 from gtchat.store.jobs import Locks
 
 
@@ -18,7 +19,19 @@ class RoomTellsTests(SynchronousTestCase):
         self.assertEqual(plan.locks, Locks(rooms=(7,), system=True))
         self.assertEqual((plan.checked, plan.txn), ((7, 3), (1, "txn")))
         ended = {2: [Inviter(1, "Ann")]}
-        self.assertEqual(list(plan.tells(ended)), [RoomGone(7, "Ann", ended)])
+        shown = ShownRoom("garden", "Garden", True, 2)
+        gone = RoomGone(7, "Ann", ended, "garden", "Garden", True)
+        self.assertEqual(list(plan.tells((ended, shown))), [gone])
+        self.assertEqual(list(plan.tells(({}, None))), [])  # it was deleted before
+
+    def test_rooms_come_into_memory_while_no_other_node_changes_one(self) -> None:
+        plan = room_tells.load_rooms([7, 9], "garden")
+        self.assertEqual(plan.locks, Locks(loads=(7, 9), load_key="garden", system=True))
+        self.assertEqual(list(plan.tells(())), [])
+
+    def test_rooms_that_have_left_lock_nothing(self) -> None:
+        plan = room_tells.release({7: 3})
+        self.assertEqual((plan.locks, plan.releases), (Locks(), {7: 3}))
 
     def test_a_deletion_that_nothing_was_checked_for(self) -> None:
         plan = room_tells.delete_room(7, None, None, "")

@@ -44,9 +44,9 @@ def ended(reason: str, *tokens: bytes, address: str = "") -> SessionsEnded:
 
 
 LOGIN = Locks(accounts=(ANN,), begins=True, system=True)
-RESUME = Locks(tokens=(TOKEN,), begins=True, system=True)
+RESUME = Locks(tokens=(TOKEN,), begins=True, held=frozenset([1]), system=True)
 END = Locks(accounts=(ANN,), system=True)
-RESUMED = session_tells.resume(TOKEN, [1], "192.0.2.9")
+RESUMED = session_tells.resume(TOKEN, "192.0.2.9", [1])
 
 #: Plan of a call, its locks, the result of the call, and what is told then.
 ROWS: tuple[tuple[Plan, Locks, Any, list[SystemEntry]], ...] = (

@@ -16,7 +16,6 @@ from gtchat.chat.node_records import (
     DirectEntry,
     Foreign,
     NodeGone,
-    RoomAdded,
     RoomGone,
     SystemEntry,
 )
@@ -48,7 +47,7 @@ class MemoryFollower:
 
     def catch_up(self) -> Foreign:
         """Return all that this node has not delivered; it must be delivered then."""
-        return self._read(list(self.known.rooms), True)
+        return self._read(list(self.known.rooms), True, ())
 
     def prepare(self, batch: Sequence[Job]) -> tuple[Foreign, list[Job]]:
         """Bring up to date what a batch needs, and refuse what is stale.
@@ -59,38 +58,50 @@ class MemoryFollower:
         """
         locks = [locks_of(job) for job in batch]
         rooms = {room_id for one in locks for room_id in one.rooms}
+        loads: set[int] = set()
         for one in locks:
+            loads |= {*one.loads, *self._rooms_with(one.load_key)}
             if one.begins:
-                rooms |= self._rooms_of(one)
-        foreign = self._read(rooms, any(one.system for one in locks))
+                own = self._rooms_of(one)
+                rooms |= own | {self._tables.rooms.lobby.id}
+                loads |= own - one.held
+        foreign = self._read(rooms | loads, any(one.system for one in locks), sorted(loads))
         check = StaleCheck(self.known, self)
         return foreign, [job for job in batch if not check.refuses(job)]
 
     def _rooms_of(self, locks: Locks) -> set[int]:
-        """Return the rooms of the accounts whose sessions begin, and the lobby."""
+        """Return the rooms of the accounts whose sessions begin."""
         accounts = self._tables.accounts
         rows = [accounts.row_of(one, None) for one in locks.accounts]
         rows += [accounts.row_of(None, one) for one in locks.tokens]
-        found = {self._tables.rooms.lobby.id}
-        return found.union(*(row.rooms for row in rows if row is not None))
+        found = (accounts.rooms_of(row) for row in rows if row is not None)
+        return {room.id for rooms in found for room in rooms}
 
-    def _read(self, rooms: Collection[int], system: bool) -> Foreign:
-        """Return what is missing of some rooms, and of the system log if `system`."""
-        told = list(self._read_system()) if system else []
-        added = tuple(entry for _, entry in told if isinstance(entry, RoomAdded))
-        self.known.took(Foreign(added))
+    def _rooms_with(self, key: str | None) -> set[int]:
+        """Return the id of the room with a key, if there is one."""
+        room = self._tables.rooms.keys.get(key) if key is not None else None
+        return set() if room is None else {room.id}
+
+    def _read(self, rooms: Collection[int], system: bool, loads: Collection[int]) -> Foreign:
+        """Return what is missing of some rooms, and of the system log if `system`.
+
+        Args:
+            rooms: the rooms, with those of `loads`.
+            system: whether to read the system log.
+            loads: the rooms that come into memory.
+        """
+        told = tuple(self._read_system()) if system else ()
         logs = self._tables.rooms.rooms
-        wanted = {*rooms, *(one.room_id for one in added)}
-        heads = {room_id: logs[room_id].last for room_id in wanted if room_id in logs}
+        heads = {room_id: logs[room_id].last for room_id in rooms if room_id in logs}
         behind = sorted(self.known.behind(heads).items())
         foreign = Foreign(
-            added,
             {room_id: tuple(logs[room_id].after(*part)) for room_id, part in behind},
-            tuple(one for one in told if not isinstance(one[1], RoomAdded)),
-            dict(self._read_directs(entry for _, entry in told)),
+            system=told,
+            directs=dict(self._read_directs(entry for _, entry in told)),
         )
         self.known.took(foreign, len(self._tables.system) if system else None)
-        return foreign
+        records = self._tables.room_lists.some(loads) if loads else ()
+        return attrs.evolve(foreign, loaded=tuple(map(self.known.hand_out, records)))
 
     def _read_system(self) -> Iterable[tuple[int, SystemEntry]]:
         """Yield what is missing of the system log, without what this node wrote."""
@@ -141,5 +152,6 @@ class MemoryFollower:
             self.known.wrote(job)
             self.wrote |= bool(job.entry.seq)
         elif job.error is None:
+            self.known.release(job.plan.releases)
             for token_hash in job.plan.begun:
                 self._tables.move(token_hash, self._node_id)

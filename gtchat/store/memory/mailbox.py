@@ -35,6 +35,7 @@ from gtchat.chat.interfaces import (
     PendingRoomChange,
 )
 from gtchat.chat.message_rules import apply, check, prepare_reply
+from gtchat.chat.room_records import ShownRoom
 from gtchat.store.memory.accounts import AccountTable
 from gtchat.store.memory.direct import DirectTable
 from gtchat.store.memory.rooms import RoomLog, RoomTable
@@ -157,6 +158,7 @@ class Mailbox:
         assert isinstance(entry, RoomSettingsEntry)
         if pending.subject_id is not None:
             self._accounts.require_account(pending.subject_id)
+        pending.before = room.shown()
         if entry.public and not room.public:
             room.public_since = room.last + 1
         room.public, room.topic, room.max = entry.public, entry.topic, entry.max
@@ -183,11 +185,15 @@ class Mailbox:
                 ended[invited_id].append(Inviter(account.id, inviter))
             pending.ended = ended
 
-    def delete_room(self, room_id: int, at: int) -> EndedInvitations:
-        """Delete a room with its log, memberships and invitations; see `IStore.delete_room`."""
+    def delete_room(self, room_id: int, at: int) -> tuple[EndedInvitations, ShownRoom | None]:
+        """Delete a room with its log, memberships and invitations.
+
+        Returns:
+            What `IStore.delete_room` returns, and what the room was; None if there is none.
+        """
         room = self._rooms.rooms.get(room_id)
         if room is None:
-            return {}
+            return {}, None
         ended: defaultdict[int, list[Inviter]] = defaultdict(list)
         for account_id in room.read:
             self._accounts.accounts[account_id].rooms.discard(room_id)
@@ -197,8 +203,9 @@ class Mailbox:
                 if invited_to == room_id:
                     ended[account_id].append(Inviter(invitation.inviter_id, inviter))
             self._delete_invitations(room_id, account_id)
+        shown = room.shown()
         self._rooms.delete(room_id, at)
-        return ended
+        return ended, shown
 
     def end_guest(self, account_id: int) -> None:
         """Delete a temporary account and all that belongs to it."""

@@ -6,8 +6,10 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import islice
 
 import attrs
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
+import gtchat.store.room_tells as room_tells
+from gtchat.chat.events import Entry
 from gtchat.chat.interfaces import FoundRoom, ListedRoom, RoomRecord, UnreadRecord
 from gtchat.store.memory.accounts import AccountTable
 from gtchat.store.memory.calls import MemoryCalls
@@ -106,6 +108,7 @@ class RoomLists:
 class MemoryRoomCalls(MemoryCalls):
     """Calls of `IRoomStore`."""
 
+    _rooms: RoomTable
     _room_lists: RoomLists
     _mentions: MentionTable
     _is_node: bool
@@ -114,7 +117,20 @@ class MemoryRoomCalls(MemoryCalls):
         self, ids: Collection[int], key: str | None = None
     ) -> Deferred[Sequence[RoomRecord]]:
         """See `IRoomStore.load_rooms`."""
+        if self._is_node:
+            return self._write(tuple, plan=room_tells.load_rooms(ids, key))
         return self._write(self._room_lists.some, ids, key)
+
+    def release(self, rooms: Mapping[int, int]) -> Deferred[None]:
+        """See `IRoomStore.release`."""
+        if not self._is_node:
+            return succeed(None)
+        return self._write(lambda: None, plan=room_tells.release(rooms))
+
+    def entries_since(self, room_id: int, seq: int, limit: int) -> Deferred[Sequence[Entry]]:
+        """See `IRoomStore.entries_since`."""
+        args = (room_id, seq, limit)
+        return self._write(self._rooms.entries_since, *args, plan=room_tells.load_rooms([room_id]))
 
     def public_rooms(self, after: str | None, limit: int) -> Deferred[Sequence[ListedRoom]]:
         """See `IRoomStore.public_rooms`."""
@@ -126,9 +142,7 @@ class MemoryRoomCalls(MemoryCalls):
         """See `IRoomStore.rooms_of`."""
 
         def read() -> tuple[dict[int, tuple[str, str]], Mapping[int, UnreadRecord]]:
-            rooms: dict[int, tuple[str, str]] = {}
-            if not self._is_node:
-                rooms = self._room_lists.of_account(account_id, token_hash)
+            rooms = self._room_lists.of_account(account_id, token_hash)
             return rooms, self._mentions.count(account_id, token_hash)
 
         return self._read(read)

@@ -25,6 +25,7 @@ from gtchat.chat.interfaces import (
     UnreadRecord,
 )
 from gtchat.chat.look_alikes import rivals, skeleton
+from gtchat.chat.room_records import ShownRoom
 from gtchat.chat.rooms import LOBBY
 from gtchat.store.memory.idempotency import TxnTable
 from gtchat.store.memory.message_rows import MemoryMessages
@@ -111,6 +112,10 @@ class RoomLog:
             members=tuple(members),
             preview=self.preview,
         )
+
+    def shown(self) -> ShownRoom:
+        """Return what lists show of the room."""
+        return ShownRoom(self.key, self.name, self.public, len(self.read))
 
     def unread(self, read_seq: int, not_counted: Mapping[int, str]) -> UnreadRecord:
         """Count the messages after a seq; see `UnreadRecord`.
@@ -297,6 +302,11 @@ class RoomTable:
     def read(self, room_id: int, start: int, stop: int) -> Generator[Entry, None, None]:
         """Yield the entries of a room from `start` + 1 to `stop`."""
         yield from self.rooms[room_id].after(start, stop)
+
+    def entries_since(self, room_id: int, seq: int, limit: int) -> list[Entry]:
+        """Return entries of a room; see `IRoomStore.entries_since`."""
+        room = self.rooms.get(room_id)
+        return [] if room is None else room.after(seq - 1, seq - 1 + limit)
 
     def history(
         self, room_id: int, query: HistoryQuery, blocked: Collection[int] = ()

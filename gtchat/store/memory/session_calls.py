@@ -81,7 +81,7 @@ class MemorySessionCalls(MemoryCalls):
             self._tables.epoch = result.epoch or self._tables.epoch
             return result
 
-        return self._write(resume, plan=session_tells.resume(token_hash, seen, address))
+        return self._write(resume, plan=session_tells.resume(token_hash, address, known))
 
     def session_lost(self, session: EndedSession, at: int) -> Deferred[None]:
         """See `ISessionStore.session_lost`."""

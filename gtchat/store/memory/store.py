@@ -7,6 +7,7 @@ same order and the same batches as from the store on disk.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -37,6 +38,7 @@ from gtchat.chat.interfaces import (
     UnreadRecord,
 )
 from gtchat.chat.invite_store import Admission
+from gtchat.chat.room_records import ShownRoom
 from gtchat.store.jobs import NO_PLAN, Job, Plan, StoreCall, audited, deliver_results, records_of
 from gtchat.store.memory.admin_calls import MemoryAdminCalls
 from gtchat.store.memory.direct_calls import MemoryDirectCalls
@@ -161,12 +163,14 @@ class MemoryStore(
     ) -> Deferred[EndedInvitations]:
         """See `IStore.delete_room`."""
 
-        def delete_room() -> EndedInvitations:
+        def delete_room() -> tuple[EndedInvitations, ShownRoom | None]:
             self._mentions.delete_room(room_id)
             return self._mailbox.delete_room(room_id, at)
 
         plan = audited(room_tells.delete_room(room_id, request, checked, by), audit)
-        return self._write(self._rooms.txns.do_once, request, {}, delete_room, plan=plan)
+        nothing: tuple[EndedInvitations, ShownRoom | None] = ({}, None)
+        deleted = self._write(self._rooms.txns.do_once, request, nothing, delete_room, plan=plan)
+        return deleted.addCallback(itemgetter(0))
 
     def block(
         self,

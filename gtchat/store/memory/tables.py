@@ -84,29 +84,20 @@ class MemoryTables:
 
         Args:
             guests: the temporary accounts that it takes over.
-            me: the node that loads, which keeps all rooms in memory; None for one that is alone.
+            me: the node that loads; None for one that is alone.
         """
         lists = self.room_lists
-        if me is None:
-            return StoredState(
-                epoch=self.epoch,
-                rooms=lists.lobby(),
-                guests=guests,
-                public=lists.listed(None, FIRST_LISTED),
-                public_total=lists.public_total(),
-                ownerless=lists.ownerless(),
-                choices=dict(self.admin.choices),
-                bans=self.bans.stored(),
-            )
         online: dict[int, tuple[str, set[int]]] = {}
-        for node_id, accounts in self.online.items():
+        for node_id, accounts in self.online.items() if me is not None else ():
             for account_id, name in accounts.items() if node_id != me else ():
                 online.setdefault(account_id, (name, set()))[1].add(node_id)
         return StoredState(
             epoch=self.epoch,
-            rooms=lists.all(),
+            rooms=lists.lobby(),
             guests=guests,
             online=tuple((one, name, frozenset(ids)) for one, (name, ids) in online.items()),
+            public=lists.listed(None, FIRST_LISTED),
+            public_total=lists.public_total(),
             ownerless=lists.ownerless(),
             choices=dict(self.admin.choices),
             bans=self.bans.stored(),

@@ -43,14 +43,28 @@ def bucket_of(name: str) -> int:
 
 
 @attrs.define(eq=False)
+class Beginning:
+    """A job with which sessions begin, or go on; see `Locks.begins`.
+
+    Attributes:
+        accounts: the accounts; those of `tokens` are added once they are locked.
+        tokens, held: as of `Locks`.
+    """
+
+    accounts: set[int]
+    tokens: tuple[bytes, ...]
+    held: frozenset[int]
+
+
+@attrs.define(eq=False)
 class BatchLocks:
     """What the jobs of a batch need, taken together.
 
     Attributes:
         buckets: locks of names.
-        accounts, tokens, directs, rooms, system: as of `Locks`.
-        beginning, beginning_tokens: accounts, and sessions, of jobs with `Locks.begins`.
-        begins: whether there is such a job.
+        accounts, tokens, directs, rooms, loads, system: as of `Locks`.
+        load_keys: those of the jobs.
+        beginnings: the jobs with which sessions begin.
     """
 
     buckets: set[int] = attrs.field(factory=set)
@@ -58,9 +72,9 @@ class BatchLocks:
     tokens: set[bytes] = attrs.field(factory=set)
     directs: set[tuple[int, int]] = attrs.field(factory=set)
     rooms: set[int] = attrs.field(factory=set)
-    beginning: set[int] = attrs.field(factory=set)
-    beginning_tokens: set[bytes] = attrs.field(factory=set)
-    begins: bool = False
+    loads: set[int] = attrs.field(factory=set)
+    load_keys: set[str] = attrs.field(factory=set)
+    beginnings: list[Beginning] = attrs.field(factory=list)
     system: bool = False
 
     @classmethod
@@ -75,10 +89,12 @@ class BatchLocks:
             wanted.directs.update(one.directs)
             wanted.rooms.update(one.rooms)
             wanted.system |= one.system
+            wanted.loads.update(one.loads)
+            if one.load_key is not None:
+                wanted.load_keys.add(one.load_key)
             if one.begins:
-                wanted.begins = True
-                wanted.beginning.update(one.accounts)
-                wanted.beginning_tokens.update(one.tokens)
+                beginning = Beginning(set(one.accounts), one.tokens, one.held)
+                wanted.beginnings.append(beginning)
         return wanted
 
     def begin(self, database: Database, db: Connection) -> Mapping[int, tuple[int, int]]:
@@ -110,8 +126,9 @@ class BatchLocks:
         if self.tokens:
             for token_hash, account_id in db.execute(_ACCOUNTS_OF, (list(self.tokens),)):
                 self.accounts.add(account_id)
-                if token_hash in self.beginning_tokens:
-                    self.beginning.add(account_id)
+                for beginning in self.beginnings:
+                    if token_hash in beginning.tokens:
+                        beginning.accounts.add(account_id)
         if self.accounts:
             db.execute(_LOCK_ACCOUNTS, (sorted(self.accounts),))
         logs = self._logs()

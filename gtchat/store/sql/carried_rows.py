@@ -15,8 +15,8 @@ import msgspec
 
 from gtchat.chat.events import Entry
 from gtchat.chat.interfaces import PendingEntry
-from gtchat.chat.node_records import SYSTEM_ID, DirectEntry, Foreign, RoomAdded, SystemEntry
-from gtchat.store.following import Followed, Known
+from gtchat.chat.node_records import SYSTEM_ID, DirectEntry, Foreign, SystemEntry
+from gtchat.store.following import Known
 from gtchat.store.jobs import Job, StoreCall
 from gtchat.store.notifying import CarriedRows, ReadRow
 from gtchat.store.sql import system_log
@@ -114,15 +114,9 @@ def _find_fitting(carried: CarriedRows, known: Known, node_id: int) -> Fitting:
     if told is None and system > known.system:
         missing[SYSTEM_ID] = system
     heard = told or []
-    added = {
-        one.room_id: one
-        for _, one in heard
-        if isinstance(one, RoomAdded) and one.room_id not in known.rooms
-    }
-    new = {room_id: Followed(one.name, 0) for room_id, one in added.items()}
     entries: dict[int, tuple[Entry, ...]] = {}
     for room_id, rows in carried.logs.items():
-        followed = known.rooms.get(room_id) or new.get(room_id)
+        followed = known.rooms.get(room_id)
         if followed is None or rows[-1][0] <= followed.seq:
             continue
         if rows[0][0] == followed.seq + 1:
@@ -134,8 +128,7 @@ def _find_fitting(carried: CarriedRows, known: Known, node_id: int) -> Fitting:
         for _, one in heard
         if isinstance(one, DirectEntry)
     }
-    others = tuple(one for one in heard if not isinstance(one[1], RoomAdded))
-    foreign = Foreign(tuple(added.values()), entries, others, directs)
+    foreign = Foreign(entries, system=tuple(heard), directs=directs)
     return Fitting(foreign, None if told is None else system, missing)
 
 
@@ -150,13 +143,7 @@ def _told(carried: CarriedRows, known: Known, node_id: int) -> list[tuple[int, S
     rows = [(carried.node_id, kind, body) for kind, body in carried.system]
     told = system_log.heard(rows, node_id)
     for _, one in told:
-        if isinstance(one, RoomAdded) and one.room_id not in known.rooms:
-            needed = _row(carried, one.room_id, 1)
-        elif isinstance(one, DirectEntry):
-            needed = _row(carried, one.room_id, one.seq)
-        else:
-            continue
-        if needed is None:
+        if isinstance(one, DirectEntry) and _row(carried, one.room_id, one.seq) is None:
             return None
     return told
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 
-from gtchat.chat.interfaces import PendingEntry, StoredState
+from gtchat.chat.interfaces import PendingEntry, RoomRecord, StoredState
 from gtchat.chat.node_records import (
     SYSTEM_ID,
     Foreign,
@@ -23,10 +23,10 @@ from gtchat.chat.node_records import (
 from gtchat.chat.rooms import LOBBY
 from gtchat.store.following import Followed
 from gtchat.store.jobs import Job, StoreCall, locks_of, told_by
-from gtchat.store.sql import carried_rows, system_log
+from gtchat.store.sql import carried_rows, room_records, system_log
 from gtchat.store.sql.batch_locks import BatchLocks
 from gtchat.store.sql.database import Connection, Database, PostgresSQL
-from gtchat.store.sql.foreign_reader import NOTHING, ForeignReader, added_rooms
+from gtchat.store.sql.foreign_reader import NOTHING, ForeignReader
 from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.system_log import Outrun
 from gtchat.store.stale_check import RoomAccess, StaleCheck
@@ -36,9 +36,12 @@ from gtchat.store.stale_check import RoomAccess, StaleCheck
 READ_IN_BATCH = 1_000
 CATCH_UPS = 3
 
-_HEADS_OF_ACCOUNTS = (
-    "SELECT room_id, seq FROM heads WHERE room_id = %s"
-    " OR room_id IN (SELECT room_id FROM members WHERE account_id = ANY(%s))"
+_ROOMS_OF_ACCOUNTS = (
+    "SELECT 0, room_id, seq FROM heads WHERE room_id = %(lobby)s"
+    " UNION ALL SELECT own.account_id, own.room_id, h.seq FROM ("
+    "SELECT account_id, room_id FROM members WHERE account_id = ANY(%(ids)s)"
+    " UNION SELECT owner_id, id FROM rooms WHERE owner_id = ANY(%(ids)s)"
+    ") AS own JOIN heads h ON h.room_id = own.room_id"
 )
 _IS_MEMBER = "SELECT 1 FROM members WHERE room_id = %s AND account_id = %s"
 _HAS_MEMBERS = "SELECT 1 FROM members WHERE room_id = %s LIMIT 1 OFFSET %s"
@@ -176,22 +179,49 @@ class Follower(ForeignReader):
         head = heads.pop(SYSTEM_ID)[0] if wanted.system else None
         self._now = _Transaction(wanted.rooms | heads.keys())
         self._log_writer.begin(heads)
-        seqs = {room_id: seq for room_id, (seq, _) in heads.items()}
-        if wanted.begins:
-            found = db.execute(_HEADS_OF_ACCOUNTS, (self._lobby, list(wanted.beginning)))
-            seqs.update(row for row in found if row[0] not in heads)
-        foreign = self._read(db, seqs, head)
+        seqs, records = self._find_rooms(db, wanted)
+        seqs |= {room_id: seq for room_id, (seq, _) in heads.items()}
+        foreign = self._read(db, seqs, head, records)
         self._now.head = head
         check = StaleCheck(self.known, SQLStoredRooms(db, self._lobby))
         return foreign, [job for job in batch if not check.refuses(job)]
 
-    def _read(self, db: Connection, seqs: Mapping[int, int], head: int | None) -> Foreign | None:
+    def _find_rooms(
+        self, db: Connection, wanted: BatchLocks
+    ) -> tuple[dict[int, int], Sequence[RoomRecord]]:
+        """Return the ends of logs that sessions which begin need, and what comes into memory.
+
+        Meanwhile no other node changes the settings or members of a room. So a record is of one
+        moment, though it is read by two statements: its `last_seq` is read by the first one.
+        """
+        seqs: dict[int, int] = {}
+        loads = set(wanted.loads)
+        loads.update(filter(None, (room_records.find_id(db, key) for key in wanted.load_keys)))
+        if wanted.beginnings:
+            accounts = {account_id for one in wanted.beginnings for account_id in one.accounts}
+            values = {"lobby": self._lobby, "ids": list(accounts)}
+            for account_id, room_id, seq in db.execute(_ROOMS_OF_ACCOUNTS, values):
+                seqs[room_id] = seq
+                for one in wanted.beginnings:
+                    if account_id in one.accounts and room_id not in one.held:
+                        loads.add(room_id)
+        records = room_records.some(db, sorted(loads)) if loads else ()
+        return seqs | {record.id: record.last_seq for record in records}, records
+
+    def _read(
+        self,
+        db: Connection,
+        seqs: Mapping[int, int],
+        head: int | None,
+        records: Sequence[RoomRecord] = (),
+    ) -> Foreign | None:
         """Read what is missing of logs, and take note of it; return None if that is nothing.
 
         Args:
             db: the writer's connection.
             seqs: room id -> end of its log.
             head: end of the system log, None not to read it.
+            records: the rooms that come into memory.
 
         Raises:
             Behind: it is too much.
@@ -204,16 +234,15 @@ class Follower(ForeignReader):
             missing = head - self.known.system
             self._check(missing)
             told = system_log.read(db, self._node_id, self.known.system, head)
-        elif not gaps:
+        elif not gaps and not records:
             return None
-        added = added_rooms(told)
-        gaps |= self.gaps_of_added(db, added)
         self._check(missing + sum(last - first for first, last in gaps.values()))
-        foreign = self.read_foreign(db, told, added, gaps)
-        lacking = self._now.locked & gaps.keys() - foreign.entries.keys()
+        foreign = self.read_foreign(db, told, gaps)
+        needed = self._now.locked | {record.id for record in records}
+        lacking = needed & gaps.keys() - foreign.entries.keys()
         if lacking:
             raise Outrun(f"not all entries of the rooms {sorted(lacking)} are there")
-        self._take(foreign, head)
+        foreign = self._take(foreign, head, records)
         return None if foreign == NOTHING else foreign
 
     def _check(self, missing: int) -> None:
@@ -222,14 +251,15 @@ class Follower(ForeignReader):
             self._behind += 1
             raise Behind()
 
-    def _take(self, foreign: Foreign, head: int | None) -> None:
-        """Take note of what will be delivered, and of what was known before."""
+    def _take(self, foreign: Foreign, head: int | None, records: Sequence[RoomRecord]) -> Foreign:
+        """Take note of what will be delivered, and of what was known before; return it."""
         deleted = [one.room_id for _, one in foreign.system if isinstance(one, RoomGone)]
-        for room_id in (*foreign.entries, *deleted):
+        for room_id in (*foreign.entries, *deleted, *(record.id for record in records)):
             followed = self.known.rooms.get(room_id)
             self._now.rooms[room_id] = None if followed is None else attrs.evolve(followed)
         self._now.system = self.known.system
         self.known.took(foreign, head)
+        return attrs.evolve(foreign, loaded=tuple(map(self.known.hand_out, records)))
 
     def begin_sessions(self, db: Connection, calls: Sequence[StoreCall]) -> None:
         """Store that the sessions which calls have begun, or resumed, are at this node.
@@ -290,6 +320,8 @@ class Follower(ForeignReader):
                 known.wrote(job)
                 if job.entry.seq and job.room_id in known.rooms:
                     heads[job.room_id] = job.entry.seq
+            elif job.error is None and job.plan.releases:
+                known.release(job.plan.releases)
         for entry in now.told:
             if isinstance(entry, RoomGone):
                 known.forget(entry.room_id)

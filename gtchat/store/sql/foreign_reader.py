@@ -13,7 +13,6 @@ from gtchat.chat.node_records import (
     SYSTEM_ID,
     DirectEntry,
     Foreign,
-    RoomAdded,
     SystemEntry,
 )
 from gtchat.store.following import Followed, Known
@@ -96,7 +95,7 @@ class ForeignReader:
         gaps = self.known.behind(self._find(db, heads))
         while gaps:
             part = dict(_share(gaps))
-            foreign = self.read_foreign(db, (), {}, part)
+            foreign = self.read_foreign(db, (), part)
             if foreign.entries:
                 yield foreign
                 self.known.took(foreign)
@@ -108,18 +107,12 @@ class ForeignReader:
             }
 
     def _catch_up_system(self, db: Connection) -> Iterator[Foreign]:
-        """Yield what is missing of the system log, with the first entries of new rooms."""
+        """Yield what is missing of the system log."""
         head = system_log.head(db)
         while self.known.system < head:
             last = min(head, self.known.system + OF_ONE_ROOM)
             told = system_log.read(db, self._node_id, self.known.system, last)
-            added = added_rooms(told)
-            share = READ_AT_ONCE // max(1, len(added))
-            gaps = {
-                room_id: (0, min(seq, share))
-                for room_id, (_, seq) in self.gaps_of_added(db, added).items()
-            }
-            foreign = self.read_foreign(db, told, added, gaps)
+            foreign = self.read_foreign(db, told, {})
             if foreign != NOTHING:
                 yield foreign
             self.known.took(foreign, last)
@@ -147,28 +140,15 @@ class ForeignReader:
         self._looked = start + LOOK_ROOMS * LOOK_STATEMENTS
         return found
 
-    def gaps_of_added(self, db: Connection, added: Iterable[int]) -> dict[int, tuple[int, int]]:
-        """Return the logs of rooms that were added, without those that are deleted again."""
-        new = [room_id for room_id in added if room_id not in self.known.rooms]
-        rows = db.execute(_HEADS, (new,)).fetchall() if new else []
-        return {room_id: (0, seq) for room_id, seq in rows}
-
     def read_foreign(
-        self,
-        db: Connection,
-        told: Sequence[tuple[int, SystemEntry]],
-        added: Mapping[int, RoomAdded],
-        gaps: Gaps,
+        self, db: Connection, told: Sequence[tuple[int, SystemEntry]], gaps: Gaps
     ) -> Foreign:
         """Read entries of rooms, and those that entries of the system log are about.
 
         Rooms of which not all entries are there are left out: they are deleted by now, and the
         system log will say so.
         """
-        names = {
-            room_id: added[room_id].name if room_id in added else self.known.rooms[room_id].name
-            for room_id in gaps
-        }
+        names = {room_id: self.known.rooms[room_id].name for room_id in gaps}
         directs = {(one.room_id, one.seq) for _, one in told if isinstance(one, DirectEntry)}
         ranges = [(room_id, first + 1, last) for room_id, (first, last) in gaps.items()]
         ranges += ((room_id, seq, seq) for room_id, seq in directs)
@@ -178,17 +158,7 @@ class ForeignReader:
             for room_id, (first, last) in gaps.items()
             if len(found[room_id]) == last - first
         }
-        return Foreign(
-            tuple(one for room_id, one in added.items() if room_id in entries),
-            entries,
-            tuple(one for one in told if not isinstance(one[1], RoomAdded)),
-            _by_seq(found, directs),
-        )
-
-
-def added_rooms(told: Iterable[tuple[int, SystemEntry]]) -> dict[int, RoomAdded]:
-    """Return room id -> the room, of those that were added."""
-    return {one.room_id: one for _, one in told if isinstance(one, RoomAdded)}
+        return Foreign(entries, system=tuple(told), directs=_by_seq(found, directs))
 
 
 def _news(db: Connection, rooms: Iterator[tuple[int, Followed]]) -> Iterator[tuple[int, int]]:

@@ -6,15 +6,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
+import gtchat.store.room_tells as room_tells
+from gtchat.chat.events import Entry
 from gtchat.chat.interfaces import FoundRoom, ListedRoom, RoomRecord, UnreadRecord
 from gtchat.store.jobs import NO_PLAN, Plan
 from gtchat.store.sql import read_state, room_records
 from gtchat.store.sql.database import Connection
 from gtchat.store.sql.follower import Follower
+from gtchat.store.sql.history import entries_after
 from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.read_pool import ReadPool
+from gtchat.store.sql.room_changes import find_shown
 
 T = TypeVar("T")
 
@@ -34,7 +38,20 @@ class RoomCalls(ABC):
         self, ids: Collection[int], key: str | None = None
     ) -> Deferred[Sequence[RoomRecord]]:
         """See `IRoomStore.load_rooms`."""
+        if self._follower is not None:
+            return self._write(_hand_out_nothing, plan=room_tells.load_rooms(ids, key))
         return self._write(room_records.load, self._log_writer, ids, key)
+
+    def release(self, rooms: Mapping[int, int]) -> Deferred[None]:
+        """See `IRoomStore.release`."""
+        if self._follower is None:
+            return succeed(None)
+        return self._write(_do_nothing, plan=room_tells.release(rooms))
+
+    def entries_since(self, room_id: int, seq: int, limit: int) -> Deferred[Sequence[Entry]]:
+        """See `IRoomStore.entries_since`."""
+        args, plan = (self._log_writer, room_id, seq, limit), room_tells.load_rooms([room_id])
+        return self._write(_entries_since, *args, plan=plan)
 
     def public_rooms(self, after: str | None, limit: int) -> Deferred[Sequence[ListedRoom]]:
         """See `IRoomStore.public_rooms`."""
@@ -46,9 +63,7 @@ class RoomCalls(ABC):
         """See `IRoomStore.rooms_of`."""
 
         def read(db: Connection) -> tuple[dict[int, tuple[str, str]], Mapping[int, UnreadRecord]]:
-            rooms: dict[int, tuple[str, str]] = {}
-            if self._follower is None:
-                rooms = room_records.of_account(db, account_id, token_hash)
+            rooms = room_records.of_account(db, account_id, token_hash)
             return rooms, read_state.unread(db, account_id, token_hash)
 
         return self._reads.run(read)
@@ -70,3 +85,23 @@ class RoomCalls(ABC):
     ) -> Deferred[tuple[list[str], int]]:
         """See `IRoomStore.member_names`."""
         return self._reads.run(lambda db: room_records.member_names(db, room_id, after, limit))
+
+
+def _do_nothing(db: Connection) -> None:
+    """Do what a call does of which only its plan matters."""
+
+
+def _hand_out_nothing(db: Connection) -> tuple[RoomRecord, ...]:
+    """Return no records: the follower has handed them out, by the plan of the call."""
+    return ()
+
+
+def _entries_since(
+    db: Connection, log_writer: LogWriter, room_id: int, seq: int, limit: int
+) -> tuple[Entry, ...]:
+    """Return entries; see `IRoomStore.entries_since`."""
+    room, position = find_shown(db, room_id), log_writer.position(db, room_id)
+    if room is None or position is None:
+        return ()
+    count = min(limit, position.seq - seq + 1)
+    return tuple(entries_after(db, room_id, room.name, seq - 1, count)) if count > 0 else ()

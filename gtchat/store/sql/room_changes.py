@@ -14,6 +14,7 @@ from gtchat.chat.errors import PrivateRoom, RoomExists
 from gtchat.chat.events import Joined, Kicked, Left, Removed, RoomChanged, RoomCreated
 from gtchat.chat.interfaces import EndedInvitations, Inviter, PendingEntry, PendingRoomChange
 from gtchat.chat.look_alikes import rivals, skeleton
+from gtchat.chat.room_records import ShownRoom
 from gtchat.store.pending import check_room_limits
 from gtchat.store.sql import mentions, schema
 from gtchat.store.sql.database import Connection
@@ -60,6 +61,14 @@ _CHANGE_ROOM = Statement(
         preview=bindparam("has_preview"),
         public_since=case((_rooms.c.public, _rooms.c.public_since), else_=bindparam("seq")),
     )
+)
+_SHOWN = Statement(
+    select(
+        _rooms.c.key,
+        _rooms.c.name,
+        _rooms.c.public,
+        select(func.count()).where(_members.c.room_id == _rooms.c.id).scalar_subquery(),
+    ).where(_rooms.c.id == bindparam("room_id"))
 )
 _COUNT_CREATED = Statement(
     select(func.count()).select_from(_rooms).where(_rooms.c.creator_id == bindparam("account_id"))
@@ -210,10 +219,20 @@ def _remove_member(db: Connection, pending: PendingRoomChange) -> None:
     pending.ended = _ended(_DELETE_SENT_INVITATIONS(db, **member))
 
 
+def find_shown(db: Connection, room_id: int) -> ShownRoom | None:
+    """Return what lists show of a room, None if there is no such room."""
+    row = _SHOWN(db, room_id=room_id).fetchone()
+    if row is None:
+        return None
+    key, name, public, member_count = row
+    return ShownRoom(key, name, bool(public), member_count)
+
+
 def _change_room(db: Connection, pending: PendingRoomChange) -> None:
     """Set the room's settings and owner."""
     entry = pending.entry
     assert isinstance(entry, RoomChanged)
+    pending.before = find_shown(db, pending.room_id)
     _CHANGE_ROOM(
         db,
         room_id=pending.room_id,

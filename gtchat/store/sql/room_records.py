@@ -185,10 +185,16 @@ def load(
     """Return rooms as they are at this place in the queue; see `IRoomStore.load_rooms`."""
     log_writer.write_heads(db)
     wanted = dict.fromkeys(ids)
-    room_id = None if key is None else _ID.scalar(db, key=key)
+    room_id = None if key is None else find_id(db, key)
     if room_id is not None:
         wanted[room_id] = None
     return some(db, list(wanted))
+
+
+def find_id(db: Connection, key: str) -> int | None:
+    """Return the id of the room with a key, None if there is none."""
+    room_id: int | None = _ID.scalar(db, key=key)
+    return room_id
 
 
 def missing(db: Connection, account_id: int, known: Collection[int]) -> tuple[RoomRecord, ...]:
@@ -204,7 +210,9 @@ def missing(db: Connection, account_id: int, known: Collection[int]) -> tuple[Ro
 
 def lobby(db: Connection) -> tuple[RoomRecord, ...]:
     """Return the lobby."""
-    return some(db, [_ID.scalar(db, key=LOBBY)])
+    lobby_id = find_id(db, LOBBY)
+    assert lobby_id is not None
+    return some(db, [lobby_id])
 
 
 def listed(

@@ -17,6 +17,7 @@ from sqlalchemy import (
 from gtchat.chat.admin_store import ALL_RECORDS, AuditLimits
 from gtchat.chat.interfaces import EndedInvitations, StoredState
 from gtchat.chat.look_alikes import skeleton
+from gtchat.chat.room_records import ShownRoom
 from gtchat.chat.room_store import FIRST_LISTED
 from gtchat.chat.rooms import LOBBY
 from gtchat.store.sql import (
@@ -35,7 +36,7 @@ from gtchat.store.sql import (
 from gtchat.store.sql.database import Connection, PostgresSQL
 from gtchat.store.sql.idempotency import prune_slice
 from gtchat.store.sql.message_changes import delete_slice
-from gtchat.store.sql.room_changes import delete_invitations
+from gtchat.store.sql.room_changes import delete_invitations, find_shown
 from gtchat.store.sql.search_index import delete_oldest
 from gtchat.store.sql.statements import Statement, insert
 
@@ -151,8 +152,7 @@ def load(db: Connection, new_epoch: str, at: int, node: int | None = None) -> St
         new_epoch: the epoch of the logs if they have none yet.
         at: now, in milliseconds since 1970, UTC; sessions that were connected when the server
             stopped expire from then on.
-        node: number of this server among those that use the database, None if only one can. A
-            node keeps all rooms in memory.
+        node: number of this server among those that use the database, None if only one can.
     """
     epoch = _META.scalar(db, key="epoch")
     if epoch is None:
@@ -169,28 +169,20 @@ def load(db: Connection, new_epoch: str, at: int, node: int | None = None) -> St
         guests = joining.guests(db, node, at, alone)
     if alone:
         _BEGIN_START(db, now=at)
-    if node is None:
-        return StoredState(
-            epoch=epoch,
-            rooms=room_records.lobby(db),
-            guests=guests,
-            public=room_records.listed(db, None, None, FIRST_LISTED),
-            public_total=room_records.public_total(db),
-            ownerless=room_records.ownerless(db),
-            choices=choices.load(db),
-            bans=bans.stored(db, at),
-        )
-    found = tuple(room_records.records(db))
-    joining.prolong(db, node)
-    return StoredState(
+    state = StoredState(
         epoch=epoch,
-        rooms=found,
+        rooms=room_records.lobby(db),
         guests=guests,
-        online=joining.online(db, node),
+        online=() if node is None else joining.online(db, node),
+        public=room_records.listed(db, None, None, FIRST_LISTED),
+        public_total=room_records.public_total(db),
         ownerless=room_records.ownerless(db),
         choices=choices.load(db),
         bans=bans.stored(db, at),
     )
+    if node is not None:
+        joining.prolong(db, node)
+    return state
 
 
 def chat_id(db: Connection, node: int) -> str:
@@ -229,7 +221,7 @@ def begin_epoch(db: Connection, epoch: str) -> bool:
     return True
 
 
-def delete_room(db: Connection, room_id: int, at: int) -> EndedInvitations:
+def delete_room(db: Connection, room_id: int, at: int) -> tuple[EndedInvitations, ShownRoom | None]:
     """Delete a room; `Cleanup` deletes its entries later.
 
     Args:
@@ -238,12 +230,13 @@ def delete_room(db: Connection, room_id: int, at: int) -> EndedInvitations:
         at: now, in milliseconds since 1970, UTC.
 
     Returns:
-        The invitations to it.
+        The invitations to it, and what lists showed of it; None if there is no such room.
     """
+    shown = find_shown(db, room_id)
     ended = delete_invitations(db, room_id)
     _ADD_TOMBSTONE(db, room=room_id, at=at)
     delete_log(db, room_id)
-    return ended
+    return ended, shown
 
 
 def delete_log(db: Connection, room_id: int) -> None:

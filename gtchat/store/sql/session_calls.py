@@ -102,7 +102,7 @@ class SessionCalls(ABC):
             known,
             new_epoch(),
             self._database.node_id,
-            plan=session_tells.resume(token_hash, seen, address),
+            plan=session_tells.resume(token_hash, address, known),
         )
 
     def session_lost(self, session: EndedSession, at: int) -> Deferred[None]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -41,6 +42,7 @@ from gtchat.chat.interfaces import (
 )
 from gtchat.chat.invite_store import Admission
 from gtchat.chat.measures import StoreMeasures
+from gtchat.chat.room_records import ShownRoom
 from gtchat.store.jobs import (
     NO_PLAN,
     Job,
@@ -249,14 +251,14 @@ class SQLStore(
     ) -> Deferred[EndedInvitations]:
         """See `IStore.delete_room`."""
 
-        def delete(db: Connection) -> EndedInvitations:
-            nothing: EndedInvitations = {}
-            ended = do_once(db, request, nothing, lambda: rooms.delete_room(db, room_id, at))
+        def delete(db: Connection) -> tuple[EndedInvitations, ShownRoom | None]:
+            nothing: tuple[EndedInvitations, ShownRoom | None] = ({}, None)
+            result = do_once(db, request, nothing, lambda: rooms.delete_room(db, room_id, at))
             self._logs_deleted([room_id])
-            return ended
+            return result
 
         plan = room_tells.delete_room(room_id, request, checked, by)
-        return self._write(delete, plan=audited(plan, audit))
+        return self._write(delete, plan=audited(plan, audit)).addCallback(itemgetter(0))
 
     def _logs_deleted(self, room_ids: Iterable[int]) -> None:
         """Take note of logs that are deleted, of which the rows are deleted later."""

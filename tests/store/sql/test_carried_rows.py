@@ -162,7 +162,7 @@ class FittingTests(SynchronousTestCase):
     def assertRead(self, found: Fitting, missing: dict[int, int]) -> None:
         """Assert that nothing is delivered, and what has to be read."""
         foreign = found.foreign
-        self.assertEqual((foreign.added, foreign.entries, foreign.system), ((), {}, ()))
+        self.assertEqual((foreign.entries, foreign.system), ({}, ()))
         self.assertEqual((found.system, found.missing), (None, missing))
 
     def test_what_follows_is_delivered(self) -> None:
@@ -191,27 +191,13 @@ class FittingTests(SynchronousTestCase):
         self.assertEqual(found.system, last if first == 8 else None)
         self.assertEqual(found.missing, {SYSTEM_ID: last} if last > 7 and first != 8 else {})
 
-    def test_the_log_of_an_unknown_room_waits_for_the_room(self) -> None:
+    def test_rows_of_rooms_that_are_not_followed_are_dropped(self) -> None:
         self.assertRead(self.fit({2: [said(1)]}), {})
-
-    def test_a_room_comes_with_its_log(self) -> None:
-        created = numbered(room_created("Attic"), 1)
-        added = RoomAdded(2, "attic", "Attic")
+        created, added = numbered(room_created("Attic"), 1), RoomAdded(2, "attic", "Attic")
         found = self.fit({2: [created, said(2)]}, [added, AccountEnded(1)], 9)
-        self.assertEqual(found.foreign.added, (added,))
-        self.assertEqual([one.room_name for one in found.foreign.entries[2]], ["Attic"] * 2)
-        self.assertEqual(found.foreign.system, ((SENDER, AccountEnded(1)),))
+        self.assertEqual(found.foreign.entries, {})
+        self.assertEqual(found.foreign.system, ((SENDER, added), (SENDER, AccountEnded(1))))
         self.assertEqual((found.system, found.missing), (9, {}))
-
-    def test_a_room_without_its_first_entry_is_read(self) -> None:
-        added = RoomAdded(2, "attic", "Attic")
-        self.assertRead(self.fit({2: [said(2)]}, [added], 8), {SYSTEM_ID: 8})
-        self.assertRead(self.fit({}, [added], 8), {SYSTEM_ID: 8})
-
-    def test_a_room_that_is_known_is_not_added_again(self) -> None:
-        found = self.fit({1: [said(4)]}, [RoomAdded(1, "room 1", "Room 1")], 8)
-        self.assertEqual((found.foreign.added, list(found.foreign.entries)), ((), [1]))
-        self.assertEqual(found.system, 8)
 
     def test_a_direct_message_comes_with_its_entry(self) -> None:
         told = [DirectEntry(5, 2, USERS)]

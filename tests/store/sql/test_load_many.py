@@ -87,10 +87,10 @@ class LoadTests(LoadCase):
             db.execute(EXPIRE, ("one",))
             with self.nodes[1].open_expiry() as other:
                 ended.append(expiry.expire(other, self.ids[0], self.ids[1], 500, forced=True))
-            return records(db)
+            return lobby(db)
 
-        records = room_records.records
-        self.patch(room_records, "records", slow)
+        lobby = room_records.lobby
+        self.patch(room_records, "lobby", slow)
         self.load()
         self.assertEqual((ended, self.names()), ([None], ["one", "two"]))
         self.assertTrue(self.heart(0).beat())

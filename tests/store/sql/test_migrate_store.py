@@ -242,7 +242,8 @@ class MigrateTests(MigrateCase, TestCase):
 
         self.store = SQLStore(PostgresDatabase(self.url), reactor)
         state = self.store.load()
-        self.assertEqual((state.epoch, state.rooms), (self.state.epoch, self.rooms))
+        self.assertEqual((state.epoch, state.rooms), (self.state.epoch, self.state.rooms))
+        self.assertEqual(tuple(await self.load_rooms(range(1, 20))), self.rooms)
         resumed = await self.store.resume(TOKEN, 9, 0, {self.room_id: 5}, 50, 500, NETWORK)
         missed = resumed.missed[self.room_id]
         self.assertEqual([one.seq for one in missed.entries], [6, 7, 8, 9])

@@ -24,10 +24,12 @@ from gtchat.chat.node_records import (
     DirectEntry,
     EpochBegun,
     InvitationsEnded,
+    MemberJoined,
     NodeGone,
     Online,
     RoomAdded,
     RoomGone,
+    RoomListing,
     SessionsEnded,
     SystemEntry,
 )
@@ -48,9 +50,25 @@ GUEST = st.builds(
 )
 #: Class -> entries of it.
 ENTRIES: dict[type[Any], st.SearchStrategy[Any]] = {
-    RoomAdded: st.builds(RoomAdded, ID, TEXT, TEXT),
-    RoomGone: st.builds(RoomGone, ID, TEXT, ENDED),
-    InvitationsEnded: st.builds(InvitationsEnded, ID, ENDED),
+    RoomAdded: st.builds(
+        RoomAdded, ID, TEXT, TEXT, st.booleans(), TEXT, st.booleans(), st.none() | ID, TEXT, ID
+    ),
+    RoomListing: st.builds(
+        RoomListing,
+        ID,
+        TEXT,
+        TEXT,
+        ID,
+        st.booleans(),
+        st.booleans(),
+        TEXT,
+        TEXT,
+        st.booleans(),
+        ID,
+    ),
+    MemberJoined: st.builds(MemberJoined, ID, ID, ID),
+    RoomGone: st.builds(RoomGone, ID, TEXT, ENDED, TEXT, TEXT, st.booleans()),
+    InvitationsEnded: st.builds(InvitationsEnded, ID, ENDED, TEXT),
     SessionsEnded: st.builds(SessionsEnded, ID, st.none() | st.frozensets(TOKEN), TEXT, TEXT),
     Online: st.builds(Online, st.dictionaries(ID, TEXT), st.lists(ID).map(tuple)),
     BlockChanged: st.builds(BlockChanged, ID, ID, TEXT, st.booleans()),
