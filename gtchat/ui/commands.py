@@ -160,8 +160,8 @@ TABLE: tuple[SlashCommand, ...] = (
     SlashCommand("guest", "log in as a temporary user", "login", (NAME,), {"type": "tmp", **MARKS}),
     SlashCommand("register", "create an account; then /login", "register", (NAME, NEW_PASSWORD)),
     SlashCommand(
-        "register-with",
-        "create an account with an invitation (SECRET ends its link)",
+        "invited",
+        "create an account with an invitation: SECRET ends its link",
         "register",
         (NAME, SECRET, NEW_PASSWORD),
     ),

@@ -52,7 +52,7 @@ ADVICE: dict[str, str] = {
     "already_logged_in": "/logout first",
     "bad_session": "/login again",
     "bad_invite": "/login if you have registered with it, or ask for another one",
-    "invite_wanted": "/register-with NAME SECRET, where SECRET ends the link of an invitation",
+    "invite_wanted": "/invited NAME SECRET, where SECRET ends the link of an invitation",
     "registration_closed": "ask the operator for an account",
 }
 

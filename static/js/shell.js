@@ -164,8 +164,7 @@
       const usesKey = mode === "key" || mode === "make_key";
       const credentials = usesKey ? { uuid: key?.uuid } : mode === "guest" ? {} : { pwd: password };
       if (mode === "register" || mode === "make_key") {
-        await actions.register({ usr: name, ...credentials, ...this.site.proof });
-        this.site.forgetInvite();
+        await this.site.register(actions, { usr: name, ...credentials });
         this.notice(GTChat.text("registered", { usr: name }));
       }
       if (mode === "make_key") keys.set(this.url, key);

@@ -88,7 +88,12 @@
       this.#shell.change();
     }
 
-    // The user is registered: the link was used.
+    // Registers with what lets the user in, which is used then.
+    async register(actions, fields) {
+      await actions.register({ ...fields, ...this.proof });
+      this.forgetInvite();
+    }
+
     forgetInvite(tab = GTChat.storage.tab) {
       for (const key of [INVITE_KEY, FIRST_KEY]) tab.set(key, null);
       this.invite = this.invitation = null;

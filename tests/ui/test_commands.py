@@ -14,7 +14,7 @@ CONTEXT = CommandContext(room="garden", inviter="eve", invited="tower")
 #: Line -> request without its tracker; "?" for a secret that is asked for.
 REQUESTS: dict[str, dict[str, Any]] = {
     "/register ann password1": {"cmd": "register", "usr": "ann", "pwd": "password1"},
-    "/register-with ann secret password1": {
+    "/invited ann secret password1": {
         "cmd": "register",
         "usr": "ann",
         "invite": "secret",
