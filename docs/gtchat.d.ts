@@ -53,6 +53,7 @@ export type Request =
   | GetInviteLinksRequest
   | RevokeInviteLinkRequest
   | FindInviteLinkRequest
+  | CreateLoginLinkRequest
   | AdminRequest
   | PingRequest;
 
@@ -106,6 +107,7 @@ export type Reply =
   | GetInviteLinksReply
   | RevokeInviteLinkReply
   | FindInviteLinkReply
+  | CreateLoginLinkReply
   | AdminReply
   | PingReply
   | ErrorReply;
@@ -637,6 +639,13 @@ export interface RevokeInviteLinkRequest {
 export interface FindInviteLinkRequest {
   cmd: "find_invite_link";
   invite: string;
+  tracker?: string | number | null;
+  usr?: string | null;
+}
+
+/** Make a link that logs the user in on another device, once, within two minutes. */
+export interface CreateLoginLinkRequest {
+  cmd: "create_login_link";
   tracker?: string | number | null;
   usr?: string | null;
 }
@@ -1237,6 +1246,17 @@ export interface FindInviteLinkReply {
   room_names: string[];
 }
 
+/** A link that was made. `link` is its secret. */
+export interface CreateLoginLinkReply {
+  cmd: "c_response";
+  status: "ok";
+  last_cmd: "create_login_link";
+  tracker: string;
+  msg: string;
+  link: string;
+  expires: string;
+}
+
 /** What an administrative command has returned; its fields are those of the command. */
 export interface AdminReply {
   cmd: "c_response";
@@ -1795,6 +1815,7 @@ export interface Commands {
   get_invite_links: { request: GetInviteLinksRequest; reply: GetInviteLinksReply };
   revoke_invite_link: { request: RevokeInviteLinkRequest; reply: RevokeInviteLinkReply };
   find_invite_link: { request: FindInviteLinkRequest; reply: FindInviteLinkReply };
+  create_login_link: { request: CreateLoginLinkRequest; reply: CreateLoginLinkReply };
   admin: { request: AdminRequest; reply: AdminReply };
   ping: { request: PingRequest; reply: PingReply };
 }

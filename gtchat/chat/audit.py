@@ -79,6 +79,7 @@ AUDIT: dict[str, AuditKind] = {
     "account_renamed": _admin("{by} renamed {name} to {new_name}"),
     "password_set": _admin("{by} set the password of {name}"),
     "login_link": _admin("{by} made a login link for {name}"),
+    "own_login_link": _own("{name} made a login link from {address}"),
     "operator_link": _admin("{by} made a link for the first operator", subject=""),
     "operator_on": _admin("{by} made {name} an operator"),
     "operator_off": _admin("{by} took the operator mark from {name}"),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import attrs
 from twisted.internet.defer import Deferred
 
+from gtchat.chat.account_admin import LoginLink
 from gtchat.chat.accounts import Accounts, login_key
 from gtchat.chat.audit import Actor, write_line
 from gtchat.chat.background import run_in_background
@@ -24,6 +25,9 @@ from gtchat.chat.read_state import read_account
 from gtchat.chat.session_records import listed_session_id
 from gtchat.chat.state import State
 from gtchat.chat.users import Session
+
+#: Seconds for which a link that a user makes can be opened.
+OWN_LINK_S = 120
 
 
 @attrs.frozen
@@ -178,6 +182,27 @@ class Logins:
         account = await self._accounts.authenticate_link(link_hash, connection.address)
         client = _Client(encoder, connection, current, marks_read, link_hash)
         return await self._login_authenticated(account, client, device)
+
+    async def make_link(self, session: Session) -> LoginLink:
+        """Make a link that logs the user of a session in on another device, once and soon.
+
+        It replaces the link that the account had.
+
+        Raises:
+            NotAllowed: the user is temporary.
+            NotStored.
+        """
+        user = session.user
+        if not user.registered:
+            raise NotAllowed("Guests are logged in at one place.")
+        token, expires_at = self._state.token(), self._users.now() + OWN_LINK_S * 1000
+        address = session.connection.address
+        record = self._state.audit.record(
+            "own_login_link", session.actor, name=user.name, address=address
+        )
+        await self._store.add_login_link(user.id, token_hash(token), expires_at, record)
+        write_line(record)
+        return LoginLink(user.name, token, expires_at)
 
     async def login_phone(
         self, number: str, encoder: IEncoder, connection: IConnection, current: Session | None

@@ -212,8 +212,9 @@
   // Of the link with which the first operator registers (#/first/secret).
   const takeFirst = () => take(FIRST);
 
-  // Returns the URL of an invitation.
+  // Returns the URL of an invitation, or of a link that logs in.
   const inviteUrl = (secret) => `${withoutFragment(location.href)}#/invite/${secret}`;
+  const loginUrl = (secret) => `${withoutFragment(location.href)}#/login/${secret}`;
 
-  GTChat.address = { parse, format, urlOf, clear, takeLink, takeInvite, takeFirst, inviteUrl };
+  GTChat.address = { parse, format, urlOf, clear, takeLink, takeInvite, takeFirst, inviteUrl, loginUrl };
 })();

@@ -24,7 +24,7 @@
     const name = loggedIn ? shell.state.current?.name : "";
     const chat = shell.site.info.name;
     useEffect(() => notifications.updateTab(unread, name, chat), [unread, name, chat]);
-    if (shell.site.first) return html`<${GTChat.FirstStart} shell=${shell} />`;
+    if (shell.site.first) return html`<${GTChat.FirstStart ?? GTChat.Entering} shell=${shell} />`;
     if (shell.entering && !loggedIn) return html`<${GTChat.Entering} shell=${shell} />`;
     if (!loggedIn) return html`<${GTChat.Login} shell=${shell} /><${GTChat.Notices} shell=${shell} pane="login" />`;
     return html`

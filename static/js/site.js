@@ -35,7 +35,10 @@
       const taken = GTChat.address.takeFirst();
       if (taken) tab.set(FIRST_KEY, taken);
       const secret = taken ?? tab.get(FIRST_KEY, null);
-      if (secret) this.first = { secret, done: false, invite: null };
+      if (secret) {
+        this.first = { secret, done: false, invite: null };
+        GTChat.loadScript("first").then(() => this.#shell.change(), () => this.leaveFirst());
+      }
       return Boolean(taken);
     }
 

@@ -30,6 +30,7 @@ from gtchat.chat.errors import (
 )
 from gtchat.chat.interfaces import Account
 from gtchat.chat.limits import Limits
+from gtchat.chat.logins import OWN_LINK_S
 from gtchat.chat.operators import CONFIRMED_S
 from gtchat.chat.room_admin import RoomQuery
 from tests.chat.test_edge_cases import DelayedMethod
@@ -73,6 +74,27 @@ class Administered(SynchronousTestCase):
 
 async def _awaited(deferred: Deferred[Any]) -> Any:
     return await deferred
+
+
+class OwnLinks(Administered):
+    def test_a_user_takes_the_session_to_another_device_once(self) -> None:
+        ann = self.server.member("Ann")
+        link = ann.call("create_login_link")["link"]
+        phone = self.server.connect("192.0.2.7")
+        reply = phone.call("login", type="link", link=link, device="phone")
+        self.assertEqual((reply["status"], reply["usr"]), ("ok", "Ann"))
+        again = self.server.connect().call("login", type="link", link=link)
+        self.assertEqual(again["code"], "bad_credentials")
+        self.assertEqual(self.records(code="own_login_link"), [("own_login_link", "Ann", "")])
+
+    def test_it_is_good_for_two_minutes_and_for_registered_users(self) -> None:
+        ann = self.server.member("Ann")
+        link = ann.call("create_login_link")["link"]
+        self.server.clock.advance(OWN_LINK_S)
+        late = self.server.connect().call("login", type="link", link=link)
+        self.assertEqual(late["code"], "bad_credentials")
+        refused = self.server.guest("Gus").call("create_login_link")
+        self.assertEqual(refused["code"], "not_allowed")
 
 
 class Accounts(Administered):

@@ -160,7 +160,7 @@ class Bundling(SynchronousTestCase):
 
     def test_the_page_names_its_workers_which_find_their_libraries(self) -> None:
         files = load_files(STATIC)
-        names = re.findall(r'data-later="(.*)"', files[""].content.plain.body.decode())
+        names = re.findall(r'data-later="(.*_worker.js)"', files[""].content.plain.body.decode())
         self.assertEqual(len(names), 2)
         for name in names:
             script = files[name].content.plain.body.decode()

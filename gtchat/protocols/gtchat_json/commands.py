@@ -122,6 +122,7 @@ COMMANDS: dict[type[Request], Command] = {
     invite_links.FindInviteLink: Command(
         invite_links.find, "The invitation is valid.", before_login=True, repeatable=True
     ),
+    invite_links.CreateLoginLink: Command(invite_links.create_login_link, "Login link made."),
     admin.Admin: Command(admin.admin, "Done."),
     requests.Ping: Command(sessions.ping, "Pong.", before_login=True, repeatable=True),
 }

@@ -1,4 +1,4 @@
-"""Links with which others register: their requests, replies and handlers."""
+"""Links with which others register, or the user logs in: requests, replies and handlers."""
 
 from __future__ import annotations
 
@@ -36,6 +36,17 @@ class FindInviteLink(Request, tag="find_invite_link"):
     """Ask what an invitation is for, before registering with it. `invite`: its secret."""
 
     invite: str
+
+
+class CreateLoginLink(Request, tag="create_login_link"):
+    """Make a link that logs the user in on another device, once, within two minutes."""
+
+
+class LoginLinkReply(Reply, kw_only=True):
+    """A link that was made. `link` is its secret."""
+
+    link: str
+    expires: str
 
 
 class InviteLinkReply(Reply, kw_only=True):
@@ -110,3 +121,9 @@ async def find(context: Context, request: FindInviteLink) -> FoundInviteReply:
         expires=rfc3339(found.link.expires_at),
         room_names=list(found.rooms),
     )
+
+
+async def create_login_link(context: Context, request: CreateLoginLink) -> LoginLinkReply:
+    """Make a link that logs the user in on another device."""
+    link = await context.chat.logins.make_link(context.require_session)
+    return LoginLinkReply(link=link.token, expires=rfc3339(link.expires_at))

@@ -65,6 +65,7 @@ FEATURES: dict[str, str] = {
     "preview": "`history` with `preview` reads public rooms without joining",
     DEVICES: "accounts can be logged in on several devices (setting `sessions`)",
     "admin": "`admin` runs administrative commands for operators; `login` with `type` `link`",
+    "login_link": "`create_login_link` logs the user in on another device",
     INVITE_LINKS: "`create_invite_link`, `get_invite_links` and `revoke_invite_link`",
     VERSIONS: "earlier texts of messages are kept; `versions`",
 }

@@ -62,10 +62,14 @@
       <${Problem} error=${error} />
       ${sessions && html`
         <ul class="card">${GTChat.devices.list(sessions).map((device) => html`<${Device} key=${device.key} shell=${shell} device=${device} />`)}</ul>`}
+      ${shell.actions.can("login_link") && html`<div><button type="button" class="button"
+        onClick=${() => shell.showDialog({ name: "phone" })}><${Icon} name="phone" size="s" />${text("log_in_on_phone")}</button></div>`}
       ${sessions?.length > 1 && html`<div><button type="button" class="button danger-text"
         onClick=${() => shell.showDialog({ name: "end_others" })}>${text("log_out_others")}</button></div>`}`;
   };
 
+  // Milliseconds for which a link can be opened; the server ends it.
+  const LINK_MS = 120_000;
   const back = (shell) => () => shell.showDialog({ name: "settings", section: "devices" });
 
   DIALOGS.end_device = ({ shell, dialog: { device } }) => {
@@ -81,4 +85,30 @@
     <${GTChat.Question} title=${text("log_out_others_question")} action=${text("log_out_others")} danger close=${back(shell)}
       run=${() => shell.actions.request("end_other_sessions")}>
       <p class="second">${text("confirm_log_out_others")}</p><//>`;
+
+  // A QR code that logs the user in on another device. When it has ended, another one is asked for.
+  DIALOGS.phone = ({ shell }) => {
+    const [link, setLink] = useState(null);
+    const [error, setError] = useState(null);
+    const ask = () => {
+      setLink(null);
+      setError(null);
+      shell.actions.request("create_login_link").then(setLink, setError);
+    };
+    useEffect(ask, []);
+    useEffect(() => {
+      if (!link) return undefined;
+      const timer = setTimeout(() => setLink({ ended: true }), LINK_MS);
+      return () => clearTimeout(timer);
+    }, [link]);
+    return html`
+      <${GTChat.Dialog} title=${text("log_in_on_phone")} onClose=${back(shell)} size="small">
+        <div class="body">
+          <p class="second">${text("phone_hint")}</p>
+          <${Problem} error=${error} />
+          ${link?.ended && html`<p role="status">${text("phone_ended")}</p>`}
+          ${link?.link && html`<${GTChat.SharedLink} shell=${shell} url=${GTChat.address.loginUrl(link.link)} label=${text("login_link")} />`}</div>
+        <footer>${(link?.ended || error) && html`<button type="button" class="button primary" onClick=${ask}>${text("new_code")}</button>`}
+          <button type="button" class="button" onClick=${back(shell)}>${text("close")}</button></footer><//>`;
+  };
 })();

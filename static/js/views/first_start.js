@@ -1,10 +1,31 @@
-// The page of the first operator: an account, the name of the chat, who can register, and then a link for others.
+// The page of the first operator: an account, the name of the chat, who can register, and then a link for others. It is
+// loaded when it is needed, and has its texts with it; each in English and in Chinese.
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
   const { html, useState } = globalThis.htmPreact;
   const { Note } = GTChat.parts;
   const text = (...details) => GTChat.text(...details);
+
+  GTChat.addTexts({
+    first_start: ["Set up your chat", "设置你的聊天"],
+    first_hint: ["You are the first here. This account can run the chat.", "你是第一位用户，此账号可以管理聊天。"],
+    chat_name: ["Name of the chat", "聊天名称"],
+    chat_name_hint: ["Everyone sees it, also before they log in.", "所有人都能看到，登录前也能看到。"],
+    who_can_register: ["Who can register", "谁可以注册"],
+    way_invite: ["People with an invitation can register", "受邀的人可以注册"],
+    way_invite_hint: ["You get a link to send them", "你会得到一个可发送的链接"],
+    way_open: ["Everyone can register", "所有人都可以注册"],
+    way_open_hint: ["All who can open this page", "能打开此页面的任何人"],
+    way_closed: ["No one else can register", "其他人不能注册"],
+    way_closed_hint: ["You create all accounts yourself", "所有账号由你创建"],
+    set_up: ["Set up the chat", "完成设置"],
+    first_done: ["Your chat is ready", "聊天已就绪"],
+    first_invite: ["Send this link to those who are to come, or let them scan the code.", "将此链接发送给受邀者，或让他们扫描二维码。"],
+    first_invite_hint: ["25 people can register with it, within 7 days.", "7 天内可供 25 人注册。"],
+    first_incomplete: ["Your account is there. What could not be set is set with gtchat admin.", "账号已创建，其余设置可用 gtchat admin 完成。"],
+    open_chat: ["Open the chat", "打开聊天"],
+  });
 
   const WAYS = [
     { value: "invite", icon: "user_add", label: "way_invite", hint: "way_invite_hint" },
