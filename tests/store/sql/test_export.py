@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor
+from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from gtchat.store import (
@@ -29,7 +30,7 @@ from gtchat.store.sql.schema import REVISIONS
 from gtchat.store.sql.verify import Progress
 from tests import postgres
 from tests.databases import create_empty
-from tests.store.contract import NETWORK, message
+from tests.store.contract import NETWORK, StoreCase, message
 from tests.store.sql.old_databases import create_old_database
 from tests.store.sql.test_migrate_store import TOKEN, ChatCase
 
@@ -135,6 +136,48 @@ class ExportTests(ChatCase, TestCase):
         kept = import_chat(self.file, self.other, self.folder).kept
         assert kept is not None
         self.assertEqual((verify(kept).accounts, kept.name), (0, "gtchat.sqlite.replaced-1"))
+
+
+class Load(StoreCase, TestCase):
+    """Exports and copies while a server writes."""
+
+    async def written_meanwhile(self, place: Any) -> None:
+        """Export a database to which messages are written, and verify the export."""
+        room = await self.room(await self.account("Ann"))
+        for number in range(1500):
+            self.append(room, message(f"{number}"))
+        await self.store.flush()
+        before = await deferToThread(verify, place)
+
+        def step(name: str) -> Progress:
+            return lambda done, total: reactor.callFromThread(write)  # type: ignore[attr-defined]
+
+        def write() -> None:
+            self.append(room, message("meanwhile"))
+
+        file = Path(self.mktemp())
+        await deferToThread(export, place, file, step)
+        await self.store.flush()
+        exported, after = await deferToThread(verify_copy, file), await deferToThread(verify, place)
+        self.assertEqual((exported.contradictions, after.contradictions), ((), ()))
+        self.assertEqual(exported.entries, before.entries)
+        self.assertGreater(after.entries, exported.entries)
+
+    def open_store(self) -> SQLStore:
+        self.path = Path(self.mktemp())
+        create_empty(self.path)
+        return SQLStore.open(self.path, reactor)
+
+    async def test_an_export_of_sqlite_is_of_one_moment(self) -> None:
+        await self.written_meanwhile(self.path)
+
+    async def test_an_export_of_postgresql_is_of_one_moment(self) -> None:
+        if postgres.MISSING is not None:
+            self.skipTest(postgres.MISSING)
+        await self.store.close()
+        self.store = SQLStore(postgres.QuickDatabase(), reactor)
+        self.store.load()
+        await self.written_meanwhile(PostgresDatabase(postgres.shared()))
 
 
 class Damage(SynchronousTestCase):
