@@ -23,6 +23,7 @@ import attrs
 from gtchat.client import CannotConnect, Connection, Entry, Message, Registered, backoff
 from gtchat.client.aio import connect
 from gtchat.store.sql.backup import backup
+from gtchat.store.sql.restore import restore
 from tests.e2e.server import NO_QUOTA, SECONDS, Server
 from tests.examples import load
 
@@ -289,9 +290,7 @@ class Follow:
         if not stays:
             await self._end(reading)
         self.server.kill()
-        for end in ("-wal", "-shm"):
-            database.with_name(database.name + end).unlink(missing_ok=True)
-        copy.replace(database)
+        await asyncio.to_thread(restore, copy, database)
         await self._start_again()
         await self._write(len(self.sent))
         if not stays:
