@@ -32,6 +32,7 @@ from gtchat.chat.interfaces import (
     PendingWhisper,
     WhisperLimits,
 )
+from gtchat.chat.invite_store import InviteLimits, NewInviteLink
 from gtchat.store import SQLStore, StoreError
 from gtchat.store.sql import consistency
 from gtchat.store.sql.consistency import find_contradictions
@@ -111,6 +112,11 @@ class ChatCase(StoreCase):
         await store.set_notify(ids["Bob"], room, "mentions")
         invited = Invited(room_name="Garden", usr="Ann", msg="", at=5)
         await store.invite(room, ids["Zoe"], ids["Ann"], invited, False, InvitationLimits())
+        link = NewInviteLink(
+            token_hash=b"i" * 32, maker_id=ids["Ann"], at=1, expires_at=9, uses=1, rooms=(room,)
+        )
+        made = audit_record("invite_link", 9, by="Ann", uses="1 use", days="1 day")
+        await store.add_invite_link(link, InviteLimits(), made)
         await store.block(ids["Ann"], ids["Uma"], True)
         sent = WhisperSent(usr="Ann", msg="psst", id="w", at=1000, subject_id=ids["Ann"])
         whisper = PendingWhisper(entry=sent, sender_id=ids["Ann"], target_id=ids["Bob"])
