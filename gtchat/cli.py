@@ -70,6 +70,12 @@ def _certificate(words: Sequence[str]) -> int:
     return run(words, SUBCOMMANDS["certificate"].help)
 
 
+def _doctor(words: Sequence[str]) -> int:
+    from gtchat.server.doctor.cli import run
+
+    return run(words, SUBCOMMANDS["doctor"].help)
+
+
 def _database_parser(name: str) -> Parser:
     return make_database_parser(name, SUBCOMMANDS[name].help)
 
@@ -137,6 +143,11 @@ SUBCOMMANDS: dict[str, Subcommand] = {
         _certificate,
         "self-signed FILE [--host NAME]",
         "make a key and a certificate for trials, which no authority has signed",
+    ),
+    "doctor": Subcommand(
+        _doctor,
+        "[URL] [--config FILE]",
+        "find what is wrong with the server of this machine, or with a public address",
     ),
     **database_commands.ROWS,
     "nodes": Subcommand(_nodes, "[--json]", "list the servers that use one PostgreSQL database"),

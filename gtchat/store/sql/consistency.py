@@ -41,6 +41,7 @@ _page = (
 )
 #: The last of the next rooms, which are few enough to be in memory at once.
 _LAST = Statement(select(func.max(_page.c.id)))
+_SAMPLE = Statement(select(_rooms.c.id).order_by(func.random()).limit(bindparam("limit")))
 _ends = (
     select(
         _log.c.room_id,
@@ -98,6 +99,19 @@ def find_contradictions(
     while upto := _LAST.scalar(db, after=after, limit=_ROOMS_PAGE):
         found += _compare(db, after, upto, progress)
         after = upto
+    return found
+
+
+def sample_contradictions(db: Connection, count: int) -> list[str]:
+    """Return the same as `find_contradictions`, of rooms that are chosen at random.
+
+    Args:
+        db: a connection within a transaction.
+        count: how many rooms.
+    """
+    found: list[str] = []
+    for (room_id,) in _SAMPLE(db, limit=count).fetchall():
+        found += _compare(db, room_id - 1, room_id, lambda compared: None)
     return found
 
 

@@ -35,7 +35,7 @@ from gtchat.chat.interfaces import (
 from gtchat.chat.invite_store import InviteLimits, NewInviteLink
 from gtchat.store import SQLStore, StoreError
 from gtchat.store.sql import consistency
-from gtchat.store.sql.consistency import find_contradictions
+from gtchat.store.sql.consistency import find_contradictions, sample_contradictions
 from gtchat.store.sql.schema import SQLITE_REVISIONS
 from tests import postgres
 from tests.databases import create_empty
@@ -171,6 +171,8 @@ class ConsistencyTests(ChatCase, TestCase):
                 db.execute("BEGIN")
                 db.execute(sql.replace(":room", str(self.room_id)))
                 lines = find_contradictions(db)
+                self.assertEqual(sample_contradictions(db, 100), lines)
+                self.assertLessEqual(len(sample_contradictions(db, 1)), len(lines))
             self.assertEqual(len(lines), len(found), (sql, lines))
             for line, text in zip(lines, found, strict=True):
                 self.assertIn("'Garden'", line)

@@ -1,0 +1,174 @@
+"""What is wrong on the server's own machine: settings, folder, disk, descriptors, database, ports.
+
+Nothing is changed, and the server may run meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from gtchat.chat.limits import Limits
+from gtchat.protocols.base.http_access import Proxies
+from gtchat.server.admin.console import SOCKET
+from gtchat.server.admin.socket import request
+from gtchat.server.certificates import words_of
+from gtchat.server.doctor.address import SOON_DAYS
+from gtchat.server.doctor.finding import Finding, Level, error, ok, warning
+from gtchat.server.endpoints import PROXY_PREFIX, Listeners
+from gtchat.server.factories import STREAM_PROTOCOLS
+from gtchat.server.process import StartError
+from gtchat.server.settings import ServerSettings, Settings
+from gtchat.server.storage import data_directory, database_of
+from gtchat.store.sql.consistency import sample_contradictions
+from gtchat.store.sql.database import Database
+from gtchat.store.sql.sqlite import SQLiteDatabase
+
+#: Descriptors below which there is a warning: each connection needs one.
+FEW_DESCRIPTORS = 4_096
+#: The earliest time that a clock can show which is right, in seconds since 1970: 2025.
+EARLIEST = 1_735_689_600
+#: Rooms whose logs are compared with what follows from them.
+SAMPLED_ROOMS = 20
+_RESTORE = "stop the server, keep a copy of the file, and restore a backup"
+
+
+def check_server(settings: Settings, reactor: Any) -> Iterator[Finding]:
+    """Yield what is found on this machine about the server of some settings.
+
+    Args:
+        settings: the settings.
+        reactor: is asked which endpoints are valid; nothing is started.
+    """
+    server = settings.server
+    yield ok("settings", settings.chosen())
+    yield from _check_endpoints(server, reactor)
+    yield _check_descriptors()
+    yield _check_clock()
+    folder = data_directory(server)
+    running = _check_running(folder)
+    yield running
+    if running.level is not Level.OK:
+        yield from _check_ports(server)
+    if server.store != "memory":
+        yield _check_folder(folder)
+        if folder.is_dir():
+            yield _check_disk(folder, settings.limits)
+        yield _check_database(server)
+
+
+def _check_endpoints(server: ServerSettings, reactor: Any) -> Iterator[Finding]:
+    """Yield whether endpoints are valid, with the files that they name."""
+    listeners = Listeners(reactor, Proxies())
+    for name in ("web", "ws", "metrics", *STREAM_PROTOCOLS):
+        for description in getattr(server, name):
+            yield _check_endpoint(listeners, name, description)
+    for port, expiry in listeners.expiries().items():
+        days = (expiry - time.time()) / 86_400
+        if days < SOON_DAYS:
+            text = f"the certificate of port {port} expires in {days:.0f} days"
+            fix = "renew it; `gtchat admin reload` loads it"
+            yield (warning if days > 0 else error)("certificate", text, fix)
+
+
+def _check_endpoint(listeners: Listeners, name: str, description: str) -> Finding:
+    try:
+        listeners.check(description)
+    except StartError as reason:
+        return error("endpoint", f"{name}: {reason}", "change the setting, or the file")
+    return ok("endpoint", f"{name}: {description}")
+
+
+def _check_ports(server: ServerSettings) -> Iterator[Finding]:
+    """Yield the ports of a server that does not run which another program has taken."""
+    for name in ("web", "ws", "metrics", *STREAM_PROTOCOLS):
+        for description in getattr(server, name):
+            (_, *rest), named = words_of(description.removeprefix(PROXY_PREFIX))
+            host = named.get("interface", "")
+            if not rest or not rest[0].isdecimal() or rest[0] == "0":
+                continue
+            try:
+                family = socket.AF_INET6 if ":" in host else socket.AF_INET
+                with socket.socket(family) as probe:
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    probe.bind((host, int(rest[0])))
+            except OSError as reason:
+                text = f"{name} cannot listen on port {rest[0]}: {reason.strerror}"
+                yield error("port", text, "choose another port, or stop what uses it")
+
+
+def _check_descriptors() -> Finding:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if 0 <= hard < FEW_DESCRIPTORS:
+        fix = "LimitNOFILE= of the systemd unit, or `ulimit -Hn`"
+        return warning("descriptors", f"no more than {hard} connections are possible", fix)
+    return ok("descriptors", f"up to {hard}, if the server is started as this command")
+
+
+def _check_clock() -> Finding:
+    if time.time() < EARLIEST:
+        return error("clock", f"it is {time.ctime()} here", "set the clock; use NTP")
+    return ok("clock", f"it is {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}")
+
+
+def _check_folder(folder: Path) -> Finding:
+    if not folder.exists():
+        return ok("folder", f"{folder} is created by the first start")
+    if not folder.is_dir() or not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        fix = "give it to the user of the server, and run this as that user"
+        return error("folder", f"{folder} cannot be written to", fix)
+    if folder.stat().st_mode & 0o077:
+        return warning("folder", f"other users can look into {folder}", f"chmod 700 {folder}")
+    return ok("folder", f"{folder} belongs to its user alone")
+
+
+def _check_disk(folder: Path, limits: Limits) -> Finding:
+    free = shutil.disk_usage(folder).free
+    text = f"{free // 1_048_576:,} MiB are free"
+    if free < limits.min_free_bytes:
+        return error("disk", f"{text}: nothing new is stored", "free some, or lower min_free_bytes")
+    if free < 4 * limits.min_free_bytes:
+        return warning("disk", text, "free some before it is full")
+    return ok("disk", text)
+
+
+def _check_running(folder: Path) -> Finding:
+    try:
+        request(folder / SOCKET, "help", {})
+    except OSError as reason:
+        return warning("running", f"no server answers in {folder}: {reason}", "start it")
+    except Exception as reason:
+        return ok("running", f"a server answers in {folder}: {reason}")
+    return ok("running", f"a server answers in {folder}")
+
+
+def _check_database(server: ServerSettings) -> Finding:
+    try:
+        place = database_of(server)
+    except StartError as reason:
+        return error("database", str(reason), "change `store`")
+    assert place is not None
+    if isinstance(place, Path) and not place.exists():
+        return ok("database", f"{place} is created by the first start")
+    database: Database = SQLiteDatabase(place) if isinstance(place, Path) else place
+    try:
+        with closing(database.open_reader()) as db:
+            database.begin_read(db)
+            if isinstance(place, Path):
+                [(found,)] = db.execute("PRAGMA quick_check(1)")
+                if found != "ok":
+                    return error("database", f"{place} is damaged: {found}", _RESTORE)
+            wrong = sample_contradictions(db, SAMPLED_ROOMS)
+    except database.errors as reason:
+        fix = _RESTORE if isinstance(place, Path) else "start PostgreSQL, or change `store`"
+        return error("database", f"{place}: {database.reason(reason)}", fix)
+    if wrong:
+        return error("database", "; ".join(wrong), f"gtchat verify lists all; {_RESTORE}")
+    return ok("database", f"{place} can be read, and a sample of its rooms is whole")
