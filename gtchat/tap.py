@@ -28,7 +28,7 @@ def makeService(options: Options) -> ChatService:
 
     twistd: Mapping[str, Any] = options.parent or {}
     try:
-        log = LogTarget.chosen(twistd, bool(options["log-json"]))
+        log = LogTarget.chosen(twistd, bool(options["log-json"]), options.chosen.server.log_level)
         check_pid_file(twistd)
         service = ChatService(options.chosen, reactor, log, twistd, options.reread)
         service.check()

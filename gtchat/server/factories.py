@@ -19,6 +19,7 @@ from gtchat.protocols.base.connection_limit import ConnectionLimiter
 from gtchat.protocols.base.dialback_server import DialbackFactory
 from gtchat.protocols.base.http_access import Hosts, Origins, Proxies
 from gtchat.protocols.base.outbox import MessageTransport, WriteBatcher
+from gtchat.protocols.base.request_log import RequestLines
 from gtchat.protocols.gtchat_json.api import API_Chatroom
 from gtchat.protocols.gtchat_json.pushes import JSONEncoder
 from gtchat.protocols.livechat import LiveChatFactory
@@ -70,7 +71,7 @@ STREAM_PROTOCOLS: dict[str, Callable[[Chat, Any, CallbackRules], StreamFactory]]
 
 
 def set_access(factory: ChatFactory, server: ServerSettings, web_ports: frozenset[int]) -> None:
-    """Let settings say which pages and hosts may connect, and how large messages can be.
+    """Let settings say which pages and hosts may connect, what they may send, and what is logged.
 
     Args:
         factory: of the WebSocket connections.
@@ -78,6 +79,7 @@ def set_access(factory: ChatFactory, server: ServerSettings, web_ports: frozense
         web_ports: ports on which the server's own page is served.
     """
     factory.apply_limits()
+    factory.context.request_lines.enabled = server.log_requests
     factory.hosts = Hosts(frozenset(map(str.lower, server.allowed_hosts)))
     factory.origins = Origins(server.allowed_origins, web_ports, server.file_page)
 
@@ -93,7 +95,8 @@ def build_websocket(chat: Chat, reactor: Any, settings: Settings, proxies: Proxi
     """
     limits = settings.limits
     batcher = WriteBatcher(reactor, limits)
-    encoder = JSONEncoder(batcher, text_frame)
+    lines = RequestLines()
+    encoder = JSONEncoder(batcher, text_frame, lines)
 
     def build_api(connection: MessageTransport) -> API:
         return API_Chatroom(chat, encoder, connection)
@@ -105,6 +108,7 @@ def build_websocket(chat: Chat, reactor: Any, settings: Settings, proxies: Proxi
 
     build = build_negotiator if settings.server.randomchat else build_api
     factory = build_factory(reactor, batcher, limits, build, proxies=proxies)
+    factory.context.request_lines = lines
     factory.context.available = lambda: chat.available
     factory.context.refusal = chat.bans.refusal
     return factory

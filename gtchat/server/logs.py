@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timezone
 from functools import lru_cache
@@ -16,6 +16,7 @@ from twisted.logger import (
     FileLogObserver,
     LogEvent,
     Logger,
+    LogLevel,
     formatEvent,
     formatEventAsClassicLogText,
     formatTime,
@@ -101,24 +102,47 @@ def _format_time(when: float | None) -> str:
 
 
 @attrs.define(eq=False)
+class LevelFilter:
+    """Formats events of a level and above; the others have no line.
+
+    Args:
+        line: formats an event.
+        level: the name of the level, one of `LEVELS`. May be replaced at any time.
+    """
+
+    line: Callable[[LogEvent], str | None]
+    level: str = "info"
+
+    def __call__(self, event: LogEvent) -> str | None:
+        """Return the line of an event, None if it has none."""
+        level = event.get("log_level", LogLevel.info)
+        return None if level < LogLevel.levelWithName(self.level) else self.line(event)
+
+
+@attrs.define(eq=False)
 class LogTarget:
     """Where the log goes.
 
     Attributes:
         observer: writes events.
         file: the log file; None for standard output.
+        lines: makes the lines.
     """
 
     observer: FileLogObserver
     file: LogFile | None = None
+    lines: LevelFilter = attrs.field(factory=lambda: LevelFilter(text_line))
 
     @classmethod
-    def chosen(cls, twistd: Mapping[str, Any], as_json: bool) -> LogTarget | None:
+    def chosen(
+        cls, twistd: Mapping[str, Any], as_json: bool, level: str = "info"
+    ) -> LogTarget | None:
         """Return the target that the options name; None where twistd decides.
 
         Args:
             twistd: options of twistd: logfile, nodaemon, syslog, logger.
             as_json: whether to write JSON.
+            level: see `LevelFilter`.
 
         Raises:
             OSError: the log file cannot be written.
@@ -128,15 +152,15 @@ class LogTarget:
             return None  # `twist`, which always logs to a file or the terminal of its own choice
         if twistd.get("logger") or twistd.get("syslog"):
             return None
-        line = json_line if as_json else text_line
+        line = LevelFilter(json_line if as_json else text_line, level)
         if twistd.get("nodaemon") and name in (None, "", "-"):
-            return cls(FileLogObserver(sys.stdout, line))
+            return cls(FileLogObserver(sys.stdout, line), None, line)
         if name == "-":
             return None  # twistd rejects this itself: a daemon has no standard output
         file = LogFile.fromFullPath(
             name or "twistd.log", rotateLength=ROTATE_BYTES, maxRotatedFiles=ROTATED_FILES
         )
-        return cls(FileLogObserver(file, line), file)
+        return cls(FileLogObserver(file, line), file, line)
 
 
 def reopen(file: LogFile) -> None:

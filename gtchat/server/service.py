@@ -278,9 +278,8 @@ class ChatService(Service):
         self._listen_on(server.ws, self._websocket, "WebSocket", "ws")
         for name, factory in self._factories.items():
             self._listen_on(getattr(server, name), factory, name, "tcp")
-        metrics = MetricsPage(self._metrics.render, None)
-        log = self._websocket.context.request_log
-        alone = build_metrics_site(metrics, self._reactor, log)
+        page, log = MetricsPage(self._metrics.render, None), self._websocket.context.request_log
+        alone = build_metrics_site(page, self._reactor, log)
         self._listen_on(server.metrics, alone, "metrics", "http")
 
     def _listen_on(
@@ -330,16 +329,17 @@ class ChatService(Service):
         trust_proxies(self._proxies, self.chat, new.server)
         self._apply_access()
         use_certificates()
-        for line in done.text.splitlines():
-            _log.info("settings read again: {line}", line=line)
+        _log.info("settings read again: {text}", text=done.text)
         self.chat.audit.note("reloaded", actor, settings=self.settings.chosen())
         return done
 
     def _apply_access(self) -> None:
         """Let the settings say who, and which pages, hosts and programs, have access."""
-        server = self.settings.server
+        server, log = self.settings.server, self._log
         self.chat.access.settings = access_settings(server)
         set_access(self._websocket, server, self._web_ports)
+        if log is not None:
+            log.lines.level = server.log_level
         self._metrics_allowed.replace(Proxies.named((*map(str, LOOPBACK), *server.metrics_allow)))
 
     def _reload(self) -> None:

@@ -162,6 +162,18 @@ class ServerSettings:
         False,
         "keep the earlier texts of edited messages; authors and owners of rooms can read them",
     )
+    log_level: str = _setting(
+        "info",
+        "least important lines that the log has: debug, info, warn or error",
+        choices=("debug", "info", "warn", "error"),
+        live=True,
+    )
+    log_requests: bool = _setting(
+        False,
+        "write a line to the log for each request of the JSON API: its number, command, user, "
+        "address and outcome, without its content",
+        live=True,
+    )
     console: bool = _setting(False, "read commands of the admin console from standard input")
     metrics: tuple[str, ...] = _setting(
         (), "endpoint that serves /metrics alone, to any client; may be given several times"

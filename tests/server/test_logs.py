@@ -29,6 +29,23 @@ def event(**fields: Any) -> dict[str, Any]:
     }
 
 
+class Levels(SynchronousTestCase):
+    def test_a_level_has_the_lines_of_those_above_it(self) -> None:
+        lines = logs.LevelFilter(text_line)
+        for level, written in (("debug", 3), ("info", 2), ("warn", 1), ("error", 0)):
+            lines.level = level
+            found = [
+                lines(event(log_format="hi", log_level=LogLevel.levelWithName(name)))
+                for name in ("debug", "info", "warn")
+            ]
+            self.assertEqual(3 - found.count(None), written, level)
+
+    def test_events_without_a_level_are_written(self) -> None:
+        told = event(log_format="hi")
+        del told["log_level"]
+        self.assertIsNotNone(logs.LevelFilter(text_line)(told))
+
+
 class Unprintable:
     """Has no text."""
 
@@ -102,9 +119,11 @@ class Target(SynchronousTestCase):
                     self.assertIsNone(target, options)
                     continue
                 assert target is not None, options
+                target.observer(event(log_format="ho", log_level=LogLevel.debug))
                 target.observer(event(log_format="hi"))
                 said = out.getvalue() if where == "out" else self.file.read_text()
                 self.assertEqual((said[0] == "{", "hi" in said), (as_json, True), options)
+                self.assertNotIn("ho", said)
                 if target.file is not None:
                     target.file.close()
                     self.file.unlink()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from typing import Any
+
+from twisted.logger import FileLogObserver
 
 from gtchat.chat.audit import AT_CONSOLE
 from gtchat.chat.errors import BadRequest
 from gtchat.server.config import load
+from gtchat.server.logs import LogTarget, text_line
 from gtchat.server.options import Options
 from gtchat.server.reload import Reloaded, is_live
 from gtchat.server.service import ChatService
@@ -79,6 +83,14 @@ class Reloading(ReloadCase):
     def code(self, port: int, path: str, host: str) -> int:
         return int(self.handshake(port, path, host=host)[1].value().split()[1])
 
+    def test_what_the_log_has(self) -> None:
+        server = self.begin()
+        server._log = LogTarget(FileLogObserver(StringIO(), text_line))
+        done = self.change(log_level="debug", log_requests="true")
+        self.assertEqual(done.changed, ("log_level", "log_requests"))
+        self.assertEqual(server._log.lines.level, "debug")
+        self.assertTrue(server._websocket.context.request_lines.enabled)
+
     def test_registration_and_guests(self) -> None:
         access = self.begin().chat.access
         done = self.change(registration="invite", guests="false")
@@ -117,6 +129,8 @@ class Reloading(ReloadCase):
             live,
             {
                 "registration",
+                "log_level",
+                "log_requests",
                 "guests",
                 "allowed_origins",
                 "allowed_hosts",

@@ -58,6 +58,39 @@ class LineLimit:
 
 
 @attrs.define(eq=False)
+class RequestLines:
+    """Writes a line for each answered request of a protocol, if the operator wants that.
+
+    Attributes:
+        enabled: whether lines are written. May be replaced at any time.
+    """
+
+    enabled: bool = False
+    _number: int = attrs.field(init=False, default=0)
+
+    def answered(self, cmd: str, tracker: str, user: str, address: str, outcome: str) -> None:
+        """Write the line of a request.
+
+        Args:
+            cmd: the command.
+            tracker: what the client calls the request.
+            user: the name of the user, "" before login.
+            address: IP address of the client.
+            outcome: `ok`, or the code of an error.
+        """
+        self._number += 1
+        _log.info(
+            "request {number}: {cmd} ({tracker}) of {user} from {address}: {outcome}",
+            number=self._number,
+            cmd=_shown(cmd),
+            tracker=_shown(tracker),
+            user=_shown(user or None),
+            address=address,
+            outcome=outcome,
+        )
+
+
+@attrs.define(eq=False)
 class RequestLog:
     """Logs refused requests and untrusted proxies, for the WebSocket and the site together.
 

@@ -217,6 +217,8 @@ class API_Chatroom(Context):
                 dup=result.dup or msgspec.UNSET,
             )
             self.outbox.write(self.encoder.frame(_encode(reply)))
+            if self.encoder.requests.enabled:
+                self._log_request("speak", echoed, "ok")
         else:
             self._refuse(result, "speak", echoed)
 
@@ -277,6 +279,7 @@ class API_Chatroom(Context):
             command = COMMANDS[type(request)]
             result.last_cmd, result.tracker, result.msg = cmd, tracker, command.message
             self._write(result)
+            self._log_request(cmd, tracker, "ok")
             if command.after is not None:
                 command.after(self)
         else:
@@ -287,6 +290,12 @@ class API_Chatroom(Context):
     def _write(self, reply: Reply) -> None:
         self.outbox.write_reply(self.encoder.frame(_encode(reply)))
 
+    def _log_request(self, cmd: str, tracker: str, outcome: str) -> None:
+        """Write the line of a request, if that is set."""
+        if self.encoder.requests.enabled:
+            user = "" if self.session is None else self.session.user.name
+            self.encoder.requests.answered(cmd, tracker, user, self.address, outcome)
+
     def _reply_error(self, error: ChatError | Failure, last_cmd: str, tracker: str) -> None:
         if isinstance(error, ChatError):
             self._refuse(error, last_cmd, tracker)
@@ -295,6 +304,7 @@ class API_Chatroom(Context):
 
     def _refuse(self, error: ChatError, last_cmd: str, tracker: str) -> None:
         self.chat.measures.refusals[error.code] += 1
+        self._log_request(last_cmd, tracker, error.code)
         wait = error.retry_after
         self._write(
             ErrorReply(
@@ -310,6 +320,7 @@ class API_Chatroom(Context):
     def _fail(self, failure: Failure, cmd: str, tracker: str) -> None:
         """Answer a command that met a bug: the log has all of it, the client its number."""
         self.chat.measures.refusals["internal"] += 1
+        self._log_request(cmd, "", "internal")
         incident = token_hex(4)
         _log.failure("incident {incident} in {cmd}", failure, incident=incident, cmd=cmd)
         self._write(

@@ -21,6 +21,7 @@ from gtchat.chat.interfaces import IConnection, IEncodedBatch, IEncoder
 from gtchat.chat.message_rules import annotated
 from gtchat.chat.search_query import FoundMessage
 from gtchat.protocols.base.outbox import HasOutbox, WriteBatcher
+from gtchat.protocols.base.request_log import RequestLines
 from gtchat.protocols.base.text import rfc3339
 from gtchat.protocols.base.unsent import PIECE_BYTES, join_frames
 
@@ -321,10 +322,12 @@ class JSONEncoder:
     Args:
         batcher: writes at the end of the reactor's turn.
         frame: returns the WebSocket frame of a message.
+        requests: writes a line for each request, if that is set.
     """
 
     batcher: WriteBatcher
     frame: Callable[[bytes], bytes]
+    requests: RequestLines = attrs.field(factory=RequestLines)
 
     def encode(self, sent: Sequence[Event]) -> JSONBatch:
         """Encode events, each once."""

@@ -22,7 +22,7 @@ from gtchat.chat.limits import Limits
 from gtchat.protocols.base.connection_limit import ConnectionLimiter
 from gtchat.protocols.base.http_access import Hosts, Origins, Proxies
 from gtchat.protocols.base.outbox import WriteBatcher
-from gtchat.protocols.base.request_log import RequestLog
+from gtchat.protocols.base.request_log import RequestLines, RequestLog
 from gtchat.protocols.websocket.timer_wheel import TimerEntry, TimerWheel
 
 SUBPROTOCOL = "gtchat.v1"
@@ -111,6 +111,7 @@ class ServerContext:
         timers: the deadlines of the connections, one each.
         connections: all connections, from the accepted TCP connection to its end.
         request_log: logs refused requests.
+        request_lines: writes a line for each request, if that is set.
         available: returns whether connections are accepted. May be replaced at any time.
         refusal: returns why an IP address is banned, None if it is not. May be replaced at any
             time.
@@ -124,6 +125,7 @@ class ServerContext:
     hosts: Hosts = Hosts()
     timers: TimerWheel = attrs.field(init=False)
     request_log: RequestLog = attrs.field(init=False)
+    request_lines: RequestLines = attrs.field(init=False, factory=RequestLines)
     connections: set[RegisteredConnection] = attrs.field(init=False, factory=set)
     available: Callable[[], bool] = attrs.field(init=False, default=lambda: True)
     refusal: Callable[[str], Banned | None] = attrs.field(init=False, default=lambda address: None)
