@@ -26,6 +26,13 @@ export type Request =
   | JoinRoomRequest
   | LeaveRoomRequest
   | KickRequest
+  | SetRoleRequest
+  | BanRequest
+  | UnbanRequest
+  | MuteRequest
+  | UnmuteRequest
+  | GetModerationRequest
+  | DeleteMessagesRequest
   | SpeakRequest
   | EditRequest
   | DeleteRequest
@@ -80,6 +87,13 @@ export type Reply =
   | JoinRoomReply
   | LeaveRoomReply
   | KickReply
+  | SetRoleReply
+  | BanReply
+  | UnbanReply
+  | MuteReply
+  | UnmuteReply
+  | GetModerationReply
+  | DeleteMessagesReply
   | SpeakReply
   | EditReply
   | DeleteReply
@@ -128,6 +142,11 @@ export type Push =
   | LeaveRoomEvent
   | KickedEvent
   | RemovedEvent
+  | RoleEvent
+  | MutedEvent
+  | UnmutedEvent
+  | BannedEvent
+  | UnbannedEvent
   | ReplacedEvent
   | AddressRequestEvent
   | AddressGrantedEvent
@@ -280,6 +299,8 @@ export interface SetRoomRequest {
   max?: number | null;
   master?: string | null;
   preview?: boolean | null;
+  moderated?: boolean | null;
+  slow?: number | null;
   tracker?: string | number | null;
   usr?: string | null;
   txn?: string | null;
@@ -353,14 +374,88 @@ export interface LeaveRoomRequest {
   txn?: string | null;
 }
 
-/** Kick a user from a room. */
+/** Kick a user from a room, for a `reason`. */
 export interface KickRequest {
   cmd: "kick";
   room_name: string;
   user: string;
+  reason?: string;
   tracker?: string | number | null;
   usr?: string | null;
   txn?: string | null;
+}
+
+/** Give a member a role in a room: voice or moderator; empty to take the role. */
+export interface SetRoleRequest {
+  cmd: "set_role";
+  role: string;
+  tracker?: string | number | null;
+  usr?: string | null;
+  txn?: string | null;
+  room_name: string;
+  user: string;
+}
+
+/** Ban a user from a room, or all whose names fit: `*` stands for any characters. */
+export interface BanRequest {
+  cmd: "ban";
+  tracker?: string | number | null;
+  usr?: string | null;
+  txn?: string | null;
+  room_name: string;
+  user: string;
+  reason?: string;
+  seconds?: number;
+}
+
+/** End a ban from a room. `user`: the name or the pattern that is banned. */
+export interface UnbanRequest {
+  cmd: "unban";
+  tracker?: string | number | null;
+  usr?: string | null;
+  txn?: string | null;
+  room_name: string;
+  user: string;
+}
+
+/** Mute a member of a room. */
+export interface MuteRequest {
+  cmd: "mute";
+  tracker?: string | number | null;
+  usr?: string | null;
+  txn?: string | null;
+  room_name: string;
+  user: string;
+  reason?: string;
+  seconds?: number;
+}
+
+/** End that a user is muted in a room. */
+export interface UnmuteRequest {
+  cmd: "unmute";
+  tracker?: string | number | null;
+  usr?: string | null;
+  txn?: string | null;
+  room_name: string;
+  user: string;
+}
+
+/** List roles, mutes and bans of a room, for its moderators. */
+export interface GetModerationRequest {
+  cmd: "get_moderation";
+  room_name: string;
+  tracker?: string | number | null;
+  usr?: string | null;
+}
+
+/** Delete the messages that a user sent to a room within the last hour. */
+export interface DeleteMessagesRequest {
+  cmd: "delete_messages";
+  room_name: string;
+  user: string;
+  reason?: string;
+  tracker?: string | number | null;
+  usr?: string | null;
 }
 
 /** Send a message to a room or a user; with a broadcast key and neither, to all users. */
@@ -810,7 +905,7 @@ export interface GetUserListReply {
   users_total: number;
 }
 
-/** A page of the members of a room, and those of them who are online. */
+/** A page of the members of a room, and those of them who are online, or have a role. */
 export interface GetRoomUserListReply {
   cmd: "c_response";
   status: "ok";
@@ -820,6 +915,7 @@ export interface GetRoomUserListReply {
   users: string[];
   users_total: number;
   online: string[];
+  roles?: Record<string, string>;
 }
 
 /** A room as it is after a change; absent if the user, with a repeated request, sees it no more. */
@@ -942,6 +1038,90 @@ export interface KickReply {
   dup?: boolean;
   seq?: number;
   at?: string;
+}
+
+/** A change is stored as an entry; without `seq` and `at` there was nothing to change. */
+export interface SetRoleReply {
+  cmd: "c_response";
+  status: "ok";
+  last_cmd: "set_role";
+  tracker: string;
+  msg: string;
+  dup?: boolean;
+  seq?: number;
+  at?: string;
+}
+
+/** A change is stored as an entry; without `seq` and `at` there was nothing to change. */
+export interface BanReply {
+  cmd: "c_response";
+  status: "ok";
+  last_cmd: "ban";
+  tracker: string;
+  msg: string;
+  dup?: boolean;
+  seq?: number;
+  at?: string;
+}
+
+/** A change is stored as an entry; without `seq` and `at` there was nothing to change. */
+export interface UnbanReply {
+  cmd: "c_response";
+  status: "ok";
+  last_cmd: "unban";
+  tracker: string;
+  msg: string;
+  dup?: boolean;
+  seq?: number;
+  at?: string;
+}
+
+/** A change is stored as an entry; without `seq` and `at` there was nothing to change. */
+export interface MuteReply {
+  cmd: "c_response";
+  status: "ok";
+  last_cmd: "mute";
+  tracker: string;
+  msg: string;
+  dup?: boolean;
+  seq?: number;
+  at?: string;
+}
+
+/** A change is stored as an entry; without `seq` and `at` there was nothing to change. */
+export interface UnmuteReply {
+  cmd: "c_response";
+  status: "ok";
+  last_cmd: "unmute";
+  tracker: string;
+  msg: string;
+  dup?: boolean;
+  seq?: number;
+  at?: string;
+}
+
+/** What is moderated in a room. `roles`: user -> role. `mutes`, `bans`: the newest that fit. */
+export interface GetModerationReply {
+  cmd: "c_response";
+  status: "ok";
+  last_cmd: "get_moderation";
+  tracker: string;
+  msg: string;
+  moderated: boolean;
+  slow: number;
+  roles: Record<string, string>;
+  mutes: SanctionInfo[];
+  bans: SanctionInfo[];
+}
+
+/** How many messages were deleted. */
+export interface DeleteMessagesReply {
+  cmd: "c_response";
+  status: "ok";
+  last_cmd: "delete_messages";
+  tracker: string;
+  msg: string;
+  deleted: number;
 }
 
 export type SpeakReply =
@@ -1405,6 +1585,8 @@ export interface RoomCreatedEvent {
   max?: number;
   owner?: string;
   preview?: true;
+  moderated?: true;
+  slow?: number;
 }
 
 /** The owner changed the settings, or the room got another owner. */
@@ -1421,6 +1603,8 @@ export interface RoomChangedEvent {
   max: number;
   owner: string;
   preview?: true;
+  moderated?: true;
+  slow?: number;
 }
 
 /** A room was deleted with its log; `members` are those that it had. */
@@ -1465,6 +1649,9 @@ export interface KickedEvent {
   usr: string;
   seq: number;
   by: string;
+  reason?: string;
+  banned?: true;
+  until?: string;
 }
 
 /** A member was removed by `by`. */
@@ -1472,6 +1659,71 @@ export interface RemovedEvent {
   cmd: "c_event";
   tracker: string;
   type: "removed";
+  at: string;
+  room_name: string;
+  usr: string;
+  seq: number;
+  by: string;
+}
+
+/** `by` gave a user a role, or took it: `role` is "" then. */
+export interface RoleEvent {
+  cmd: "c_event";
+  tracker: string;
+  type: "role";
+  at: string;
+  room_name: string;
+  usr: string;
+  seq: number;
+  role: string;
+  by: string;
+}
+
+/** `by` muted a user. */
+export interface MutedEvent {
+  cmd: "c_event";
+  tracker: string;
+  type: "muted";
+  at: string;
+  room_name: string;
+  usr: string;
+  seq: number;
+  by: string;
+  reason?: string;
+  until?: string;
+}
+
+/** `by` ended that a user is muted. */
+export interface UnmutedEvent {
+  cmd: "c_event";
+  tracker: string;
+  type: "unmuted";
+  at: string;
+  room_name: string;
+  usr: string;
+  seq: number;
+  by: string;
+}
+
+/** `by` banned a user who is no member, or all users with a name that fits a pattern. */
+export interface BannedEvent {
+  cmd: "c_event";
+  tracker: string;
+  type: "banned";
+  at: string;
+  room_name: string;
+  usr: string;
+  seq: number;
+  by: string;
+  reason?: string;
+  until?: string;
+}
+
+/** `by` ended a ban; `usr` and the account are those of the ban. */
+export interface UnbannedEvent {
+  cmd: "c_event";
+  tracker: string;
+  type: "unbanned";
   at: string;
   room_name: string;
   usr: string;
@@ -1650,9 +1902,13 @@ export interface RoomInfo {
   mentions?: number;
   notify?: string;
   preview?: boolean;
+  role?: string;
+  muted_until?: string;
+  moderated?: boolean;
+  slow?: number;
 }
 
-/** A room, for a member. */
+/** A room, for a member. `roles`: user -> role, of those in `users` who have one. */
 export interface RoomDetails {
   room_name: string;
   public: boolean;
@@ -1664,6 +1920,11 @@ export interface RoomDetails {
   users: string[];
   users_total: number;
   preview?: boolean;
+  roles?: Record<string, string>;
+  role?: string;
+  muted_until?: string;
+  moderated?: boolean;
+  slow?: number;
 }
 
 /** A direct conversation with `usr`. `guest`: a temporary user. `ended`: it is read-only. */
@@ -1729,6 +1990,15 @@ export interface Version {
   msg: string;
 }
 
+/** A mute or a ban, by `by`; `usr` is a name, or a pattern of names. `until`: when it ends. */
+export interface SanctionInfo {
+  usr: string;
+  by: string;
+  reason: string;
+  at: string;
+  until?: string;
+}
+
 /** Who deleted a message, and why; `reason` is "" if none was given. */
 export interface Deletion {
   by: string;
@@ -1758,6 +2028,11 @@ export type Entry =
   | LeaveRoomEvent
   | KickedEvent
   | RemovedEvent
+  | RoleEvent
+  | MutedEvent
+  | UnmutedEvent
+  | BannedEvent
+  | UnbannedEvent
   | EditedEvent
   | DeletedEvent
   | ReactedEvent
@@ -1788,6 +2063,13 @@ export interface Commands {
   join_room: { request: JoinRoomRequest; reply: JoinRoomReply };
   leave_room: { request: LeaveRoomRequest; reply: LeaveRoomReply };
   kick: { request: KickRequest; reply: KickReply };
+  set_role: { request: SetRoleRequest; reply: SetRoleReply };
+  ban: { request: BanRequest; reply: BanReply };
+  unban: { request: UnbanRequest; reply: UnbanReply };
+  mute: { request: MuteRequest; reply: MuteReply };
+  unmute: { request: UnmuteRequest; reply: UnmuteReply };
+  get_moderation: { request: GetModerationRequest; reply: GetModerationReply };
+  delete_messages: { request: DeleteMessagesRequest; reply: DeleteMessagesReply };
   speak: { request: SpeakRequest; reply: SpeakReply };
   edit: { request: EditRequest; reply: EditReply };
   delete: { request: DeleteRequest; reply: DeleteReply };
@@ -1848,6 +2130,10 @@ export type Code =
   | "deleted"
   | "too_many"
   | "not_owner"
+  | "room_banned"
+  | "muted"
+  | "moderated"
+  | "slow_mode"
   | "not_allowed"
   | "blocked"
   | "self_target"

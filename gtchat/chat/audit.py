@@ -65,6 +65,11 @@ AUDIT: dict[str, AuditKind] = {
     "sessions_ended": _own("{name} ended other sessions from {address}"),
     "put_out": _admin("the operator disconnected {name}"),
     "kicked": AuditKind("{by} kicked {name} from {room}"),
+    "room_role": AuditKind("{by} made {name} {role} in {room}"),
+    "room_muted": AuditKind("{by} muted {name} in {room}"),
+    "room_unmuted": AuditKind("{by} unmuted {name} in {room}"),
+    "room_banned": AuditKind("{by} banned {name} from {room}"),
+    "room_unbanned": AuditKind("{by} unbanned {name} from {room}"),
     "removed": AuditKind("{by} removed {name} from {room}"),
     "room_set": AuditKind(
         "{by} changed {room}: public {public}, max {max}, owner {owner}", subject="owner"
@@ -88,6 +93,7 @@ AUDIT: dict[str, AuditKind] = {
     "chosen": _admin("{by} set {setting} to {value}", subject=""),
     "admin_sessions_ended": _admin("{by} ended {sessions} of {name}"),
     "admin_room_set": _admin("{by} made {owner} the owner of {room}", subject="owner"),
+    "admin_room_role": _admin("{by} made {name} {role} in {room}"),
     "admin_room_deleted": _admin("{by} deleted the room {room}", subject=""),
     "ban_added": _admin("{by} banned {kind} {name} {end}: {reason}"),
     "ban_removed": _admin("{by} ended the ban of {kind} {name}"),

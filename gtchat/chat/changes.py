@@ -8,6 +8,7 @@ changed by another node meanwhile: then the rules here run again (`repeated`).
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from emoji import EMOJI_DATA, STATUS
@@ -19,6 +20,7 @@ from gtchat.chat.errors import (
     BadRequest,
     MessageDeleted,
     NoSuchMessage,
+    NoSuchUser,
     NotAllowed,
     NotAuthor,
     NotInRoom,
@@ -29,14 +31,18 @@ from gtchat.chat.events import Deleted, Edited, MessageChange, Pinned, Reacted, 
 from gtchat.chat.interfaces import Ack, ChangeLimits, MessageVersion
 from gtchat.chat.limits import BucketTable, Limits
 from gtchat.chat.messages import check_txn, text
-from gtchat.chat.names import HOST
+from gtchat.chat.moderation import Rank, find_refusal, rank_of
 from gtchat.chat.repetition import repeated
+from gtchat.chat.room_records import RecentMessages
 from gtchat.chat.rooms import Room
 from gtchat.chat.state import State
 from gtchat.chat.users import Session, User
 
 #: Longest reason of a deletion, in characters.
 REASON_CHARS = 500
+#: `Changes.delete_recent`: how old messages are at most, among how many entries they are looked
+#: for, and how many are deleted at once.
+RECENT_MS, RECENT_ENTRIES, RECENT_LIMIT = 3600 * 1000, 20_000, 200
 
 _VARIATION_SELECTOR = "\ufe0f"
 _EMOJI_CHARS = max(map(len, EMOJI_DATA))
@@ -64,13 +70,21 @@ def require_emoji(raw: str) -> str:
     return _QUALIFIED.get(raw.replace(_VARIATION_SELECTOR, ""), raw)
 
 
+def check_reason(raw: str) -> str:
+    """Return the reason of what a moderator does, in NFC; "" for no reason.
+
+    Raises:
+        BadRequest, TooLong: as of `text`.
+    """
+    return text(raw, REASON_CHARS, "reason") if raw else ""
+
+
 def may_moderate(user: User, room: Room | Conversation) -> bool:
     """Return whether a user may delete messages of others in a room, and pin messages.
 
-    The owner of the room may, and the operator, who speaks as `HOST`; in a direct conversation,
-    neither of the users may.
+    In a direct conversation, neither of the users may.
     """
-    return isinstance(room, Room) and (user.id == room.owner_id or user.key == HOST.key)
+    return isinstance(room, Room) and rank_of(room, user.id, user.name) >= Rank.MODERATOR
 
 
 def _reaction_rate(limits: Limits) -> tuple[float, float]:
@@ -98,6 +112,7 @@ class Changes:
         self._store = state.store
         self._audit = state.audit
         self._users = state.users
+        self._directory = state.directory
         self._delivery = delivery
         self._limits = state.limits
         self._reactions = BucketTable(state.limits.rate(_reaction_rate), state.clock.seconds)
@@ -131,11 +146,12 @@ class Changes:
             The ack with the `seq` of the entry, 0 if the message had that text already.
 
         Raises:
-            NoSuchRoom, NotInRoom, NoSuchUser, Blocked, NotAllowed, BadRequest, TooLong,
-                OverQuota, TxnConflict, NotStored.
+            NoSuchRoom, NotInRoom, IsMuted, ModeratedRoom, NoSuchUser, Blocked, NotAllowed,
+                BadRequest, TooLong, OverQuota, TxnConflict, NotStored.
             NoSuchMessage, NotAuthor, MessageDeleted, TooLate.
         """
         room = await self._conversations.require_open(target, session.user)
+        self._check_speech(room, session.user)
         msg = text(msg, self._limits.text_chars)
         entry = self._entry(Edited, session, room, seq, msg=msg)
         return await self._append(session, room, entry, txn)
@@ -169,8 +185,7 @@ class Changes:
         if isinstance(room, Conversation):  # also of a user who is blocked: it says nothing
             room.require_present()
             room.require_begun()
-        reason = text(reason, REASON_CHARS, "reason") if reason else ""
-        entry = self._entry(Deleted, session, room, seq, by=user.name, reason=reason)
+        entry = self._entry(Deleted, session, room, seq, by=user.name, reason=check_reason(reason))
 
         def record() -> AuditRecord | None:
             if entry.subject_id == user.id:
@@ -180,6 +195,36 @@ class Changes:
             )
 
         return await self._append(session, room, entry, txn, record)
+
+    async def delete_recent(self, session: Session, raw: str, target: str, reason: str = "") -> int:
+        """Delete the messages that a user sent to a room within the last hour, newest first.
+
+        Args:
+            session: a session of a user who may moderate the room.
+            raw, target: the names of the room and of the user as they were typed; the user may
+                have ended.
+            reason: as in `delete`.
+
+        Returns:
+            How many were deleted; the rest is for the next request.
+
+        Raises:
+            NoSuchRoom, NotOwner, BadRequest, TooLong, OverQuota, NotStored.
+        """
+        check_reason(reason)
+        room = await self._conversations.find_any(raw, session.user)
+        if not isinstance(room, Room) or not may_moderate(session.user, room):
+            raise NotOwner()
+        name, account_id = target, 0
+        with suppress(NoSuchUser):
+            found = await self._directory.resolve(target)
+            name, account_id = found.name, found.id
+        since, after = self._users.now() - RECENT_MS, room.last_seq - RECENT_ENTRIES
+        wanted = RecentMessages(name, account_id, since, after, RECENT_LIMIT)
+        seqs = await self._store.recent_messages(room.id, wanted)
+        for seq in seqs:
+            await self.delete(session, raw, seq, reason)
+        return len(seqs)
 
     async def react(
         self,
@@ -204,8 +249,8 @@ class Changes:
             The ack with the `seq` of the entry, 0 if the reaction was as wanted already.
 
         Raises:
-            NoSuchRoom, NotInRoom, NoSuchUser, Blocked, NotAllowed, BadRequest, TxnConflict,
-                NotStored.
+            NoSuchRoom, NotInRoom, IsMuted, NoSuchUser, Blocked, NotAllowed, BadRequest,
+                TxnConflict, NotStored.
             NoSuchMessage, MessageDeleted, TooMany.
             RateLimited: the user reacts too often.
         """
@@ -228,6 +273,7 @@ class Changes:
         """Store a reaction, for which the rate is paid. Return its ack."""
         if isinstance(found, Room):  # may not be a room of the user any more
             found = await self._conversations.require_open(target, session.user)
+        self._check_speech(found, session.user, reacts=True)
         return await self._append(session, found, entry, txn)
 
     @repeated
@@ -285,6 +331,13 @@ class Changes:
         if found.deleted:
             raise MessageDeleted()
         return found.versions
+
+    def _check_speech(self, room: Room | Conversation, user: User, reacts: bool = False) -> None:
+        """Check that a user may speak in a room. Raises IsMuted, ModeratedRoom."""
+        if isinstance(room, Room):
+            refusal = find_refusal(room, user.id, user.name, self._users.now(), reacts)
+            if refusal is not None:
+                raise refusal
 
     def _entry(
         self, kind: type[C], session: Session, room: Room | Conversation, seq: int, **fields: Any

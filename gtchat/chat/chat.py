@@ -33,6 +33,7 @@ from gtchat.chat.logins import Logins
 from gtchat.chat.membership import Membership
 from gtchat.chat.mentions import MentionLimits
 from gtchat.chat.messages import HISTORY_LIMIT, Messages
+from gtchat.chat.moderators import Moderators
 from gtchat.chat.node_records import ForeignHandlers
 from gtchat.chat.operators import Administration
 from gtchat.chat.ownership import Ownership
@@ -43,6 +44,7 @@ from gtchat.chat.relay import IRelay, NoRelay
 from gtchat.chat.remote_events import RemoteEvents
 from gtchat.chat.repeats import Repeats
 from gtchat.chat.resume import RESUME_WINDOW_S
+from gtchat.chat.room_bans import RoomBans
 from gtchat.chat.rooms import Room
 from gtchat.chat.search import Searches
 from gtchat.chat.sessions import Sessions
@@ -94,7 +96,8 @@ class Chat:
         loader: finds all rooms, and brings them into memory.
         users: the users who are known here.
         directory: finds accounts by name, logged in or not.
-        accounts, phones, logins, sessions, membership, invitations, invite_links, repeats,
+        accounts, phones, logins, sessions, membership, moderators, room_bans, invitations,
+            invite_links, repeats,
             messages, changes, conversations, whispers, blocks, peer_address, read_state, searches:
             the parts.
         session_rules: how many places an account can be logged in at.
@@ -151,6 +154,8 @@ class Chat:
         self._ownership = Ownership(state, delivery)
         self.membership = Membership(state, delivery, self._ownership)
         self._joins = ForeignJoins(state)
+        self.moderators = Moderators(state, delivery)
+        self.room_bans = RoomBans(state, delivery, self.membership)
         self.invitations = Invitations(state, self.membership)
         self.invite_links = InviteLinks(state, self.accounts, self.membership)
         self.repeats = Repeats(state, self._joins)

@@ -211,10 +211,38 @@ class TooMany(ChatError):
 
 
 class NotOwner(ChatError):
-    """Only the owner of the room can do this."""
+    """Only the owner of the room, or a moderator, can do this."""
 
     code = "not_owner"
     default = "Only the owner of the room can do this."
+
+
+class BannedFromRoom(ChatError):
+    """The user is banned from the room."""
+
+    code = "room_banned"
+    default = "This user is banned from the room."
+
+
+class IsMuted(ChatError):
+    """The user is muted in the room."""
+
+    code = "muted"
+    default = "You are muted in this room."
+
+
+class ModeratedRoom(ChatError):
+    """Members need a role to speak in the room."""
+
+    code = "moderated"
+    default = "This room is moderated: only users with a role can speak."
+
+
+class SlowMode(ChatError):
+    """The last message of the user in the room is too recent."""
+
+    code = "slow_mode"
+    default = "This room is in slow mode. Wait before your next message."
 
 
 class NotAllowed(ChatError):

@@ -6,46 +6,12 @@ numbers them from 1 without gaps. All other events go to those who are online an
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import attrs
 
 from gtchat.chat.annotations import Deletion, Reaction, ReplyTo
-
-
-@attrs.define(kw_only=True)
-class Event:
-    """An event. Receivers do not change it.
-
-    Attributes:
-        at: time of day in milliseconds since 1970, UTC; for display, not for ordering.
-    """
-
-    at: int
-
-
-@attrs.define(kw_only=True)
-class Entry(Event):
-    """An entry of the log of a room.
-
-    The store sets `seq` in place, before the event is sent: a copy of each message, or a frozen
-    class, would cost more than all of the rules.
-
-    Attributes:
-        kind: the stable name of the class.
-        room_name: name of the room as displayed.
-        usr: name, as displayed, of the user that the entry is about.
-        seq: number in the log; 0 until it is stored.
-        subject_id: the account that the entry is about: the author of a message, the user who
-            joins, leaves, is kicked or removed, the owner that the room has from here on; None for
-            no owner, and where the account is not known. Clients are not told.
-    """
-
-    kind: ClassVar[str]
-    room_name: str
-    usr: str
-    seq: int = 0
-    subject_id: int | None = None
+from gtchat.chat.entries import Entry as Entry
+from gtchat.chat.entries import Event as Event
+from gtchat.chat.moderation_events import MODERATION_ENTRIES
 
 
 @attrs.define(kw_only=True)
@@ -162,13 +128,18 @@ class Unpinned(MessageChange):
 
 @attrs.define(kw_only=True)
 class RoomSettingsEntry(Entry):
-    """The settings of a room from here on; `usr` set them, `owner` is "" for no owner."""
+    """The settings of a room from here on; `usr` set them, `owner` is "" for no owner.
+
+    `moderated`, `slow`: as of `Moderation`.
+    """
 
     public: bool
     topic: str
     max: int
     owner: str
     preview: bool = False
+    moderated: bool = False
+    slow: int = 0
 
 
 @attrs.define(kw_only=True)
@@ -211,10 +182,20 @@ class Left(Entry):
 
 @attrs.define(kw_only=True)
 class Kicked(Entry):
-    """A member was kicked by `by`."""
+    """A member was kicked by `by`.
+
+    Attributes:
+        reason: why, "" for no reason.
+        banned: whether the member is banned from here on; `until` is as of `Banned`.
+        guest: whether the member is temporary: then the name is banned; never sent.
+    """
 
     kind = "kicked"
     by: str
+    reason: str = ""
+    banned: bool = False
+    until: int = 0
+    guest: bool = False
 
 
 @attrs.define(kw_only=True)
@@ -229,6 +210,7 @@ class Removed(Entry):
 MESSAGE_CHANGES: tuple[type[MessageChange], ...] = (Edited, Deleted, Reacted, Pinned, Unpinned)
 _ROOM_ENTRIES: tuple[type[Entry], ...] = (
     *(MessageSent, RoomCreated, RoomChanged, Joined, Left, Kicked, Removed),
+    *MODERATION_ENTRIES,
 )
 #: Kind -> class of each entry; messages of the other two classes have the same kind.
 ENTRY_TYPES: dict[str, type[Entry]] = {

@@ -23,6 +23,7 @@ from gtchat.chat.events import (
     RoomCreated,
     RoomSettingsEntry,
 )
+from gtchat.chat.moderation import UNMODERATED, Moderation
 from gtchat.chat.names import SortedNames
 
 #: Takes back a change, exactly. Later changes have to be taken back before it.
@@ -35,7 +36,7 @@ def _nothing() -> None:
 
 @attrs.frozen
 class CurrentSettings:
-    """What the owner of a room can change; the attributes are those of `RoomState`."""
+    """What the owner of a room can change; see `RoomState` and `Moderation`."""
 
     public: bool
     topic: str
@@ -43,6 +44,8 @@ class CurrentSettings:
     owner_id: int | None
     owner: str
     preview: bool = False
+    moderated: bool = False
+    slow: int = 0
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -60,6 +63,7 @@ class RoomState:
         owner: name of the owner, "" if the room has no owner.
         preview: whether users who are not members can read the newest messages while it is public.
         creator_id: account id of the user who created it, None for the lobby.
+        moderation: roles, mutes, bans, who may speak.
         members: account id -> name, in the order of joining.
         guests: account ids of the members whose account is temporary.
         member_names: names of the members in order.
@@ -74,6 +78,7 @@ class RoomState:
     owner: str = ""
     preview: bool = False
     creator_id: int | None = None
+    moderation: Moderation = UNMODERATED
     members: dict[int, str] = attrs.field(factory=dict)
     guests: set[int] = attrs.field(factory=set)
     member_names: SortedNames = attrs.field(factory=SortedNames)
@@ -83,7 +88,8 @@ class RoomState:
     def settings(self) -> CurrentSettings:
         """The settings as they are now."""
         return CurrentSettings(
-            self.public, self.topic, self.max, self.owner_id, self.owner, self.preview
+            *(self.public, self.topic, self.max, self.owner_id, self.owner, self.preview),
+            *(self.moderation.moderated, self.moderation.slow),
         )
 
     @property
@@ -121,6 +127,7 @@ class RoomState:
             self.member_names.add(name)
         if self.owner_id == account_id:
             self.list_entry, self.owner = None, name
+        self.moderation = self.moderation.renamed(account_id, name)
 
     def fold(self, entry: Entry) -> Undo:
         """Change the room as an entry says; a message changes nothing.
@@ -131,6 +138,20 @@ class RoomState:
         Returns:
             Takes the change back.
         """
+        before = self.moderation
+        self.moderation = before.fold(entry)
+        undo = self._fold_others(entry)
+        if self.moderation is before:
+            return undo
+
+        def take_back() -> None:
+            undo()
+            self.moderation = before
+
+        return take_back
+
+    def _fold_others(self, entry: Entry) -> Undo:
+        """Fold what is no moderation."""
         if isinstance(entry, RoomCreated):
             return self._create(entry)
         if isinstance(entry, RoomChanged):

@@ -141,6 +141,9 @@ class Limits:
     invite_link_uses: int = _limit(
         100, "accounts that can be registered with an invitation by link of a member"
     )
+    roles_per_room: int = _limit(100, "roles that users have in a room")
+    mutes_per_room: int = _limit(200, "users that are muted in a room")
+    bans_per_room: int = _limit(200, "users and patterns of names that are banned from a room")
     min_free_bytes: int = _limit(67_108_864, "free disk space below which nothing more is stored")
 
     def __attrs_post_init__(self) -> None:

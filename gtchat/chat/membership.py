@@ -1,4 +1,4 @@
-"""Membership: creating, joining and leaving rooms, and what the owner of a room can do.
+"""Membership: creating, joining and leaving rooms, and what only the owner of a room can do.
 
 Who may do what is checked here; settings, owners and deletion are in `ownership`.
 
@@ -29,10 +29,10 @@ from gtchat.chat.errors import (
     PrivateRoom,
     RoomExists,
     RoomFull,
-    SelfTarget,
 )
 from gtchat.chat.events import Joined, Kicked, Left, Removed
 from gtchat.chat.interfaces import Ack, RepeatableRequest, Told
+from gtchat.chat.moderation import Rank, check_ban, rank_of
 from gtchat.chat.names import room_name
 from gtchat.chat.ownership import Ownership, RoomSettings
 from gtchat.chat.repeats import RoomAck
@@ -108,7 +108,7 @@ class Membership:
         """Change the settings of a room, or make another member its owner.
 
         Args:
-            session: a session of the owner.
+            session: a session of the owner; of a moderator, to change who may speak.
             raw: the name of the room as it was typed.
             wanted: the settings to change.
             master: name of the new owner, None to keep the owner.
@@ -119,7 +119,8 @@ class Membership:
             NotInRoom: the new owner is not a member.
             NotAllowed: the new owner has received as many rooms as the limit allows.
         """
-        room = await self._owned_room(session.user, raw)
+        is_moderation = master is None and wanted.is_moderation
+        room = await self._owned_room(session.user, raw, is_moderation)
         next_owner, limits = None, NO_LIMITS
         if master is not None:
             next_owner = await self._directory.resolve(master)
@@ -132,11 +133,22 @@ class Membership:
         ack = await self._ownership.change(room, settings, by, session, request, limits, record)
         return RoomAck(room, ack)
 
-    async def _owned_room(self, user: User, raw: str) -> Room:
-        """Return the room with a name. Raises NoSuchRoom, NotOwner, NotStored."""
+    async def _owned_room(self, user: User, raw: str, is_moderation: bool = False) -> Room:
+        """Return the room with a name. Raises NoSuchRoom, NotOwner, NotStored.
+
+        Args:
+            user: its owner, or a moderator if `is_moderation`.
+            raw: the name as it was typed.
+            is_moderation: whether moderators may do what is asked for.
+        """
         room = await self._loader.look(raw)
+        needed = Rank.MODERATOR if is_moderation else Rank.OWNER
         # Rooms of users who are here are in memory.
-        if not isinstance(room, Room) or room.owner_id != user.id or room.is_awaited_by(user):
+        if (
+            not isinstance(room, Room)
+            or rank_of(room, user.id, user.name) < needed
+            or room.is_awaited_by(user)
+        ):
             raise NotOwner()
         return room
 
@@ -171,7 +183,8 @@ class Membership:
             request: as in `create`.
 
         Raises:
-            NoSuchRoom, AlreadyInRoom, PrivateRoom, RoomFull, NotAllowed, TxnConflict, NotStored.
+            NoSuchRoom, AlreadyInRoom, BannedFromRoom, PrivateRoom, RoomFull, NotAllowed,
+            TxnConflict, NotStored.
         """
         user = session.user
         room = await self._loader.find(raw)
@@ -204,6 +217,7 @@ class Membership:
 
         Raises:
             NoSuchRoom: the room was deleted meanwhile.
+            BannedFromRoom: the user is banned from it.
             PrivateRoom: the invitation ended meanwhile.
             NoSuchUser: the account is ending.
             NotAllowed: the user is a member of as many rooms as the limit allows.
@@ -213,6 +227,7 @@ class Membership:
             raise NoSuchRoom()
         if target.id in room.members:
             raise AlreadyInRoom()
+        check_ban(room, target.id, target.name, self._users.now())
         self._ownership.check_memberships(target)
         if room.max and len(room.members) >= room.max:
             raise RoomFull()
@@ -308,27 +323,6 @@ class Membership:
             return Ack("", 0, entry.at)
 
     @repeated
-    async def kick(
-        self, session: Session, raw: str, target: str, request: RepeatableRequest | None = None
-    ) -> RoomAck:
-        """Kick a member out of a room.
-
-        Args:
-            session: a session of the owner.
-            raw, target: the names of the room and of the member as they were typed.
-            request: as in `create`.
-
-        Raises:
-            NoSuchRoom, NotOwner, SelfTarget, NoSuchUser, NotInRoom, TxnConflict, NotStored.
-        """
-        room = await self._owned_room(session.user, raw)
-        member = await self._directory.resolve(target)
-        room = await self._owned_room(session.user, raw)
-        if member.id == session.user.id:
-            raise SelfTarget()
-        return await self._kick_or_remove(Kicked, room, member, session, request)
-
-    @repeated
     async def remove(
         self, session: Session, raw: str, target: str, request: RepeatableRequest | None = None
     ) -> RoomAck:
@@ -351,22 +345,32 @@ class Membership:
         room = await self._loader.require_member(raw, session.user)
         if session.user.id not in (member.id, room.owner_id):
             raise NotOwner()
-        return await self._kick_or_remove(Removed, room, member, session, request)
-
-    async def _kick_or_remove(
-        self,
-        kind: type[Kicked | Removed],
-        room: Room,
-        member: ResolvedUser,
-        actor: Session,
-        request: RepeatableRequest | None,
-    ) -> RoomAck:
         if member.id not in room.members:
             raise NotInRoom("This user is not a member of the room.")
-        by, at = actor.user.name, self._users.now()
-        entry = kind(room_name=room.name, usr=member.name, subject_id=member.id, by=by, at=at)
-        record = self._audit.record(kind.kind, actor.actor, name=member.name, room=room.name)
-        ack = await self._end_membership(room, entry, actor, request, record)
+        by, at = session.user.name, self._users.now()
+        entry = Removed(room_name=room.name, usr=member.name, subject_id=member.id, by=by, at=at)
+        record = self._audit.record("removed", session.actor, name=member.name, room=room.name)
+        return await self.put_out(room, entry, session, request, record)
+
+    async def put_out(
+        self,
+        room: Room,
+        entry: Kicked | Removed,
+        actor: Session | None,
+        request: RepeatableRequest | None,
+        audit: AuditRecord,
+    ) -> RoomAck:
+        """End the membership of the subject of an entry, without asking who may do that.
+
+        Args:
+            room: the room.
+            entry: the entry.
+            actor, request, audit: as in `Delivery.append_change`.
+
+        Raises:
+            TxnConflict, Stale, NotStored.
+        """
+        ack = await self._end_membership(room, entry, actor, request, audit)
         self._reassign_later(room)
         return RoomAck(room, ack)
 
@@ -383,8 +387,8 @@ class Membership:
             request: as in `create`.
 
         Raises:
-            NoSuchRoom, NotInRoom, NoSuchUser, AlreadyInRoom, Blocked, RoomFull, NotAllowed,
-            TxnConflict, NotStored.
+            NoSuchRoom, NotInRoom, NoSuchUser, AlreadyInRoom, BannedFromRoom, Blocked, RoomFull,
+            NotAllowed, TxnConflict, NotStored.
         """
         room = await self._loader.require_member(raw, session.user)
         user = await self._directory.resolve(target, session.user)

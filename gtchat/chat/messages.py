@@ -32,6 +32,7 @@ from gtchat.chat.guesses import Guesses
 from gtchat.chat.interfaces import Ack, FoundRoom, HistoryPage, HistoryQuery
 from gtchat.chat.limits import BucketTable, Limits, network_key
 from gtchat.chat.message_rules import annotated
+from gtchat.chat.moderation import UNMODERATED, find_refusal, slow_seconds
 from gtchat.chat.names import HOST
 from gtchat.chat.normalization import MAX_COMPOSED, nfc, too_long
 from gtchat.chat.queued import PendingMessage
@@ -181,17 +182,18 @@ class Messages:
             room_name: the room, as the sender typed it.
             msg: the text.
             txn: the client's idempotency key, 1 to 64 characters; None if it has none.
-            done: called later with the ack, or with `NotStored`, `TxnConflict`, `NotInRoom` if the
-                membership ended at another node, `NoSuchRoom` or `NotInRoom` for a room that is not
-                in memory, or, for a reply, with `NoSuchMessage` or `MessageDeleted`. The calls for
+            done: called later with the ack, or with `NotStored`, `TxnConflict`, `SlowMode`, with
+                `NotInRoom`, `IsMuted` or `ModeratedRoom` if another node has made that so, with
+                `NoSuchRoom` or `NotInRoom` for a room that is not in memory, or, for a reply, with
+                `NoSuchMessage` or `MessageDeleted`. The calls for
                 rooms of the user come in the order of the requests of a session. It is a plain
                 call because a Deferred would cost as much as the rules.
             reply: seq of the message that it replies to, None for none.
             style: "" or "action", see `AnnotatedMessage`.
 
         Raises:
-            NoSuchRoom, NotInRoom, BadRequest, TooLong, OverQuota, NotStored: at once; then `done`
-                is not called.
+            NoSuchRoom, NotInRoom, IsMuted, ModeratedRoom, BadRequest, TooLong, OverQuota,
+                NotStored: at once; then `done` is not called.
         """
         user = session.user
         try:
@@ -204,6 +206,12 @@ class Messages:
             return
         if txn is not None:
             check_txn(txn)
+        at, slow = int(self._wall() * 1000), 0
+        if room.moderation is not UNMODERATED:
+            refusal = find_refusal(room, user.id, user.name, at)
+            if refusal is not None:
+                raise refusal
+            slow = slow_seconds(room, user.id, user.name)
         msg = text(msg, self._limits.text_chars)
         # Quota.charge, without its call.
         size = len(msg) if msg.isascii() else utf8_size(msg)
@@ -216,7 +224,7 @@ class Messages:
             usr=user.name,
             msg=msg,
             id=self._next_id(),
-            at=int(self._wall() * 1000),
+            at=at,
             subject_id=user.id,
         )
         if reply is not None or style:
@@ -229,6 +237,7 @@ class Messages:
                 txn=txn,
                 sender_id=None if txn is None else user.id,
                 checked=room.foreign,
+                slow=slow,
                 room=room,
                 session=session,
                 done=done,

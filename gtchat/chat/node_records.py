@@ -22,6 +22,7 @@ from gtchat.chat.events import (
     RoomChanged,
     RoomCreated,
 )
+from gtchat.chat.moderation_events import MODERATION_ENTRIES
 from gtchat.chat.records import EndedInvitations, PhoneAccount, StoredGuest
 from gtchat.chat.room_records import RoomRecord
 from gtchat.chat.told import Told
@@ -328,7 +329,15 @@ SYSTEM_TYPES: dict[str, type[Any]] = {
 #: Kind of a system entry -> what a part of the chat does with one, given the node that wrote it.
 ForeignHandlers = dict[type[Any], Callable[[int, Any], None]]
 #: Entries that change the state of a room: rules that were checked before them are stale.
-ROOM_CHANGES = (RoomCreated, RoomChanged, Joined, Left, Kicked, Removed)
+ROOM_CHANGES: tuple[type[Entry], ...] = (
+    RoomCreated,
+    RoomChanged,
+    Joined,
+    Left,
+    Kicked,
+    Removed,
+    *MODERATION_ENTRIES,
+)
 
 
 @attrs.frozen

@@ -28,6 +28,8 @@ from gtchat.chat.users import Session, User
 TOPIC_CHARS = 500
 #: Members of which one may become the owner of a room, if the limits of rooms are to be kept.
 MAX_CANDIDATES = 200
+#: Most seconds of slow mode.
+MAX_SLOW_S = 6 * 3600
 
 
 def check_topic(raw: str) -> str:
@@ -53,12 +55,21 @@ class RoomSettings:
         max: maximum number of members, 0 for no limit of the room's own.
         preview: whether users who are not members can read the newest messages while the room is
             public. The default is what `public` is.
+        moderated: whether members need a role to speak.
+        slow: seconds between two messages of a member, 0 for none.
     """
 
     public: bool | None = None
     topic: str | None = None
     max: int | None = None
     preview: bool | None = None
+    moderated: bool | None = None
+    slow: int | None = None
+
+    @property
+    def is_moderation(self) -> bool:
+        """Whether it changes only what moderators may change: who may speak."""
+        return self == RoomSettings(moderated=self.moderated, slow=self.slow) != RoomSettings()
 
 
 class Ownership:
@@ -113,6 +124,12 @@ class Ownership:
         limit = self._limits.members_per_room
         return min(wanted or limit, limit) if limit else wanted
 
+    def slow_seconds(self, wanted: int) -> int:
+        """Return the seconds of slow mode. Raises BadRequest: it is negative, or over six hours."""
+        if not 0 <= wanted <= MAX_SLOW_S:
+            raise BadRequest(f"slow: must be 0 to {MAX_SLOW_S} seconds.")
+        return wanted
+
     def first_entry(self, room: Room, user: User, wanted: RoomSettings) -> RoomCreated:
         """Return the entry with which a user creates a room.
 
@@ -146,6 +163,7 @@ class Ownership:
         Raises:
             BadRequest, TooLong.
         """
+        before = room.moderation
         return CurrentSettings(
             public=room.public if wanted.public is None else wanted.public,
             topic=room.topic if wanted.topic is None else check_topic(wanted.topic),
@@ -153,11 +171,16 @@ class Ownership:
             owner_id=room.owner_id if owner is None else owner.id,
             owner=room.owner if owner is None else owner.name,
             preview=room.preview if wanted.preview is None else wanted.preview,
+            moderated=before.moderated if wanted.moderated is None else wanted.moderated,
+            slow=before.slow if wanted.slow is None else self.slow_seconds(wanted.slow),
         )
 
     def record_of(self, room: Room, settings: CurrentSettings, actor: Actor) -> AuditRecord:
         """Return the record of the audit log of settings that a user changes."""
-        fields = {"public": settings.public, "max": settings.max, "owner": settings.owner}
+        fields = {
+            name: getattr(settings, name)
+            for name in ("public", "max", "owner", "moderated", "slow")
+        }
         return self._audit.record("room_set", actor, room=room.name, **fields)
 
     async def change(
@@ -191,6 +214,8 @@ class Ownership:
             max=settings.max,
             owner=settings.owner,
             preview=settings.preview,
+            moderated=settings.moderated,
+            slow=settings.slow,
             subject_id=settings.owner_id,
             at=self._users.now(),
         )

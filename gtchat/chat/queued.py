@@ -18,6 +18,7 @@ from gtchat.chat.interfaces import (
     PendingMessageChange,
     PendingRoomChange,
 )
+from gtchat.chat.moderation_events import Muted, UserBanned
 from gtchat.chat.rooms import Room
 from gtchat.chat.users import Session
 
@@ -91,4 +92,4 @@ def text_of(entry: Entry) -> str:
         return entry.topic
     if isinstance(entry, Edited):
         return entry.msg
-    return entry.reason if isinstance(entry, Deleted) else ""
+    return entry.reason if isinstance(entry, Deleted | Muted | UserBanned) else ""

@@ -17,6 +17,7 @@ from gtchat.chat.errors import BadRequest, NotStored, RateLimited
 from gtchat.chat.events import MessageSent, NotifySet, ReadMarked, UserTyping
 from gtchat.chat.interfaces import AccountState, Direct, MentionsPage, UnreadRecord
 from gtchat.chat.message_rules import whisper_of
+from gtchat.chat.moderation import find_refusal
 from gtchat.chat.relay import DirectTyping, ReadMoved, RoomTyping
 from gtchat.chat.rooms import Room, RoomRegistry
 from gtchat.chat.state import State
@@ -56,12 +57,15 @@ class ReadState:
             target: the room, or the direct conversation.
 
         Raises:
-            NoSuchRoom, NotInRoom, NoSuchUser, Blocked, NotAllowed.
+            NoSuchRoom, NotInRoom, IsMuted, ModeratedRoom, NoSuchUser, Blocked, NotAllowed.
             RateLimited: the last notification to the room is less than `typing_interval` ago.
         """
         user = session.user
         room = await self._conversations.require(target, user)
         if isinstance(room, Room):
+            refusal = find_refusal(room, user.id, user.name, self._users.now())
+            if refusal is not None:
+                raise refusal
             self._charge(user, room.id)
             send_typing(self._users, room, user.id, user.name)
             self._relay.send(RoomTyping(room.id, user.id, user.name))

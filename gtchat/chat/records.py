@@ -68,7 +68,8 @@ class PendingEntry:
     The change that an entry means for the room is made in the same transaction: `room_created`
     creates the room with its subject as first member and owner, `room_changed` changes its row,
     `join_room` makes the subject a member and deletes its invitations to the room, `leave_room`,
-    `kicked` and `removed` end the membership and delete the invitations that the subject sent.
+    `kicked` and `removed` end the membership and delete the invitations that the subject sent. What
+    any of them changes of the moderation, `Moderation.fold` says.
 
     Attributes:
         room_id: the room; 0 for `room_created`, where the store fills in the new id.
@@ -84,6 +85,8 @@ class PendingEntry:
             with NotInRoom. None for nothing to check.
         audit: returns the record of the audit log that is stored with it, if any; asked once it
             is stored, in any thread. None for none.
+        slow: of a message: seconds that must have passed since the last message of its author that
+            had this; else it fails with SlowMode. 0 for none.
     """
 
     room_id: int
@@ -94,6 +97,7 @@ class PendingEntry:
     earlier: Ack | None = None
     checked: int | None = None
     audit: Callable[[], AuditRecord | None] | None = None
+    slow: int = 0
 
     @property
     def subject_id(self) -> int | None:

@@ -13,6 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from gtchat.chat.errors import (
     AlreadyInRoom,
+    BannedFromRoom,
     NoSuchRoom,
     NotInRoom,
     NotOwner,
@@ -29,7 +30,18 @@ from gtchat.chat.rooms import RoomRegistry
 #: the time, up to 60 of 100 runs had seen too little (measured): twenty in a row, 4 of 100,000.
 TRIES = 20
 #: Refusals for the state of a room, which another node may have changed a moment ago.
-REFUSALS = (AlreadyInRoom, NoSuchRoom, NotInRoom, NotOwner, PrivateRoom, RoomExists, RoomFull)
+REFUSALS = (
+    *(
+        AlreadyInRoom,
+        BannedFromRoom,
+        NoSuchRoom,
+        NotInRoom,
+        NotOwner,
+        PrivateRoom,
+        RoomExists,
+        RoomFull,
+    ),
+)
 
 P = ParamSpec("P")
 T = TypeVar("T")

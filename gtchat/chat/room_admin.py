@@ -210,7 +210,7 @@ class RoomAdmin:
         """
         room = await self._changeable(name)
         record = self._audit.record("admin_room_deleted", actor, room=room.name)
-        await self._ownership.delete(room, _shown(actor), audit=record)
+        await self._ownership.delete(room, shown_name(actor), audit=record)
         return room.name
 
     @repeated
@@ -234,7 +234,7 @@ class RoomAdmin:
             raise NotAllowed("A temporary user can't get a room.")
         settings = attrs.evolve(room.settings, owner_id=found.id, owner=found.name)
         record = self._audit.record("admin_room_set", actor, room=room.name, owner=found.name)
-        await self._ownership.change(room, settings, _shown(actor), None, audit=record)
+        await self._ownership.change(room, settings, shown_name(actor), None, audit=record)
         return room
 
     async def _changeable(self, name: str) -> Room:
@@ -265,6 +265,6 @@ class RoomAdmin:
         return state.users.broadcast(event)
 
 
-def _shown(actor: Actor) -> str:
+def shown_name(actor: Actor) -> str:
     """Return the name under which users see who has changed a room."""
     return HOST.display if actor.at_server else actor.name

@@ -6,6 +6,8 @@ from collections.abc import Sized
 
 import attrs
 
+from gtchat.chat.moderation import UNMODERATED, Moderation
+
 
 @attrs.frozen
 class RoomRecord:
@@ -27,6 +29,7 @@ class RoomRecord:
         preview: whether users who are not members can read the newest messages while it is public.
         foreign: `Room.foreign` of it from here on; of a store that is shared only.
         loads: number of this record among those that such a store has handed out.
+        moderation: roles, mutes, bans, who may speak.
     """
 
     id: int
@@ -44,6 +47,7 @@ class RoomRecord:
     preview: bool = False
     foreign: int = 0
     loads: int = 0
+    moderation: Moderation = UNMODERATED
 
 
 @attrs.define
@@ -89,3 +93,22 @@ class ShownRoom:
     name: str
     public: bool
     member_count: int
+
+
+@attrs.frozen
+class RecentMessages:
+    """Which messages of a user in a room are meant.
+
+    Attributes:
+        usr: name of the user as displayed.
+        account_id: the account, 0 if it has ended.
+        since: the time of the first one, in milliseconds since 1970, UTC.
+        after: the seq after which they are looked for.
+        limit: the largest number of messages.
+    """
+
+    usr: str
+    account_id: int
+    since: int
+    after: int
+    limit: int

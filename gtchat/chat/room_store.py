@@ -12,7 +12,7 @@ from zope.interface import Interface
 
 from gtchat.chat.events import Entry
 from gtchat.chat.records import UnreadRecord
-from gtchat.chat.room_records import FoundRoom, ListedRoom, RoomRecord
+from gtchat.chat.room_records import FoundRoom, ListedRoom, RecentMessages, RoomRecord
 
 #: Public rooms that `load` returns: as many as the first page of a list can have, and more, so that
 #: rooms can be deleted before others have to be read.
@@ -105,6 +105,9 @@ class IRoomStore(Interface):
 
         Accounts without such a room are left out.
         """
+
+    def recent_messages(room_id: int, wanted: RecentMessages) -> Deferred[Sequence[int]]:
+        """Return the seqs of messages of a user that are not deleted, newest first (read)."""
 
     def member_names(
         room_id: int, after: str | None, limit: int

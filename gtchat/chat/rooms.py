@@ -87,6 +87,7 @@ class Room(RoomState):
             owner=record.owner,
             preview=record.preview,
             creator_id=record.creator_id,
+            moderation=record.moderation,
             last_seq=record.last_seq,
             message_count=record.message_count,
             foreign=record.foreign,

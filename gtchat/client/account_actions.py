@@ -60,9 +60,11 @@ class AccountActions(Caller):
         settings = {"public": public, "topic": topic, "max": max, "preview": preview}
         return (await self._command("create_room", room_name=room, txn=txn, **settings)).room
 
-    async def kick(self, room: str, user: str, *, txn: str | None = None) -> None:
-        """Remove a member from a room of the user's own."""
-        await self._command("kick", room_name=room, user=user, txn=txn)
+    async def kick(
+        self, room: str, user: str, *, reason: str | None = None, txn: str | None = None
+    ) -> None:
+        """Kick a member out of a room that the user owns or moderates."""
+        await self._command("kick", room_name=room, user=user, reason=reason, txn=txn)
 
     @resumable
     async def rooms(self, *, joined: bool = False) -> AsyncIterator[Room]:

@@ -11,8 +11,8 @@ from typing import Any
 
 import attrs
 
-from gtchat.client.account_actions import AccountActions
 from gtchat.client.events import ChatMessage, Direct, Event
+from gtchat.client.moderation_actions import ModerationActions
 from gtchat.client.replies import Version
 from gtchat.client.resumable import resumable
 
@@ -50,8 +50,8 @@ class Found:
     incomplete: bool
 
 
-class MessageActions(AccountActions):
-    """What a user does with messages, and what `AccountActions` has.
+class MessageActions(ModerationActions):
+    """What a user does with messages, and what `ModerationActions` has.
 
     `room` is the name of a room, or a direct conversation, such as `Direct(user="bob")`; `seq` is
     the number of a message in its log. Each method raises what `call` raises, and CommandFailed

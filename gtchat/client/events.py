@@ -234,10 +234,15 @@ class RoomEvent(Entry, frozen=True, kw_only=True, eq=False):
     """A room, or its members, changed.
 
     Attributes:
-        kind: `room_created`, `room_changed`, `room_gone`, `join_room`, `leave_room`, `kicked` or
-            `removed`.
-        by: who kicked or removed `user`.
-        public, topic, max, owner, preview: the settings of the room, where the event has them.
+        kind: `room_created`, `room_changed`, `room_gone`, `join_room`, `leave_room`, `kicked`,
+            `removed`, `role`, `muted`, `unmuted`, `banned` or `unbanned`.
+        by: who kicked or removed `user`, or moderates the room.
+        reason: why, None for no reason.
+        banned: whether `user` was banned when kicked.
+        until: when a mute or a ban ends, None for no end.
+        role: the role that `user` has got: `moderator`, `voice` or "".
+        public, topic, max, owner, preview, moderated, slow: the settings of the room, where the
+            event has them.
     """
 
     kind: str = field(name="type")
@@ -248,6 +253,12 @@ class RoomEvent(Entry, frozen=True, kw_only=True, eq=False):
     max: int | None = None
     owner: str | None = None
     preview: bool | None = None
+    moderated: bool | None = None
+    slow: int | None = None
+    reason: str | None = None
+    banned: bool | None = None
+    until: datetime | None = None
+    role: str | None = None
 
 
 class Other(Entry, frozen=True, kw_only=True, eq=False):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from gtchat.chat.errors import AlreadyInRoom, NotAllowed, NotInRoom
+from gtchat.chat.errors import AlreadyInRoom, NotAllowed, NotInRoom, SlowMode
 from gtchat.chat.events import (
     AnnotatedMessage,
     Deleted,
@@ -61,6 +61,23 @@ def check_room_limits(
     if isinstance(entry, RoomChanged):
         rules.append((limits.rooms, received, MAX_RECEIVED))
     _check(rules)
+
+
+def check_slow(pending: PendingEntry, last: int | None) -> None:
+    """Check that the author of a message has waited long enough; see `PendingEntry.slow`.
+
+    Args:
+        pending: the message.
+        last: when the last one was, in milliseconds since 1970, UTC; None if there was none.
+
+    Raises:
+        SlowMode.
+    """
+    if last is None:
+        return
+    wait = last + pending.slow * 1000 - pending.entry.at
+    if 0 < wait <= pending.slow * 1000:  # else the clock was set back
+        raise SlowMode(retry_after=wait / 1000)
 
 
 def request_content(pending: PendingEntry) -> tuple[str, str]:

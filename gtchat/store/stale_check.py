@@ -8,7 +8,7 @@ there, and what depends on more, is `Stale`: its rules run again on what is deli
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import Protocol
 
@@ -16,15 +16,36 @@ import attrs
 
 from gtchat.chat.errors import ChatError, NotInRoom, Stale
 from gtchat.chat.events import (
+    Edited,
+    Entry,
     Joined,
     Kicked,
     Left,
     MessageSent,
+    Reacted,
     Removed,
     RoomChanged,
     RoomSettingsEntry,
 )
 from gtchat.chat.interfaces import PendingEntry, PendingMessageChange, PendingRoomChange
+from gtchat.chat.moderation import (
+    ROLES,
+    UNMODERATED,
+    Moderation,
+    Rank,
+    find_ban,
+    find_refusal,
+    rank_of,
+    slow_seconds,
+)
+from gtchat.chat.moderation_events import (
+    MODERATION_ENTRIES,
+    Muted,
+    RoleChanged,
+    Unmuted,
+    UserBanned,
+    UserUnbanned,
+)
 from gtchat.store.following import Known
 from gtchat.store.jobs import Job, StoreCall
 
@@ -36,6 +57,7 @@ class RoomAccess:
     public: bool
     max: int
     owner_id: int | None
+    moderation: Moderation = UNMODERATED
 
 
 class StoredRooms(Protocol):
@@ -74,6 +96,10 @@ class StaleCheck:
     #: Room id -> how many members the batch adds at most. Those that it removes are not counted:
     #: that may still fail.
     _added: Counter[int] = attrs.field(init=False, factory=Counter)
+    #: Room id -> the changes that the batch makes of it.
+    _changes: defaultdict[int, list[Entry]] = attrs.field(
+        init=False, factory=lambda: defaultdict(list)
+    )
 
     def refuses(self, job: Job) -> bool:
         """Give a job its error if its rules saw another state, and what they allow is not allowed.
@@ -98,9 +124,11 @@ class StaleCheck:
     def _note(self, change: PendingRoomChange) -> None:
         """Take note of a change of a room, which is refused or will be made."""
         entry, room_id = change.entry, change.room_id
+        if change.error is None:
+            self._changes[room_id].append(entry)
         if isinstance(entry, RoomSettingsEntry):
             self._set.add(room_id)
-        elif change.error is None:
+        elif change.error is None and not isinstance(entry, MODERATION_ENTRIES):
             self._members[room_id, change.subject_id] = isinstance(entry, Joined)
             self._added[room_id] += isinstance(entry, Joined)
         if change.error is not None:
@@ -111,14 +139,36 @@ class StaleCheck:
         if isinstance(job, StoreCall):
             return Stale()
         if isinstance(job.entry, MessageSent):
-            return None if self.is_member(job.room_id, job.subject_id) else NotInRoom()
-        room = None if job.room_id in self._set else self._stored.find_access(job.room_id)
+            return self._find_refusal(job)
+        room = None if job.room_id in self._set else self.find_access(job.room_id)
         if room is None or (job.room_id, job.subject_id) in self._members:
             return Stale()
         is_allowed = ALLOWED.get(type(job.entry), _may_change_message)
         return None if is_allowed(self, job, room) else Stale()
 
+    def _find_refusal(self, job: PendingEntry) -> ChatError | None:
+        """Return why a message is refused, None if it is not: then its slow mode is that of now."""
+        entry, account_id = job.entry, job.subject_id
+        room = self.find_access(job.room_id)
+        if room is None or account_id is None or not self.is_member(job.room_id, account_id):
+            return NotInRoom()
+        job.slow = slow_seconds(room, account_id, entry.usr)
+        return find_refusal(room, account_id, entry.usr, entry.at)
+
     # What rules ask for.
+
+    def find_access(self, room_id: int) -> RoomAccess | None:
+        """Return the settings of a room, with the moderation behind what is checked of the batch.
+
+        Returns None if there is no such room.
+        """
+        room = self._stored.find_access(room_id)
+        if room is None:
+            return None
+        moderation = room.moderation
+        for entry in self._changes.get(room_id, ()):
+            moderation = moderation.fold(entry)
+        return attrs.evolve(room, moderation=moderation)
 
     def has_seen_settings(self, change: PendingEntry) -> bool:
         """Return whether the settings are those that the rules of a change have seen."""
@@ -147,9 +197,14 @@ def _is_owner(change: PendingEntry, room: RoomAccess) -> bool:
 def _may_change_message(check: StaleCheck, change: PendingEntry, room: RoomAccess) -> bool:
     """See `Changes`; the owner who is no member is left to it. The message is looked at later."""
     assert isinstance(change, PendingMessageChange)
-    if change.is_moderator and not _is_owner(change, room):
+    account_id, entry = change.sender_id, change.entry
+    if change.is_moderator and rank_of(room, account_id, entry.usr) < Rank.MODERATOR:
         return False
-    return check.is_member(change.room_id, change.sender_id)
+    if isinstance(entry, Edited | Reacted):
+        reacts = isinstance(entry, Reacted)
+        if find_refusal(room, account_id, entry.usr, entry.at, reacts) is not None:
+            return False
+    return check.is_member(change.room_id, account_id)
 
 
 def _may_join(check: StaleCheck, change: PendingEntry, room: RoomAccess) -> bool:
@@ -157,6 +212,9 @@ def _may_join(check: StaleCheck, change: PendingEntry, room: RoomAccess) -> bool
     assert isinstance(change, PendingRoomChange)
     room_id, sender_id = change.room_id, change.sender_id
     if check.is_member(room_id, change.subject_id) or check.is_full(room_id, room):
+        return False
+    entry, account_id = change.entry, change.subject_id
+    if account_id is None or find_ban(room, account_id, entry.usr, entry.at) is not None:
         return False
     if sender_id != change.subject_id:
         return check.is_member(room_id, sender_id)
@@ -168,9 +226,25 @@ def _may_leave(check: StaleCheck, change: PendingEntry, room: RoomAccess) -> boo
     return check.is_member(change.room_id, change.subject_id)
 
 
-def _may_kick(check: StaleCheck, change: PendingEntry, room: RoomAccess) -> bool:
-    """See `Membership.kick`."""
-    return _is_owner(change, room) and check.is_member(change.room_id, change.subject_id)
+def _may_moderate(check: StaleCheck, change: PendingEntry, room: RoomAccess) -> bool:
+    """See `Authority`. How many there are of a kind is left to what the rules have seen."""
+    entry = change.entry
+    assert isinstance(entry, Kicked | RoleChanged | Muted | Unmuted | UserBanned | UserUnbanned)
+    rank = rank_of(room, change.sender_id, entry.by)
+    if isinstance(entry, RoleChanged) and ROLES.get(entry.role, Rank.MEMBER) >= rank:
+        return False
+    return rank >= Rank.MODERATOR and rank > rank_of(room, change.subject_id, entry.usr)
+
+
+def _may_act_on_member(check: StaleCheck, change: PendingEntry, room: RoomAccess) -> bool:
+    """See `RoomBans.kick`, `Moderators.set_role`, `mute`."""
+    return _may_moderate(check, change, room) and check.is_member(change.room_id, change.subject_id)
+
+
+def _may_ban(check: StaleCheck, change: PendingEntry, room: RoomAccess) -> bool:
+    """See `RoomBans.ban`: members get another entry, and so do those whose names are banned."""
+    is_member = change.subject_id is not None and check.is_member(change.room_id, change.subject_id)
+    return not is_member and _may_moderate(check, change, room)
 
 
 def _may_remove(check: StaleCheck, change: PendingEntry, room: RoomAccess) -> bool:
@@ -193,7 +267,12 @@ def _may_set(check: StaleCheck, change: PendingEntry, room: RoomAccess) -> bool:
 ALLOWED: dict[type, Rule] = {
     Joined: _may_join,
     Left: _may_leave,
-    Kicked: _may_kick,
+    Kicked: _may_act_on_member,
     Removed: _may_remove,
     RoomChanged: _may_set,
+    RoleChanged: _may_act_on_member,
+    Muted: _may_act_on_member,
+    Unmuted: _may_moderate,
+    UserBanned: _may_ban,
+    UserUnbanned: _may_moderate,
 }

@@ -28,8 +28,8 @@ class CommandArgument:
         field: name of the field.
         label: its name in /help; "" for a field that is never typed.
         kind: a `word` (in double quotes it may contain spaces), a `name` or `text` that takes the
-            rest of the line, a `number`, a `message` by its number, as in `#12`, or a `secret` that
-            is asked for when it is missing.
+            rest of the line, a `number`, a `message` by its number, as in `#12`, a `duration`, as
+            in `10m`, or a `secret` that is asked for when it is missing.
         default: the value when it is omitted: None (it is required), the current `room`, the
             `place`, which is a room or a direct conversation, the `inviter` or `invited` room of
             the newest invitation, or `nothing` (no field).
@@ -39,7 +39,7 @@ class CommandArgument:
 
     field: str
     label: str
-    kind: Literal["word", "name", "text", "number", "message", "secret"] = "word"
+    kind: Literal["word", "name", "text", "number", "message", "duration", "secret"] = "word"
     default: Literal["room", "place", "inviter", "invited", "nothing"] | None = None
     prompt: str = ""
     again: bool = False
@@ -151,6 +151,12 @@ NEW_PASSWORD = CommandArgument(
 SECRET = CommandArgument("invite", "SECRET")
 TEXT = CommandArgument("msg", "TEXT", "text")
 INVITATION = (INVITER, INVITED_ROOM)
+REASON = CommandArgument("reason", "REASON", "text", "nothing")
+SANCTION = (USER, CommandArgument("seconds", "TIME", "duration", "nothing"), REASON, CURRENT_ROOM)
+SLOW = CommandArgument("slow", "SECONDS", "number")
+DELETE_ALL = (USER, REASON, CURRENT_ROOM)
+HERE, MODERATED = (CURRENT_ROOM,), {"moderated": True}
+ROLE = CommandArgument("role", "ROLE", default="nothing")
 
 #: Says that the client marks itself what was read (docs/protocol.md, "Read state").
 MARKS = {"marks_read": True}
@@ -170,7 +176,7 @@ TABLE: tuple[SlashCommand, ...] = (
     ),
     SlashCommand(
         "stay",
-        "log in with an account, and stay logged in when the client ends",
+        "log in with an account, and stay logged in after the client",
         "login",
         (NAME, PASSWORD),
         {"type": "reg", **MARKS, "remember": True},
@@ -302,7 +308,7 @@ TABLE: tuple[SlashCommand, ...] = (
     ),
     SlashCommand(
         "unread",
-        "mark this room as unread, from message NUMBER or the last one on",
+        "mark this room as unread, from NUMBER or the last message",
         "mark_unread",
         (PLACE, CommandArgument("seq", "NUMBER", "number", "nothing")),
     ),
@@ -336,6 +342,24 @@ TABLE: tuple[SlashCommand, ...] = (
     SlashCommand("add", "add a member to a room", "add_member", (USER, ROOM_OR_CURRENT)),
     SlashCommand("remove", "remove a member from a room", "remove_member", (USER, ROOM_OR_CURRENT)),
     SlashCommand("kick", "kick a user from a room", "kick", (USER, ROOM_OR_CURRENT)),
+    SlashCommand("ban", "ban a user or names (spam*) here", "ban", SANCTION),
+    SlashCommand("unban", "end a ban", "unban", (USER, CURRENT_ROOM)),
+    SlashCommand("mute", "mute a user, such as: /mute bob 10m", "mute", SANCTION),
+    SlashCommand("unmute", "end that a user is muted", "unmute", (USER, CURRENT_ROOM)),
+    SlashCommand(
+        "role",
+        "make a user moderator or voice here; or neither",
+        "set_role",
+        (USER, ROLE, CURRENT_ROOM),
+        {"role": ""},
+    ),
+    SlashCommand("slow", "let members wait between messages; 0: off", "set_room", (SLOW, *HERE)),
+    SlashCommand("moderate", "let only users with a role speak", "set_room", HERE, MODERATED),
+    SlashCommand("unmoderate", "let all members speak", "set_room", HERE, {"moderated": False}),
+    SlashCommand("moderation", "list roles, mutes and bans", "get_moderation", (ROOM_OR_CURRENT,)),
+    SlashCommand(
+        "delete-all", "delete what a user said in the last hour", "delete_messages", DELETE_ALL
+    ),
     SlashCommand("block", "stop receiving messages from a user", "block", (USER,)),
     SlashCommand("unblock", "receive messages from a user again", "unblock", (USER,)),
     SlashCommand(

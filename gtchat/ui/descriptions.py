@@ -31,7 +31,12 @@ EVENTS: dict[str, str] = {
     "room_gone": "{room} was deleted",
     "join_room": "{user} joined {room}",
     "leave_room": "{user} left {room}",
-    "kicked": "{by} kicked {user} from {room}",
+    "kicked": "{by} {kicked} {user} from {room}{until}{reason}",
+    "role": "{by} gave {user} the role {role} in {room}",
+    "muted": "{by} muted {user} in {room}{until}{reason}",
+    "unmuted": "{by} unmuted {user} in {room}",
+    "banned": "{by} banned {user} from {room}{until}{reason}",
+    "unbanned": "{by} unbanned {user} from {room}",
     "removed": "{by} removed {user} from {room}",
     "edited": "{user} edited a message in {room}: {text}",
     "deleted": "{by} deleted a message of {user} in {room}",
@@ -101,6 +106,15 @@ def _described(event: Event) -> dict[str, str]:
         described["owner"] = f"owner {format_user(event.owner)}" if event.owner else "no owner"
         topic = escape_controls(event.topic or "")
         described["topic"] = f', topic "{topic}"' if topic else ""
+        if event.moderated:
+            described["topic"] += ", moderated"
+        if event.slow:
+            described["topic"] += f", {event.slow} s between messages"
+        described["kicked"] = "banned" if event.banned else "kicked"
+        described["role"] = escape_controls(event.role or "member")
+        described["reason"] = f": {escape_controls(event.reason)}" if event.reason else ""
+        until = event.until
+        described["until"] = f" until {until.astimezone():%Y-%m-%d %H:%M}" if until else ""
     elif isinstance(event, Edited):
         described["text"] = escape_controls(" ".join(event.text.split()))
     elif isinstance(event, Reacted):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from gtchat.ui.commands import (
     COMMANDS,
     TABLE,
@@ -11,6 +13,10 @@ from gtchat.ui.commands import (
     ParsedCommand,
     SlashCommand,
 )
+
+#: Unit of a duration -> its seconds.
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_DURATION = re.compile(r"[0-9]{1,6}[smhd]")
 
 
 def parse(line: str, context: CommandContext) -> ParsedCommand:
@@ -57,6 +63,9 @@ def _take(argument: CommandArgument, rest: str) -> tuple[str, str]:
         text, _, others = rest.partition(" ")
         is_number = text[:1] == "#" and text[1:].isascii() and text[1:].isdigit()
         return (text[1:], others.strip()) if is_number else ("", rest)
+    if argument.kind == "duration":
+        text, _, others = rest.partition(" ")
+        return (text, others.strip()) if _DURATION.fullmatch(text) else ("", rest)
     if rest.startswith('"') and '"' in rest[1:]:
         text, _, rest = rest[1:].partition('"')
         return text, rest.strip()
@@ -67,6 +76,8 @@ def _take(argument: CommandArgument, rest: str) -> tuple[str, str]:
 
 
 def _value(argument: CommandArgument, text: str, command: SlashCommand) -> str | int:
+    if argument.kind == "duration":
+        return int(text[:-1]) * _SECONDS[text[-1]]
     if argument.kind not in ("number", "message"):
         return text
     if not (text.isascii() and text.isdigit() and len(text) < 16):

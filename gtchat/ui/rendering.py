@@ -48,7 +48,11 @@ ADVICE: dict[str, str] = {
     "room_exists": "/join it, or choose another name",
     "private_room": "ask a member for an invitation",
     "no_such_user": "/users lists who is online",
-    "not_owner": "only the owner of the room can do this",
+    "not_owner": "only the owner of the room, or a moderator, can do this",
+    "room_banned": "banned from this room",
+    "muted": "you are muted in this room",
+    "moderated": "this room is moderated: only users with a role can speak",
+    "slow_mode": "this room is in slow mode: wait before your next message",
     "already_logged_in": "/logout first",
     "bad_session": "/login again",
     "bad_invite": "/login if you have registered with it, or ask for another one",
@@ -299,6 +303,22 @@ class Renderer:
         time = local_time(at, self._zone)
         return time.strftime("%Y-%m-%d %H:%M") if time else "?"
 
+    def _moderation(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
+        raw = reply.raw
+        roles = [f"{user}: {role}" for user, role in raw.get("roles", {}).items()]
+        lines = [*roles]
+        for kind, what in (("mutes", "muted"), ("bans", "banned")):
+            for one in raw.get(kind, ()):
+                until = f" until {one['until']}" if "until" in one else ""
+                reason = f": {one['reason']}" if one["reason"] else ""
+                lines.append(f"{one['usr']}: {what} by {one['by']}{until}{reason}")
+        found = [self._notice(escape_controls(line)) for line in lines]
+        return found or [self._notice("no roles, mutes or bans")]
+
+    def _deleted(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
+        deleted = escape_controls(str(reply.raw.get("deleted")))
+        return [self._notice(f"{deleted} messages were deleted")]
+
     def _ping(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
         return [
             self._notice(
@@ -352,6 +372,8 @@ REPLY_FORMATTERS: dict[str, Callable[[Renderer, ParsedCommand, Reply], list[str]
     "unblock": Renderer._blocked,
     "hello": Renderer._hello,
     "ping": Renderer._ping,
+    "get_moderation": Renderer._moderation,
+    "delete_messages": Renderer._deleted,
     "broadcast": Renderer._broadcast,
     "get_sessions": Renderer._sessions,
 }

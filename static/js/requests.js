@@ -11,14 +11,14 @@
   // a limit of their own are not among them: a search is repeated by what shows it, and nothing
   // repeats `typing`, which is out of date then.
   const IDEMPOTENT = new Set([
-    "block", "end_other_sessions", "end_session", "find_invite_link", "get_direct_list", "get_invite_links", "get_mentions", "get_room_list", "get_sessions",
-    "get_user_list", "get_room_user_list", "hello", "history", "mark_read", "mark_unread", "ping", "set_address", "set_notify",
-    "unblock", "versions",
+    "block", "delete_messages", "end_other_sessions", "end_session", "find_invite_link", "get_direct_list", "get_invite_links",
+    "get_mentions", "get_moderation", "get_room_list", "get_sessions", "get_user_list", "get_room_user_list", "hello", "history",
+    "mark_read", "mark_unread", "ping", "set_address", "set_notify", "unblock", "versions",
   ]);
   // Commands that get a txn if they have none: they are sent again only when the reply was lost.
   const ONCE = new Set([
-    "add_member", "create_room", "delete_room", "invite", "invite_reply", "join_room", "kick", "leave_room", "remove_member",
-    "set_room",
+    "add_member", "ban", "create_room", "delete_room", "invite", "invite_reply", "join_room", "kick", "leave_room", "mute",
+    "remove_member", "set_role", "set_room", "unban", "unmute",
   ]);
   // The longest wait before a refused request is sent again, in milliseconds, if the server tells none.
   const MAX_RETRY = 30_000;

@@ -86,6 +86,10 @@ class CheckedConnection(RecordingConnection):
         self.client.closed(self, reason)
 
 
+#: What an owner may ask for who is not a member.
+BY_MODERATORS = frozenset({"set", "kick", "hand over", "role", "punish", "forgive", "moderate"})
+
+
 @attrs.define
 class Seen:
     """How far a client has seen a log: its id, and the last entry."""
@@ -249,7 +253,7 @@ class Client:
         """
         if what == "delete":
             self.rooms.pop(name, None)
-        elif name not in self.rooms and what in ("set", "kick", "hand over"):
+        elif name not in self.rooms and what in BY_MODERATORS:
             pass  # of an owner who is not a member
         elif ack.seq and not ack.dup:
             self.took(name, ack.seq, None, begins=what in ("create", "join"))

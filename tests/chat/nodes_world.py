@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Coroutine, Mapping, Sequence
+from functools import partial
 from itertools import count
 from operator import attrgetter
 from typing import Any, ClassVar
@@ -39,6 +40,8 @@ from gtchat.chat.events import (
 from gtchat.chat.fold import RoomState
 from gtchat.chat.interfaces import EndedSession, Foreign, PendingEntry, PendingRoomChange
 from gtchat.chat.limits import Limits
+from gtchat.chat.moderation import Rank, find_ban, find_refusal, rank_of
+from gtchat.chat.moderation_events import MODERATION_ENTRIES
 from gtchat.chat.repeats import RoomAck
 from gtchat.chat.room_loader import RELEASE_S
 from gtchat.chat.rooms import Room
@@ -420,7 +423,7 @@ class NodesWorld:
 
         async def run() -> None:
             try:
-                if method.startswith("membership."):
+                if method.startswith(("membership.", "moderators.", "room_bans.")):
                     result = await node.chat.repeats.once(
                         session,
                         txn,
@@ -640,17 +643,32 @@ def check_log(log: list[Entry]) -> None:
     state = RoomState()
     for entry in log:
         before = dict(state.members)
+        ids = {**{name: id_ for id_, name in before.items()}, state.owner: state.owner_id}
+        ranks = partial(lambda ids, name: rank_of(state, ids.get(name), name), ids)
         if isinstance(entry, Joined):
             assert entry.subject_id not in before, entry
+            assert entry.subject_id is not None
+            assert find_ban(state, entry.subject_id, entry.usr, entry.at) is None, entry
             assert not state.max or len(before) < state.max, (entry, state.max)
         elif isinstance(entry, Left | Kicked | Removed):
             assert entry.subject_id in before, entry
-            assert not isinstance(entry, Kicked) or entry.by == state.owner, entry
+            assert not isinstance(entry, Kicked) or ranks(entry.by) > ranks(entry.usr), entry
+            assert not isinstance(entry, Kicked) or ranks(entry.by) >= Rank.MODERATOR, entry
+        elif isinstance(entry, MODERATION_ENTRIES):
+            assert ranks(entry.by) >= Rank.MODERATOR, entry  # type: ignore[attr-defined]
         elif isinstance(entry, RoomChanged):
-            assert entry.usr == state.owner, entry
+            now = state.settings
+            same = (now.public, now.topic, now.max, now.owner, now.preview) == (
+                *(entry.public, entry.topic, entry.max, entry.owner, entry.preview),
+            )
+            is_allowed = same and ranks(entry.usr) >= Rank.MODERATOR
+            assert entry.usr == state.owner or is_allowed, entry
             assert entry.subject_id in (None, state.owner_id, *before), entry
         elif isinstance(entry, MessageSent | Edited | Reacted):
             assert entry.subject_id in before, entry
+            reacts = isinstance(entry, Reacted)
+            refusal = find_refusal(state, entry.subject_id, entry.usr, entry.at, reacts)
+            assert refusal is None, (entry, refusal)
         state.fold(entry)
 
 

@@ -19,6 +19,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
+from gtchat.chat.authority import Sanction
 from gtchat.chat.chat import Chat
 from gtchat.chat.errors import ChatError, NotStored
 from gtchat.chat.events import Entry
@@ -105,6 +106,7 @@ def snapshot(state: RoomState) -> dict[str, object]:
         "members": list(state.members.items()),
         "guests": sorted(state.guests),
         "names": state.member_names.page(None, len(state.members) + 1),
+        "moderation": state.moderation,
     }
 
 
@@ -374,7 +376,67 @@ class RoomRequests(RuleBasedStateMachine):
     def kick(self, name: str, key: str, index: int, owner: bool) -> None:
         name = self.owner(key, name) if owner else name
         user = self.member(key, index, name, but=name if owner else "")
-        self.request("kick", name, "membership.kick", key, user)
+        self.request("kick", name, "room_bans.kick", key, user)
+
+    def moderator(self, key: str, name: str, owner: bool) -> str:
+        """Return a moderator of a room, or the owner; `name` if there is none."""
+        room = self.room(key)
+        roles = list(room.moderation.roles.values()) if room is not None else []
+        moderators = [one.name for one in roles if one.role == "moderator"]
+        return self.owner(key, name) if owner or not moderators else moderators[0]
+
+    @rule(
+        name=names,
+        key=rooms,
+        index=st.integers(0, 4),
+        owner=st.booleans(),
+        what=st.sampled_from(("moderators.mute", "room_bans.ban")),
+        pattern=st.sampled_from(("", "", "*us", "b*")),
+        seconds=st.sampled_from((0, 60)),
+    )
+    def punish(
+        self,
+        name: str,
+        key: str,
+        index: int,
+        owner: bool,
+        what: str,
+        pattern: str,
+        seconds: int,
+    ) -> None:
+        name = self.moderator(key, name, owner)
+        user = self.member(key, index, name, but=name)
+        if pattern and what == "room_bans.ban":
+            user = pattern
+        self.request("punish", name, what, key, user, Sanction("why", seconds))
+
+    @rule(
+        key=rooms,
+        owner=st.booleans(),
+        index=st.integers(0, 4),
+        what=st.sampled_from(("voice", "moderator", "moderator", "", "forgive", "on", "slow")),
+    )
+    def moderate(self, key: str, owner: bool, index: int, what: str) -> None:
+        name = self.moderator(key, "ann", owner)
+        if what in ("on", "slow"):
+            wanted = RoomSettings(moderated=what == "on", slow=30 * (what == "slow"))
+            self.request("moderate", name, "membership.change", key, wanted, None)
+        elif what == "forgive":
+            self.forgive(key, name, index)
+        else:
+            user = self.member(key, index, name, but=name)
+            self.request("role", name, "moderators.set_role", key, user, what)
+
+    def forgive(self, key: str, name: str, index: int) -> None:
+        """End a mute or a ban, if there is one."""
+        room = self.room(key)
+        mutes = {} if room is None else room.moderation.mutes
+        bans = {} if room is None else room.moderation.bans
+        found = [("moderators.unmute", one.name) for one in mutes.values()]
+        found += [("room_bans.unban", one.name) for one in bans.values()]
+        if found:
+            what, user = found[index % len(found)]
+            self.request("forgive", name, what, key, user)
 
     @rule(name=names, key=rooms, index=st.integers(0, 4), owner=mostly)
     def remove(self, name: str, key: str, index: int, owner: bool) -> None:

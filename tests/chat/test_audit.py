@@ -27,7 +27,12 @@ LINES = [
     "password_changed: ann changed the password from 192.0.2.7",
     "kicked: ann kicked bob from r",
     "removed: ann removed bob from r",
-    "message_deleted: ann deleted message 7 of bob in r",
+    "room_role: ann made bob moderator in r",
+    "room_muted: ann muted bob in r",
+    "room_unmuted: ann unmuted bob in r",
+    "room_banned: ann banned spam* from r",
+    "room_unbanned: ann unbanned spam* from r",
+    "message_deleted: ann deleted message 12 of bob in r",
     "room_set: ann changed r: public False, max 7, owner ann",
     "room_deleted: ann deleted r",
     "blocked: ann blocked bob",
@@ -64,6 +69,11 @@ class AuditLog(SynchronousTestCase):
             bob.call("join_room", room_name="r")
             client.call(cmd, room_name="r", user="bob")
         bob.call("join_room", room_name="r")
+        client.call("set_role", room_name="r", user="bob", role="moderator")
+        client.call("mute", room_name="r", user="bob")
+        client.call("unmute", room_name="r", user="bob")
+        client.call("ban", room_name="r", user="spam*")
+        client.call("unban", room_name="r", user="spam*")
         seq = bob.call("speak", room_name="r", msg="x")["seq"]
         client.call("delete", room_name="r", seq=seq)
         client.call("set_room", room_name="r", public=False, max=7)

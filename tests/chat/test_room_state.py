@@ -175,7 +175,7 @@ class Failures(SynchronousTestCase):
 
     def test_a_connection_that_is_lost_while_its_user_leaves_is_forgotten(self) -> None:
         for failing in (True, False):
-            self.start("kick", "ann", self.membership.kick, "bob", wait=True)
+            self.start("kick", "ann", self.world.chat.room_bans.kick, "bob", wait=True)
             bob = self.world.session("bob")
             assert bob is not None
             self.world.chat.sessions.connection_lost(bob, clean=False)
@@ -193,7 +193,7 @@ class Failures(SynchronousTestCase):
         self.world.settle()
         self.world.log_in("bob")
         self.world.do_batch(0)
-        self.start("kick", "ann", self.membership.kick, "bob", wait=True)
+        self.start("kick", "ann", self.world.chat.room_bans.kick, "bob", wait=True)
         self.world.do_batch(0)
         self.world.do_batch(len(self.world.store.held) - 1)
         self.assertEqual(self.names(), ["ann", "eve", "gus"])

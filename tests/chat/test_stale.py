@@ -35,6 +35,14 @@ TO_BOB: Ask = ("ann", {"cmd": "set_room", "master": "bob"})
 TO_CAT: Ask = ("ann", {"cmd": "set_room", "master": "cat"})
 PRIVATE: Ask = ("ann", {"cmd": "set_room", "public": False})
 PUBLIC: Ask = ("ann", {"cmd": "set_room", "public": True})
+MODERATE: Ask = ("ann", {"cmd": "set_room", "moderated": True})
+MUTE: Ask = ("ann", {"cmd": "mute", "user": "bob"})
+BAN: Ask = ("ann", {"cmd": "ban", "user": "bob"})
+BAN_DAN: Ask = ("ann", {"cmd": "ban", "user": "dan"})
+BAN_NAMES: Ask = ("ann", {"cmd": "ban", "user": "*an"})
+CAT_MODERATES: Ask = ("ann", {"cmd": "set_role", "user": "cat", "role": "moderator"})
+BOB_MODERATES: Ask = ("ann", {"cmd": "set_role", "user": "bob", "role": "moderator"})
+DAN_JOINS: Ask = ("dan", {"cmd": "join_room"})
 
 #: Who asks, for what, what another node does meanwhile, the outcome.
 CASES: list[tuple[str, dict[str, Any], Ask, str]] = [
@@ -70,6 +78,30 @@ CASES: list[tuple[str, dict[str, Any], Ask, str]] = [
     ("bob", {"cmd": "react", "seq": "spoken", "emoji": "👍"}, JOIN, "ok"),
     ("ann", {"cmd": "pin", "seq": "spoken"}, TO_CAT, "not_owner"),
     ("ann", {"cmd": "unpin", "seq": "spoken"}, JOIN, "ok"),
+    ("bob", {"cmd": "speak", "msg": "hi"}, MUTE, "muted"),
+    ("bob", {"cmd": "speak", "msg": "hi"}, MODERATE, "moderated"),
+    ("bob", {"cmd": "speak", "msg": "hi"}, BAN, "not_in_room"),
+    ("cat", {"cmd": "speak", "msg": "hi"}, MUTE, "ok"),
+    ("bob", {"cmd": "edit", "seq": "spoken", "msg": "hi"}, MUTE, "muted"),
+    ("bob", {"cmd": "edit", "seq": "spoken", "msg": "hi"}, MODERATE, "moderated"),
+    ("bob", {"cmd": "react", "seq": "spoken", "emoji": "👍"}, MUTE, "muted"),
+    ("bob", {"cmd": "react", "seq": "spoken", "emoji": "👍"}, MODERATE, "ok"),
+    ("dan", {"cmd": "join_room"}, BAN_DAN, "room_banned"),
+    ("dan", {"cmd": "join_room"}, BAN_NAMES, "room_banned"),
+    ("dan", {"cmd": "join_room"}, BAN, "ok"),
+    ("bob", {"cmd": "add_member", "user": "dan"}, BAN_NAMES, "room_banned"),
+    ("ann", {"cmd": "mute", "user": "bob"}, LEAVE, "not_in_room"),
+    ("ann", {"cmd": "mute", "user": "bob"}, TO_CAT, "not_owner"),
+    ("ann", {"cmd": "mute", "user": "bob"}, JOIN, "ok"),
+    ("ann", {"cmd": "ban", "user": "bob"}, LEAVE, "ok"),
+    ("ann", {"cmd": "ban", "user": "bob"}, JOIN, "ok"),
+    ("ann", {"cmd": "ban", "user": "dan"}, DAN_JOINS, "ok"),
+    ("ann", {"cmd": "ban", "user": "d*"}, DAN_JOINS, "ok"),
+    ("ann", {"cmd": "ban", "user": "dan"}, TO_CAT, "not_owner"),
+    ("ann", {"cmd": "set_role", "user": "bob", "role": "voice"}, TO_CAT, "not_owner"),
+    ("ann", {"cmd": "set_role", "user": "bob", "role": "voice"}, LEAVE, "not_in_room"),
+    ("ann", {"cmd": "set_role", "user": "bob", "role": "voice"}, JOIN, "ok"),
+    ("ann", {"cmd": "set_room", "slow": 5}, CAT_MODERATES, "ok"),
 ]
 
 
@@ -222,6 +254,50 @@ class StaleTests(StaleCase):
         self.theirs = turns[: TRIES - 1]
         self.assertEqual(self.ask("ann", cmd="set_room", topic="tea")["status"], "ok")
         self.check()
+
+    def test_names_that_are_banned_are_put_out_wherever_they_join(self) -> None:
+        self.begin()
+        self.theirs = [DAN_JOINS]
+        self.assertEqual(self.ask("ann", cmd="ban", user="d*")["status"], "ok")
+        self.server.run_pending()
+        self.assertEqual(list(self.room().members.values()), ["ann", "bob", "cat"])
+        self.check()
+
+    def test_a_moderator_who_is_none_any_more_moderates_nothing(self) -> None:
+        taken: Ask = ("ann", {"cmd": "set_role", "user": "cat", "role": ""})
+        for fields in (
+            {"cmd": "kick", "user": "bob"},
+            {"cmd": "mute", "user": "bob"},
+            {"cmd": "ban", "user": "dan"},
+            {"cmd": "set_role", "user": "bob", "role": "voice"},
+            {"cmd": "set_room", "slow": 5},
+            {"cmd": "delete", "seq": "spoken"},
+        ):
+            for outcome in ("ok", "refused"):
+                self.begin()
+                self.ask_there(*CAT_MODERATES)
+                self.store.look()
+                self.theirs = [taken if outcome == "refused" else JOIN]
+                reply = self.ask("cat", **fields)
+                self.assertEqual(reply["status"] == "ok", outcome == "ok", (fields, reply))
+                self.check()
+
+    def test_a_moderator_does_nothing_to_one_who_has_become_one(self) -> None:
+        for cmd in ("kick", "ban", "mute"):
+            self.begin()
+            self.ask_there(*CAT_MODERATES)
+            self.store.look()
+            self.theirs = [BOB_MODERATES]
+            self.assertEqual(self.ask("cat", cmd=cmd, user="bob")["code"], "not_allowed", cmd)
+
+    def test_slow_mode_counts_the_messages_of_all_nodes(self) -> None:
+        self.begin()
+        slow: Ask = ("ann", {"cmd": "set_room", "slow": 30})
+        self.theirs = [slow]
+        self.assertEqual(self.ask("bob", cmd="speak", msg="1")["status"], "ok")
+        self.server.clock.advance(10)
+        reply = self.others["bob"].call("speak", room_name="r", msg="2")
+        self.assertEqual((reply["code"], round(reply["retry_after"])), ("slow_mode", 20))
 
     def test_react_takes_one_token(self) -> None:
         self.begin(reactions_per_minute=2)

@@ -25,6 +25,7 @@ from gtchat.client import (
 )
 from gtchat.client.account_actions import AccountActions
 from gtchat.client.actions import MessageActions
+from gtchat.client.moderation_actions import ModerationActions
 from gtchat.client.testing import AT, FakeConnection
 
 
@@ -48,7 +49,7 @@ class FakeConnectionTests(SynchronousTestCase):
 
     def test_it_has_all_that_a_connection_has(self) -> None:
         """What is thin over `call` is inherited; all else would reach for the network."""
-        inherited = {*vars(MessageActions), *vars(AccountActions)}
+        inherited = {*vars(MessageActions), *vars(AccountActions), *vars(ModerationActions)}
         for name, _ in inspect.getmembers(Connection):
             if not name.startswith("_") and name not in inherited:
                 self.assertIn(name, vars(FakeConnection))

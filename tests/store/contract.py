@@ -13,14 +13,13 @@ from gtchat.chat.errors import NotStored
 from gtchat.chat.events import (
     Entry,
     Joined,
-    Kicked,
     Left,
     MessageSent,
-    Removed,
     RoomChanged,
     RoomCreated,
 )
 from gtchat.chat.interfaces import EndedSession, IStore, NewSession, PendingEntry, PendingRoomChange
+from gtchat.chat.node_records import ROOM_CHANGES
 
 
 def message(
@@ -73,7 +72,7 @@ class ChatChange(PendingRoomChange):
 
 def pending_entry(room_id: int, entry: Entry, **options: Any) -> PendingEntry:
     """Return an entry as the chat queues it; options of changes of rooms are for those only."""
-    if isinstance(entry, RoomCreated | RoomChanged | Joined | Left | Kicked | Removed):
+    if isinstance(entry, ROOM_CHANGES):
         return ChatChange(room_id, entry, **options)
     return ChatEntry(room_id, entry, **options)
 

@@ -6,10 +6,11 @@ from copy import copy
 
 import attrs
 
-from gtchat.chat.errors import Stale
+from gtchat.chat.errors import ChatError, IsMuted, ModeratedRoom, SlowMode, Stale
 from gtchat.chat.events import Entry, Invited, Kicked, Removed, RoomChanged
 from gtchat.chat.interfaces import InvitationLimits, PendingEntry
-from tests.store.contract import joined, left, room_changed
+from gtchat.chat.moderation_events import Muted, RoleChanged, UserBanned
+from tests.store.contract import joined, left, message, room_changed
 from tests.store.nodes_contract import NodesCase, Side
 
 NAMES = ("Ann", "Bob", "Cat", "Dan")
@@ -26,6 +27,21 @@ def removed(usr: str) -> Removed:
 FOR_THREE = attrs.evolve(room_changed(owner="Ann"), max=3)
 PRIVATE = attrs.evolve(room_changed(owner="Ann"), public=False)
 TO_BOB = room_changed(owner="Bob")
+
+
+def muted(usr: str, by: str = "Ann", until: int = 0) -> Muted:
+    return Muted(room_name="Garden", usr=usr, at=980, by=by, until=until)
+
+
+def role(usr: str, role: str = "moderator") -> RoleChanged:
+    return RoleChanged(room_name="Garden", usr=usr, at=980, by="Ann", role=role)
+
+
+def banned(pattern: str, by: str = "Ann") -> UserBanned:
+    return UserBanned(room_name="Garden", usr=pattern, at=980, by=by)
+
+
+SLOW = attrs.evolve(room_changed(owner="Ann"), slow=5, moderated=True)
 
 #: What the first node stores in a room of Ann with the member Bob, what the second one has queued
 #: by then, who asks for that (None: the chat), and whether it is stored.
@@ -56,6 +72,17 @@ TABLE: list[tuple[tuple[Entry, ...], Entry, str | None, bool]] = [
     ((left("Ann"),), PRIVATE, "Ann", True),
     ((left("Bob"),), TO_BOB, "Ann", False),
     ((PRIVATE,), FOR_THREE, "Ann", False),
+    ((banned("c*"),), joined("Cat"), "Cat", False),
+    ((banned("c*"),), joined("Dan"), "Dan", True),
+    ((PRIVATE,), muted("Bob"), "Ann", True),
+    ((left("Bob"),), muted("Bob"), "Ann", False),
+    ((TO_BOB,), muted("Bob"), "Ann", False),
+    ((joined("Cat"), role("Cat")), muted("Bob", "Cat"), "Cat", True),
+    ((joined("Cat"), role("Cat"), role("Cat", "")), muted("Bob", "Cat"), "Cat", False),
+    ((joined("Cat"), role("Cat"), role("Bob")), muted("Bob", "Cat"), "Cat", False),
+    ((PRIVATE,), banned("x*"), "Ann", True),
+    ((TO_BOB,), banned("x*"), "Ann", False),
+    ((role("Bob"),), role("Bob", "voice"), "Ann", True),
 ]
 
 
@@ -73,12 +100,12 @@ class StaleContract(NodesCase):
                 room, ids["Cat"], ids["Ann"], invited, True, InvitationLimits()
             )
             for entry in theirs:
-                await self.first.stored(room, copy(entry), ids[subject_of(entry)])
+                await self.first.stored(room, copy(entry), ids.get(subject_of(entry)))
             options = {"needs_invitation": own.usr == "Cat"} if own.kind == "join_room" else {}
             pending = self.second.append(
                 room,
                 copy(own),
-                ids[subject_of(own)],
+                ids.get(subject_of(own)),
                 checked=0,
                 sender_id=None if sender is None else ids[sender],
                 **options,
@@ -86,6 +113,30 @@ class StaleContract(NodesCase):
             await self.second.store.flush()
             self.assertIsInstance(pending.error, type(None) if is_stored else Stale, number)
             self.assertEqual(pending.entry.seq, len(theirs) + 3 if is_stored else 0, number)
+
+    async def test_messages_are_stored_by_the_moderation_that_is_stored(self) -> None:
+        ids = {name: await self.first.account(name) for name in NAMES}
+        room = await self.first.room(ids["Ann"])
+        await self.first.stored(room, joined("Bob"), ids["Bob"])
+        await self.second.store.catch_up()
+        await self.first.stored(room, muted("Bob", until=1000), ids["Bob"])
+        await self.first.stored(room, copy(SLOW), ids["Ann"])
+        table = ((999, IsMuted), (1000, ModeratedRoom))
+        for at, error in table:
+            self.assertIsInstance(await self.say(room, ids["Bob"], at), error)
+        await self.first.stored(room, role("Bob", "voice"), ids["Bob"])
+        table = ((1000, type(None)), (5999, SlowMode), (6000, type(None)), (6001, SlowMode))
+        for at, error in table:
+            self.assertIsInstance(await self.say(room, ids["Bob"], at), error, str(at))
+        for at in (6000, 6001):
+            self.assertIsNone(await self.say(room, ids["Ann"], at, "Ann"))
+
+    async def say(self, room: int, account_id: int, at: int, usr: str = "Bob") -> ChatError | None:
+        """Have a message stored by the second node, whose rules have seen nothing yet."""
+        entry = attrs.evolve(message(usr=usr), at=at, id=f"{usr} {at}")
+        pending = self.second.append(room, entry, account_id, checked=0)
+        await self.second.store.flush()
+        return pending.error
 
     async def test_a_batch_fills_a_room_and_no_more(self) -> None:
         ids = {name: await self.first.account(name) for name in NAMES}

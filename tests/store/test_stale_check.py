@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from gtchat.chat.errors import NotInRoom, Stale
+from gtchat.chat.errors import IsMuted, ModeratedRoom, NotInRoom, Stale
 from gtchat.chat.events import Edited, Entry, Kicked
 from gtchat.chat.interfaces import (
     ChangeLimits,
@@ -15,6 +15,8 @@ from gtchat.chat.interfaces import (
     PendingMessageChange,
     RoomRecord,
 )
+from gtchat.chat.moderation import Moderation, Mute
+from gtchat.chat.moderation_events import RoleChanged, Unmuted
 from gtchat.store.following import Known
 from gtchat.store.jobs import Plan, StoreCall
 from gtchat.store.stale_check import RoomAccess, StaleCheck
@@ -131,6 +133,22 @@ class StaleCheckTests(SynchronousTestCase):
     def test_changes_of_messages(self) -> None:
         found = self.errors(edit(BOB, False), edit(BOB, True), edit(ANN, True), edit(DAN, False))
         self.assertEqual(found, [None, Stale, None, Stale])
+
+    def test_messages_count_on_mutes_and_roles_of_the_batch(self) -> None:
+        muted = Moderation(moderated=True, slow=5, mutes={BOB: Mute("Bob", "Ann", "", 1, 0)})
+        self.stored.access = RoomAccess(True, 0, ANN, muted)
+        fields: dict[str, Any] = {"room_name": "Garden", "usr": "Bob", "at": 970, "by": "Ann"}
+        first, last, theirs = (change(message(), one) for one in (BOB, BOB, ANN))
+        found = self.errors(
+            first,
+            change(Unmuted(**fields), BOB, ANN),
+            change(message(), BOB),
+            change(RoleChanged(**fields, role="voice"), BOB, ANN),
+            last,
+            theirs,
+        )
+        self.assertEqual(found, [IsMuted, None, ModeratedRoom, None, None, None])
+        self.assertEqual((last.slow, theirs.slow), (5, 0))
 
     def test_members_and_what_they_add_count_on_the_batch(self) -> None:
         found = self.errors(change(left("Bob"), BOB), change(joined("Cat"), CAT, BOB))

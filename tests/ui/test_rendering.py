@@ -168,7 +168,17 @@ class RenderingTests(SynchronousTestCase):
             Reply,
         )
         entries = (event(**spoken(1, EVIL, EVIL, EVIL)),)
-        reply = msgspec.structs.replace(reply, entries=entries, raw={"at": EVIL})
+        reply = msgspec.structs.replace(
+            reply,
+            entries=entries,
+            raw={
+                "at": EVIL,
+                "deleted": EVIL,
+                "roles": {EVIL: EVIL},
+                "mutes": [{"usr": EVIL, "by": EVIL, "reason": EVIL, "until": EVIL}],
+                "bans": [],
+            },
+        )
         for command in COMMANDS.values():
             fields = {"usr": EVIL, "target_user": EVIL, "room_name": EVIL}
             for line in self.renderer.reply_lines(ParsedCommand(command, fields), reply):

@@ -13,6 +13,7 @@ from gtchat.protocols.gtchat_json import (
     changes,
     invite_links,
     messages,
+    moderation,
     requests,
     rooms,
     search,
@@ -89,6 +90,17 @@ COMMANDS: dict[type[Request], Command] = {
     requests.JoinRoom: Command(rooms.join_room, "Room joined."),
     requests.LeaveRoom: Command(rooms.leave_room, "Room left."),
     requests.Kick: Command(rooms.kick, "User kicked."),
+    moderation.SetRole: Command(moderation.set_role, "Role changed."),
+    moderation.BanUser: Command(moderation.ban, "User banned."),
+    moderation.UnbanUser: Command(moderation.unban, "User unbanned."),
+    moderation.MuteUser: Command(moderation.mute, "User muted."),
+    moderation.UnmuteUser: Command(moderation.unmute, "User unmuted."),
+    moderation.GetModeration: Command(
+        moderation.get_moderation, "Roles, mutes and bans.", repeatable=True
+    ),
+    moderation.DeleteMessages: Command(
+        moderation.delete_messages, "Messages deleted.", repeatable=True
+    ),
     requests.Speak: Command(messages.speak, "Message stored."),
     requests.Edit: Command(changes.edit, "Message edited."),
     requests.Delete: Command(changes.delete, "Message deleted."),

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from zope.interface import implementer
 
-from gtchat.chat import events
+from gtchat.chat import events, moderation_events
 from gtchat.chat.annotations import Deletion, Reaction, ReplyTo
 from gtchat.chat.events import Event
 from gtchat.chat.interfaces import IConnection, IEncodedBatch, IEncoder
@@ -140,6 +140,11 @@ class CEvent(msgspec.Struct, kw_only=True):
     level: str | UnsetType = UNSET
     preview: bool | UnsetType = UNSET
     blocked: bool | UnsetType = UNSET
+    moderated: bool | UnsetType = UNSET
+    slow: int | UnsetType = UNSET
+    role: str | UnsetType = UNSET
+    banned: bool | UnsetType = UNSET
+    until: str | UnsetType = UNSET
 
 
 def _message(event: events.MessageSent) -> CSpeak:
@@ -216,6 +221,11 @@ EVENT_TYPES: dict[type[Event], str] = {
     events.Left: "leave_room",
     events.Kicked: "kicked",
     events.Removed: "removed",
+    moderation_events.RoleChanged: "role",
+    moderation_events.Muted: "muted",
+    moderation_events.Unmuted: "unmuted",
+    moderation_events.UserBanned: "banned",
+    moderation_events.UserUnbanned: "unbanned",
     events.SessionReplaced: "replaced",
     events.AddressRequested: "address_request",
     events.AddressGranted: "address_granted",
@@ -252,8 +262,10 @@ def push(event: Event) -> msgspec.Struct:
     fields = {name: getattr(event, name) for name in EVENT_FIELDS[kind]}
     if "target_user" in fields:
         fields = {name: value for name, value in fields.items() if value or name not in PLACES}
-    for name in TRUE_ONLY & fields.keys():
+    for name in optional(kind) & fields.keys():
         fields[name] = fields[name] or UNSET
+    if fields.get("until"):
+        fields["until"] = rfc3339(fields["until"])
     for former, name in FORMER_NAMES.get(kind, {}).items():
         fields[former] = fields[name]
     return CEvent(type=EVENT_TYPES[kind], at=rfc3339(event.at), **fields)
@@ -262,8 +274,9 @@ def push(event: Event) -> msgspec.Struct:
 #: Fields that are not copied: `at` is formatted, `members` of a deleted room are for RandomChat,
 #: what only `fold` uses is not told.
 _OTHER_FIELDS = frozenset({"at", "members", "subject_id", "guest", "log_id"})
-#: Fields that are told where they are true.
-TRUE_ONLY = frozenset({"preview"})
+#: Fields that are told where they are true, and others that are told where they are not 0.
+TRUE_ONLY = frozenset({"preview", "moderated", "banned"})
+OPTIONAL = TRUE_ONLY | {"slow", "until", "reason"}
 #: Former names of fields, which are sent too until the next release, and their present names.
 FORMER_NAMES: dict[type[Event], dict[str, str]] = {events.ReadMarked: {"seq": "read_seq"}}
 #: Where there is `target_user` among the fields of an event, it has one of these.
@@ -275,13 +288,17 @@ EVENT_FIELDS: dict[type[Event], tuple[str, ...]] = {
 }
 
 
-#: Names of kinds of entries in requests -> kinds in the log: what a push of them has as `cmd`, or
-#: as `type` of a `c_event`.
+#: Names of kinds of entries in requests (`cmd`, or `type` of a `c_event`) -> kinds in the log.
 ENTRY_KINDS: dict[str, str] = {
     "c_speak": events.MessageSent.kind,
     "c_whisper": events.MessageSent.kind,
     **{EVENT_TYPES[kind]: name for name, kind in events.ENTRY_TYPES.items() if kind in EVENT_TYPES},
 }
+
+
+def optional(kind: type[Event]) -> frozenset[str]:
+    """Return the fields of events that are left out where they say nothing."""
+    return OPTIONAL - {"reason"} if kind is events.Deleted else OPTIONAL
 
 
 def encode(event: Event) -> bytes:

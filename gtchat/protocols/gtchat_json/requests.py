@@ -156,7 +156,11 @@ class CreateRoom(TxnRequest, tag="create_room"):
 
 
 class SetRoom(TxnRequest, tag="set_room"):
-    """Change a room. `master`: the new owner."""
+    """Change a room. `master`: the new owner.
+
+    `moderated`: whether members need a role to speak. `slow`: seconds between two messages of a
+    member, 0 for none.
+    """
 
     room_name: str
     topic: str | None = None
@@ -164,6 +168,8 @@ class SetRoom(TxnRequest, tag="set_room"):
     max: Whole | None = None
     master: str | None = None
     preview: bool | None = None
+    moderated: bool | None = None
+    slow: Whole | None = None
 
 
 class DeleteRoom(TxnRequest, tag="delete_room"):
@@ -214,7 +220,15 @@ class LeaveRoom(TxnRequest, tag="leave_room"):
 
 
 class Kick(TxnRequest, tag="kick"):
-    """Kick a user from a room."""
+    """Kick a user from a room, for a `reason`."""
+
+    room_name: str
+    user: str
+    reason: str = ""
+
+
+class ModerationRequest(TxnRequest, kw_only=True):
+    """What most commands of moderators have (`moderation`)."""
 
     room_name: str
     user: str
@@ -232,6 +246,7 @@ RoomRequest = (
     | JoinRoom
     | LeaveRoom
     | Kick
+    | ModerationRequest
 )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -11,6 +13,7 @@ from gtchat.chat.interfaces import Ack, Direct, ListedRoom
 from gtchat.chat.read_state import LEVELS
 from gtchat.chat.rooms import Room
 from gtchat.protocols.base.text import rfc3339
+from gtchat.protocols.gtchat_json.standing import Standing, roles_of
 
 #: A field that is sent until the next release, under its former name.
 Former = Annotated[int, msgspec.Meta(extra_json_schema={"deprecated": True})]
@@ -39,7 +42,7 @@ class ErrorReply(Reply, kw_only=True):
     incident: str | UnsetType = UNSET
 
 
-class RoomInfo(msgspec.Struct):
+class RoomInfo(Standing):
     """A room in a list. `mentions`: how many unread messages mention the user."""
 
     room_name: str
@@ -56,8 +59,8 @@ class RoomInfo(msgspec.Struct):
     preview: bool | UnsetType = UNSET
 
 
-class RoomDetails(msgspec.Struct):
-    """A room, for a member."""
+class RoomDetails(Standing):
+    """A room, for a member. `roles`: user -> role, of those in `users` who have one."""
 
     room_name: str
     public: bool
@@ -69,6 +72,7 @@ class RoomDetails(msgspec.Struct):
     users: list[str]
     users_total: int
     preview: bool | UnsetType = UNSET
+    roles: dict[str, str] | UnsetType = UNSET
 
 
 class Invitation(msgspec.Struct):
@@ -197,9 +201,10 @@ class UserListReply(Reply, kw_only=True):
 
 
 class RoomUserListReply(UserListReply, kw_only=True):
-    """A page of the members of a room, and those of them who are online."""
+    """A page of the members of a room, and those of them who are online, or have a role."""
 
     online: list[str]
+    roles: dict[str, str] | UnsetType = UNSET
 
 
 class DoneReply(Reply, kw_only=True):
@@ -347,6 +352,7 @@ def room_info(
     read_seq: int,
     mentions: int = 0,
     notify: str | None = None,
+    standing: Mapping[str, Any] = MappingProxyType({}),
 ) -> RoomInfo:
     """Return a room in a list.
 
@@ -358,6 +364,7 @@ def room_info(
         read_seq: the last entry that the user has read.
         mentions: how many of the unread messages mention the user.
         notify: of which messages the user is notified, None for all.
+        standing: the fields of `Standing`.
     """
     return RoomInfo(
         room.name,
@@ -372,6 +379,7 @@ def room_info(
         mentions or UNSET,
         notify or UNSET,
         room.preview or UNSET,
+        **standing,
     )
 
 
@@ -381,13 +389,16 @@ def outside_info(room: Room | ListedRoom) -> RoomInfo:
     return room_info(room, members, joined=False, unread=0, read_seq=0)
 
 
-def room_details(room: Room, users: list[str], total: int) -> RoomDetails:
+def room_details(
+    room: Room, users: list[str], total: int, standing: Mapping[str, Any]
+) -> RoomDetails:
     """Return a room for a member.
 
     Args:
         room: the room.
         users: the first names of its members, in order.
         total: number of its members.
+        standing: the fields of `Standing`.
     """
     return RoomDetails(
         room.name,
@@ -400,4 +411,6 @@ def room_details(room: Room, users: list[str], total: int) -> RoomDetails:
         users,
         total,
         room.preview or UNSET,
+        roles_of(room, users) or UNSET,
+        **standing,
     )

@@ -21,6 +21,7 @@ from gtchat.protocols.gtchat_json import requests, responses
 from gtchat.protocols.gtchat_json.context import Context
 from gtchat.protocols.gtchat_json.reply_size import NAMES_BYTES, fitting_names, reply_bytes
 from gtchat.protocols.gtchat_json.requests import request_content
+from gtchat.protocols.gtchat_json.standing import roles_of, standing_of
 
 #: Names or rooms in a reply, and how many may be asked for.
 LIST, LIST_LIMIT = 200, 1_000
@@ -107,6 +108,7 @@ def _own_info(context: Context, room: Room, user: User) -> responses.RoomInfo:
         user.read_seq(room),
         user.mentions.get(room.id, 0),
         user.notify.get(room.id),
+        standing_of(room, user, context.chat.users.now()),
     )
 
 
@@ -114,7 +116,8 @@ def _details(context: Context, room: Room) -> responses.RoomDetails:
     """Return a room for a member."""
     member_names = context.chat.users.online if room.is_lobby else room.member_names
     users = fitting_names(member_names.page(None, LIST), NAMES_BYTES)
-    return responses.room_details(room, users, len(member_names))
+    standing = standing_of(room, context.require_session.user, context.chat.users.now())
+    return responses.room_details(room, users, len(member_names), standing)
 
 
 def _limit(request: requests.Paged) -> int:
@@ -157,10 +160,14 @@ async def get_room_user_list(
     page, total = await context.chat.loader.member_page(
         user, request.room_name, request.after, _limit(request)
     )
-    # All of them may be in both lists.
-    users = fitting_names(page, reply_bytes(request) // 2)
+    # All of them may be in both lists, and have a role.
+    users = fitting_names(page, reply_bytes(request) // 3)
+    room = context.chat.rooms.find_displayed(request.room_name)
     return responses.RoomUserListReply(
-        users=users, online=[name for name in users if name in online], users_total=total
+        users=users,
+        online=[name for name in users if name in online],
+        users_total=total,
+        roles=(roles_of(room, users) if room is not None else {}) or msgspec.UNSET,
     )
 
 
@@ -170,7 +177,11 @@ def _wanted(request: requests.CreateRoom | requests.SetRoom) -> RoomSettings:
     )
 
 
-async def _once(
+def _wanted_change(request: requests.SetRoom) -> RoomSettings:
+    return attrs.evolve(_wanted(request), moderated=request.moderated, slow=request.slow)
+
+
+async def once(
     context: Context,
     request: requests.RoomRequest,
     do: Callable[[RepeatableRequest | None], Awaitable[RoomAck]],
@@ -199,69 +210,70 @@ async def create_room(context: Context, request: requests.CreateRoom) -> respons
     """Create a room."""
     create = context.chat.membership.create
     args = (context.require_session, request.room_name, _wanted(request))
-    return _room_reply(context, await _once(context, request, partial(create, *args)))
+    return _room_reply(context, await once(context, request, partial(create, *args)))
 
 
 async def set_room(context: Context, request: requests.SetRoom) -> responses.RoomReply:
     """Change a room."""
     change = context.chat.membership.change
-    args = (context.require_session, request.room_name, _wanted(request), request.master)
-    return _room_reply(context, await _once(context, request, partial(change, *args)))
+    wanted = _wanted_change(request)
+    args = (context.require_session, request.room_name, wanted, request.master)
+    return _room_reply(context, await once(context, request, partial(change, *args)))
 
 
 async def delete_room(context: Context, request: requests.DeleteRoom) -> responses.DoneReply:
     """Delete a room."""
     delete = context.chat.membership.delete
     args = (context.require_session, request.room_name)
-    return _done_reply(await _once(context, request, partial(delete, *args)))
+    return _done_reply(await once(context, request, partial(delete, *args)))
 
 
 async def invite(context: Context, request: requests.Invite) -> responses.DoneReply:
     """Invite a user."""
     send = context.chat.invitations.invite
     args = (context.require_session, request.room_name, request.invitee)
-    return _done_reply(await _once(context, request, partial(send, *args)))
+    return _done_reply(await once(context, request, partial(send, *args)))
 
 
 async def invite_reply(context: Context, request: requests.InviteReply) -> responses.RoomReply:
     """Answer an invitation."""
     answer = context.chat.invitations.answer
     args = (context.require_session, request.inviter, request.room_name, request.reply)
-    return _room_reply(context, await _once(context, request, partial(answer, *args)))
+    return _room_reply(context, await once(context, request, partial(answer, *args)))
 
 
 async def add_member(context: Context, request: requests.AddMember) -> responses.RoomReply:
     """Add a user."""
     add = context.chat.membership.add
     args = (context.require_session, request.room_name, request.user)
-    return _room_reply(context, await _once(context, request, partial(add, *args)))
+    return _room_reply(context, await once(context, request, partial(add, *args)))
 
 
 async def remove_member(context: Context, request: requests.RemoveMember) -> responses.RoomReply:
     """Remove a user."""
     remove = context.chat.membership.remove
     args = (context.require_session, request.room_name, request.user)
-    return _room_reply(context, await _once(context, request, partial(remove, *args)))
+    return _room_reply(context, await once(context, request, partial(remove, *args)))
 
 
 async def join_room(context: Context, request: requests.JoinRoom) -> responses.RoomReply:
     """Join a room."""
     join = context.chat.membership.join
     args = (context.require_session, request.room_name)
-    return _room_reply(context, await _once(context, request, partial(join, *args)))
+    return _room_reply(context, await once(context, request, partial(join, *args)))
 
 
 async def leave_room(context: Context, request: requests.LeaveRoom) -> responses.ChangeReply:
     """Leave a room."""
     leave = context.chat.membership.leave
     args = (context.require_session, request.room_name)
-    done = await _once(context, request, partial(leave, *args))
+    done = await once(context, request, partial(leave, *args))
     return responses.change_reply(done.ack)
 
 
 async def kick(context: Context, request: requests.Kick) -> responses.ChangeReply:
     """Kick a user."""
-    kick = context.chat.membership.kick
-    args = (context.require_session, request.room_name, request.user)
-    done = await _once(context, request, partial(kick, *args))
+    kick = context.chat.room_bans.kick
+    args = (context.require_session, request.room_name, request.user, request.reason)
+    done = await once(context, request, partial(kick, *args))
     return responses.change_reply(done.ack)

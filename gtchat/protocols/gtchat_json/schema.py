@@ -18,7 +18,7 @@ from msgspec import UnsetType
 
 from gtchat.chat.annotations import Deletion, Reaction, ReplyTo
 from gtchat.chat.events import Edited, Entry, Reacted
-from gtchat.protocols.gtchat_json import invite_links, pushes, responses
+from gtchat.protocols.gtchat_json import invite_links, moderation, pushes, responses
 from gtchat.protocols.gtchat_json.commands import BY_CMD, COMMANDS
 from gtchat.protocols.gtchat_json.requests import Request
 
@@ -42,6 +42,7 @@ OBJECTS: tuple[type, ...] = (
     invite_links.InviteLinkInfo,
     responses.Resumption,
     responses.Version,
+    moderation.SanctionInfo,
     Deletion,
     Reaction,
     ReplyTo,
@@ -149,7 +150,7 @@ def _events() -> dict[str, Schema]:
             properties["blocked"] = {"const": True}
         properties |= {field: {"const": True} for field in pushes.TRUE_ONLY & properties.keys()}
         needed = [name for name in names if name not in pushes.PLACES or "target_user" not in names]
-        needed = [name for name in needed if name not in {*pushes.TRUE_ONLY, *former}]
+        needed = [name for name in needed if name not in {*pushes.optional(kind), *former}]
         description = (kind.__doc__ or "").partition("\n")[0]
         previous = found.setdefault(
             f"push.c_event.{name}",

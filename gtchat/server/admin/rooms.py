@@ -62,6 +62,15 @@ async def set_owner(call: Call) -> Output:
     return Output(text, {"name": room.name, "owner": room.owner})
 
 
+async def set_role(call: Call) -> Output:
+    """Give a member of a room a role, or take it."""
+    role = call["role"]
+    given = "" if role == "none" else role
+    name = await call.chat.moderators.appoint(call["name"], call["user"], given, call.actor)
+    text = f"the role of {call['user']} in {name} is {role} now"
+    return Output(text, {"name": name, "role": role})
+
+
 def _record(record: AuditRecord) -> dict[str, Any]:
     return {
         "id": record.id,
@@ -121,6 +130,17 @@ ROWS = (
         (_ROOM, Argument("owner", "the name of the member")),
         needs="the new owner is a registered member",
         audit="admin_room_set",
+    ),
+    AdminCommand(
+        "rooms role",
+        set_role,
+        "give a member of a room, or of the lobby, a role",
+        (
+            _ROOM,
+            Argument("user", "the name of the member"),
+            Argument("role", "moderator, voice or none"),
+        ),
+        audit="admin_room_role",
     ),
     AdminCommand(
         "audit",

@@ -115,6 +115,7 @@ class AdminTable:
         for room in self._rooms.rooms.values():
             if room.owner_id == account_id:
                 room.owner = name
+            room.moderation = room.moderation.renamed(account_id, name)
         self._accounts.reserved.pop(key, None)
         if old_key != key:
             self._accounts.reserve(account_id, old, old_key, at + RESERVED_MS)

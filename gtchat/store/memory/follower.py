@@ -128,7 +128,9 @@ class MemoryFollower:
     def find_access(self, room_id: int) -> RoomAccess | None:
         """See `StoredRooms.find_access`."""
         room = self._tables.rooms.rooms.get(room_id)
-        return None if room is None else RoomAccess(room.public, room.max, room.owner_id)
+        if room is None:
+            return None
+        return RoomAccess(room.public, room.max, room.owner_id, room.moderation)
 
     def is_member(self, room_id: int, account_id: int | None) -> bool:
         """See `StoredRooms.is_member`."""

@@ -44,6 +44,7 @@ from gtchat.store.pending import (
     check_invitations,
     check_members,
     check_room_limits,
+    check_slow,
     request_content,
 )
 
@@ -131,10 +132,19 @@ class Mailbox:
             subject_id = pending.subject_id or 0
             if pending.needs_invitation and not self.is_invited(room.id, subject_id, None):
                 raise PrivateRoom()
-            self._folds[pending.entry.kind](room, pending)
+            if fold := self._folds.get(pending.entry.kind):
+                fold(room, pending)
+            room.moderation = room.moderation.fold(pending.entry)
         else:
             prepare_reply(pending.entry, room.messages)
+            self._check_slow(room, pending)
         room.append(pending.entry)
+
+    def _check_slow(self, room: RoomLog, pending: PendingEntry) -> None:
+        """Check slow mode, and take note of a message. Raises SlowMode."""
+        if pending.slow and pending.subject_id in self._accounts.accounts:
+            check_slow(pending, room.spoken.get(pending.subject_id))
+            room.spoken[pending.subject_id] = pending.entry.at
 
     def _check_limits(self, pending: PendingRoomChange) -> None:
         """Check whether the subject of a change may have another room. Raises NotAllowed."""

@@ -9,8 +9,9 @@ import attrs
 from twisted.internet.defer import Deferred, succeed
 
 import gtchat.store.room_tells as room_tells
-from gtchat.chat.events import Entry
+from gtchat.chat.events import Entry, MessageSent
 from gtchat.chat.interfaces import FoundRoom, ListedRoom, RoomRecord, UnreadRecord
+from gtchat.chat.room_records import RecentMessages
 from gtchat.store.memory.accounts import AccountTable
 from gtchat.store.memory.calls import MemoryCalls
 from gtchat.store.memory.mentions import MentionTable
@@ -97,6 +98,20 @@ class RoomLists:
         counts = {one: self._rooms.received_by(one) for one in account_ids}
         return {account_id: count for account_id, count in counts.items() if count}
 
+    def recent_messages(self, room_id: int, wanted: RecentMessages) -> list[int]:
+        """Return seqs of messages of a user; see `IRoomStore.recent_messages`."""
+        room = self._rooms.rooms.get(room_id)
+        found = [] if room is None else room.after(wanted.after)
+        seqs = [
+            one.seq
+            for one in reversed(found)
+            if isinstance(one, MessageSent)
+            and one.at >= wanted.since
+            and (one.subject_id == wanted.account_id or one.usr == wanted.usr)
+            and one.msg
+        ]
+        return seqs[: wanted.limit]
+
     def member_names(self, room_id: int, after: str | None, limit: int) -> tuple[list[str], int]:
         """Return names of members of a room; see `IRoomStore.member_names`."""
         room = self._rooms.rooms.get(room_id)
@@ -158,6 +173,10 @@ class MemoryRoomCalls(MemoryCalls):
     def count_received(self, account_ids: Collection[int]) -> Deferred[Mapping[int, int]]:
         """See `IRoomStore.count_received`."""
         return self._read(self._room_lists.count_received, account_ids)
+
+    def recent_messages(self, room_id: int, wanted: RecentMessages) -> Deferred[Sequence[int]]:
+        """See `IRoomStore.recent_messages`."""
+        return self._read(self._room_lists.recent_messages, room_id, wanted)
 
     def member_names(
         self, room_id: int, after: str | None, limit: int

@@ -25,6 +25,7 @@ from gtchat.chat.interfaces import (
     UnreadRecord,
 )
 from gtchat.chat.look_alikes import rivals, skeleton
+from gtchat.chat.moderation import UNMODERATED, Moderation
 from gtchat.chat.room_records import ShownRoom
 from gtchat.chat.rooms import LOBBY
 from gtchat.store.memory.idempotency import TxnTable
@@ -46,7 +47,8 @@ class RoomLog:
     """A room and its log.
 
     Attributes:
-        id, key, name, public, topic, max, owner_id, owner, creator_id, preview: of `RoomRecord`.
+        id, key, name, public, topic, max, owner_id, owner, creator_id, preview, moderation: of
+            `RoomRecord`.
         public_since: of a public room the entry that made it public, 0 if it always was.
         log: the entries that are kept; the entry with seq n is at index n - `first`.
         first: the lowest seq that is kept, or the next one.
@@ -54,6 +56,7 @@ class RoomLog:
         rows, next_row: seq -> place of the entry among those of all rooms; yields the next place.
         read: account id of each member, in the order of joining -> seq up to which it has read.
         joined: account id of each member -> the entry with which the membership began.
+        spoken: account id -> when its last message was for which there was slow mode.
         set_mentions: keeps what a message mentions, given the message and its text.
         messages: the messages in the log, and what was changed of them.
     """
@@ -68,6 +71,7 @@ class RoomLog:
     owner: str = ""
     creator_id: int | None = None
     preview: bool = False
+    moderation: Moderation = UNMODERATED
     public_since: int = 0
     log: list[Entry] = attrs.field(factory=list)
     first: int = 1
@@ -76,6 +80,7 @@ class RoomLog:
     next_row: Iterator[int] = attrs.field(factory=lambda: count(1))
     read: dict[int, int] = attrs.field(factory=dict)
     joined: dict[int, int] = attrs.field(factory=dict)
+    spoken: dict[int, int] = attrs.field(factory=dict)
     set_mentions: Callable[[MessageSent, str], None] = lambda message, msg: None
     messages: MemoryMessages = attrs.field(
         init=False, default=attrs.Factory(MemoryMessages, takes_self=True)
@@ -111,6 +116,7 @@ class RoomLog:
             message_count=self.message_count,
             members=tuple(members),
             preview=self.preview,
+            moderation=self.moderation,
         )
 
     def shown(self) -> ShownRoom:

@@ -295,7 +295,7 @@ class MemoryStore(
             if isinstance(job, PendingEntry):
                 room = rooms.get(job.room_id)
                 is_plain = type(job.entry) is MessageSent or type(job.entry) is GuestMessage
-                if job.txn is None and room is not None and is_plain:
+                if job.txn is None and room is not None and is_plain and not job.slow:
                     room.append(job.entry)
                 else:
                     self._mailbox.append(job)

@@ -10,7 +10,7 @@ from gtchat.chat.admin_store import RESERVED_MS, AccountQuery, ListedAccount
 from gtchat.chat.errors import BadCredentials, NameTaken, NoSuchUser, NotAllowed
 from gtchat.chat.interfaces import Account
 from gtchat.chat.look_alikes import rivals, skeleton
-from gtchat.store.sql import accounts, schema
+from gtchat.store.sql import accounts, moderation, schema
 from gtchat.store.sql.database import Connection, PostgresSQL
 from gtchat.store.sql.statements import Statement, insert
 
@@ -176,6 +176,7 @@ def rename(db: Connection, account_id: int, old: str, name: str, key: str, at: i
         raise NameTaken()
     _RENAME(db, account=account_id, name=name, new_key=key, looks=looks)
     _RENAME_OWNER(db, account=account_id, name=name)
+    moderation.rename(db, account_id, name)
     _FREE(db, key=key)
     if account.key != key:
         former = {"key": account.key, "skeleton": skeleton(old)}

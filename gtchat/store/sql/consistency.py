@@ -14,9 +14,10 @@ from typing import Any
 import attrs
 from sqlalchemy import BindParameter, bindparam, func, literal_column, select, tuple_
 
-from gtchat.chat.events import Joined, Kicked, Left, Removed, RoomChanged, RoomCreated
 from gtchat.chat.fold import RoomState
 from gtchat.chat.interfaces import RoomRecord
+from gtchat.chat.moderation import Moderation
+from gtchat.chat.node_records import ROOM_CHANGES
 from gtchat.chat.rooms import LOBBY, Room
 from gtchat.store.sql import room_records, schema
 from gtchat.store.sql.database import Connection
@@ -26,7 +27,7 @@ from gtchat.store.sql.statements import Statement
 #: Rooms, and entries, that are read at a time.
 _ROOMS_PAGE, _PAGE = 1000, 5000
 
-_OF_ROOMS = (RoomCreated, RoomChanged, Joined, Left, Kicked, Removed)
+_OF_ROOMS = ROOM_CHANGES
 _rooms = schema.rooms
 _heads = schema.heads
 _log = schema.entries
@@ -169,4 +170,12 @@ def _facts(state: RoomState) -> tuple[object, ...]:
     """
     settings = attrs.evolve(state.settings, owner="" if state.owner_id else state.owner)
     members = [(id_, name if id_ < 0 else "") for id_, name in state.members.items()]
-    return settings, state.creator_id, members, state.guests
+    return settings, state.creator_id, members, state.guests, _rules(state.moderation)
+
+
+def _rules(moderation: Moderation) -> tuple[object, ...]:
+    """Return what a log says of the moderation, without the names."""
+    tables = (moderation.roles, moderation.mutes, moderation.bans)
+    return *(moderation.moderated, moderation.slow), *(
+        {key: attrs.evolve(one, name="") for key, one in table.items()} for table in tables
+    )

@@ -28,6 +28,7 @@ from gtchat.store.sql.batch_locks import BatchLocks
 from gtchat.store.sql.database import Connection, Database, PostgresSQL
 from gtchat.store.sql.foreign_reader import NOTHING, ForeignReader
 from gtchat.store.sql.log_writer import LogWriter
+from gtchat.store.sql.moderation import decode
 from gtchat.store.sql.system_log import Outrun
 from gtchat.store.stale_check import RoomAccess, StaleCheck
 
@@ -45,7 +46,7 @@ _ROOMS_OF_ACCOUNTS = (
 )
 _IS_MEMBER = "SELECT 1 FROM members WHERE room_id = %s AND account_id = %s"
 _HAS_MEMBERS = "SELECT 1 FROM members WHERE room_id = %s LIMIT 1 OFFSET %s"
-_ACCESS = "SELECT public, max, owner_id FROM rooms WHERE id = %s"
+_ACCESS = "SELECT public, max, owner_id, moderation FROM rooms WHERE id = %s"
 _IS_USED = "SELECT 1 FROM txns WHERE account_id = %s AND txn = %s"
 _SESSIONS_HERE = "UPDATE sessions SET node_id = %s WHERE token_hash = ANY(%s)"
 
@@ -92,7 +93,7 @@ class SQLStoredRooms:
     def find_access(self, room_id: int) -> RoomAccess | None:
         """See `StoredRooms.find_access`."""
         row = self.db.execute(_ACCESS, (room_id,)).fetchone()
-        return None if row is None else RoomAccess(*row)
+        return None if row is None else RoomAccess(row[0], row[1], row[2], decode(row[3]))
 
     def is_member(self, room_id: int, account_id: int | None) -> bool:
         """See `StoredRooms.is_member`."""

@@ -27,7 +27,7 @@ from gtchat.chat.interfaces import PendingEntry, PendingMessageChange, PendingRo
 from gtchat.chat.mentions import MentionLimits
 from gtchat.chat.message_rules import apply, check, prepare_reply
 from gtchat.chat.rooms import LOBBY
-from gtchat.store.sql import mentions, schema
+from gtchat.store.sql import mentions, moderation, schema
 from gtchat.store.sql.database import Connection
 from gtchat.store.sql.entry_rows import WRITTEN, WRITTEN_OF_MESSAGE, row_of
 from gtchat.store.sql.idempotency import find_ack, fingerprint, save_ack
@@ -188,6 +188,8 @@ class LogWriter:
             entry = pending.entry
             entry_type = type(entry)
             is_plain = entry_type is MessageSent or entry_type is GuestMessage
+            if pending.slow:
+                is_plain = False
             if not is_plain:
                 # Rows lie in the order of the queue, and what follows may read earlier ones.
                 messages = self._insert(db, _INSERT_MESSAGES, messages)
@@ -287,8 +289,10 @@ class LogWriter:
                 message = check(pending, rows)
                 if message is None:
                     return False
-            elif isinstance(entry, AnnotatedMessage):
+            elif isinstance(entry, MessageSent):
                 prepare_reply(entry, rows)
+                if pending.slow:
+                    moderation.check_last(db, pending)
                 position.message_count += 1
         except ChatError as error:
             pending.error = error
@@ -297,8 +301,10 @@ class LogWriter:
         if isinstance(pending, PendingMessageChange) and message is not None:
             apply(pending, message, rows)
         elif isinstance(pending, PendingRoomChange):
-            CHANGES[entry.kind](db, pending)
-        elif isinstance(entry, AnnotatedMessage) and "@" in entry.msg:
+            if change := CHANGES.get(entry.kind):
+                change(db, pending)
+            moderation.fold(db, pending)
+        elif isinstance(entry, MessageSent) and "@" in entry.msg:
             mentions.add(db, [(pending.room_id, entry)], self.mention_limits)
         return True
 

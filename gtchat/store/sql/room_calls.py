@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, succeed
 import gtchat.store.room_tells as room_tells
 from gtchat.chat.events import Entry
 from gtchat.chat.interfaces import FoundRoom, ListedRoom, RoomRecord, UnreadRecord
+from gtchat.chat.room_records import RecentMessages
 from gtchat.store.jobs import NO_PLAN, Plan
 from gtchat.store.sql import read_state, room_records
 from gtchat.store.sql.database import Connection
@@ -79,6 +80,10 @@ class RoomCalls(ABC):
     def count_received(self, account_ids: Collection[int]) -> Deferred[Mapping[int, int]]:
         """See `IRoomStore.count_received`."""
         return self._reads.run(lambda db: room_records.count_received(db, account_ids))
+
+    def recent_messages(self, room_id: int, wanted: RecentMessages) -> Deferred[Sequence[int]]:
+        """See `IRoomStore.recent_messages`."""
+        return self._reads.run(lambda db: room_records.recent_messages(db, room_id, wanted))
 
     def member_names(
         self, room_id: int, after: str | None, limit: int

@@ -8,9 +8,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, func, literal_column, or_, select, union
 
+from gtchat.chat.events import MessageSent
 from gtchat.chat.interfaces import FoundRoom, ListedRoom, RoomRecord
+from gtchat.chat.room_records import RecentMessages
 from gtchat.chat.rooms import LOBBY
-from gtchat.store.sql import schema
+from gtchat.store.sql import moderation, schema
 from gtchat.store.sql.database import Connection
 from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.statements import Lookup, Statement
@@ -19,6 +21,7 @@ _rooms = schema.rooms
 _members = schema.members
 _accounts = schema.accounts
 _heads = schema.heads
+_log = schema.entries
 _sessions = schema.sessions
 _is_room = _rooms.c.kind == literal_column("'room'")
 _zero: ColumnElement[int] = literal_column("0")
@@ -35,6 +38,7 @@ _records = select(
     _rooms.c.owner,
     _rooms.c.creator_id,
     _rooms.c.preview,
+    _rooms.c.moderation,
     func.coalesce(_heads.c.seq, _zero),
     func.coalesce(_heads.c.messages, _zero),
 ).outerjoin_from(_rooms, _heads, _heads.c.room_id == _rooms.c.id)
@@ -124,6 +128,19 @@ _NAMES = Statement(
     .order_by(_accounts.c.name)
     .limit(bindparam("limit"))
 )
+_RECENT = Statement(
+    select(_log.c.seq)
+    .where(
+        _log.c.room_id == bindparam("room"),
+        _log.c.seq > bindparam("after"),
+        _log.c.kind == literal_column(f"'{MessageSent.kind}'"),
+        _log.c.at >= bindparam("since"),
+        or_(_log.c.subject_id == bindparam("account"), _log.c.usr == bindparam("usr")),
+        _log.c.msg != literal_column("''"),
+    )
+    .order_by(_log.c.seq.desc())
+    .limit(bindparam("limit"))
+)
 _MEMBER_COUNT = Statement(select(func.count()).where(_members.c.room_id == bindparam("room")))
 
 
@@ -161,7 +178,7 @@ def _with_members(rooms: Iterable[Any], members: Iterable[Any]) -> Iterator[Room
 
 def _record(row: Any, members: Iterable[tuple[int, str, bool]]) -> RoomRecord:
     id_, name, key, public, topic, max_, owner_id, owner, creator_id, *rest = row
-    preview, last_seq, message_count = rest
+    preview, stored, last_seq, message_count = rest
     return RoomRecord(
         id=id_,
         name=name,
@@ -176,6 +193,7 @@ def _record(row: Any, members: Iterable[tuple[int, str, bool]]) -> RoomRecord:
         message_count=message_count,
         members=tuple(members),
         preview=bool(preview),
+        moderation=moderation.decode(stored),
     )
 
 
@@ -279,3 +297,17 @@ def member_names(
     """Return names of members of a room; see `IRoomStore.member_names`."""
     names = _NAMES(db, room=room_id, after=after or "", limit=limit)
     return [row[0] for row in names], _MEMBER_COUNT.scalar(db, room=room_id)
+
+
+def recent_messages(db: Connection, room_id: int, wanted: RecentMessages) -> list[int]:
+    """Return seqs of messages of a user; see `IRoomStore.recent_messages`."""
+    found = _RECENT(
+        db,
+        room=room_id,
+        after=wanted.after,
+        since=wanted.since,
+        account=wanted.account_id,
+        usr=wanted.usr,
+        limit=wanted.limit,
+    )
+    return [row[0] for row in found]

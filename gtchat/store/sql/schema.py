@@ -45,12 +45,13 @@ from gtchat.store.sql.columns import room as _room
 APPLICATION_ID = 0x47544368
 
 #: Revisions of the schema, oldest first; a test compares them with `migrations`.
-REVISIONS = tuple(f"{number:04}" for number in range(1, 19))
+REVISIONS = tuple(f"{number:04}" for number in range(1, 20))
 #: Those that change nothing in SQLite. A file of SQLite is of the newest of the others: it is not
 #: copied for nothing, and the program before can still use it.
 POSTGRES_ONLY = frozenset({"0013", "0014"})
 SQLITE_REVISIONS = tuple(each for each in REVISIONS if each not in POSTGRES_ONLY)
-#: Those that only add: programs of the revision before go on using the schema meanwhile.
+#: Those that only add: programs of the revision before go on using the schema meanwhile. With 0019
+#: come kinds of entries that no earlier program can read.
 ONLY_ADDING = frozenset({"0015", "0016", "0017", "0018"})
 #: The oldest program that can use the newest schema, named by the newest revision that it knows.
 MIN_PROGRAM = [each for each in REVISIONS if each not in ONLY_ADDING][-1]
@@ -65,7 +66,8 @@ meta = Table(
 
 #: `creator_id`: the account that created the room, also when that account has ended. `kind`:
 #: "room", or "direct" for a conversation of `directs`, whose key has both accounts and is no name.
-#: `public_since`: of a public room the entry that made it public, 0 if it always was.
+#: `public_since`: of a public room the entry that made it public, 0 if it always was. `moderation`:
+#: JSON, see `store.sql.moderation`.
 rooms = Table(
     "rooms",
     metadata,
@@ -82,6 +84,7 @@ rooms = Table(
     Column("kind", Text, nullable=False, server_default="room"),
     Column("preview", Boolean, nullable=False, server_default=false()),
     Column("public_since", BigInteger, nullable=False, server_default="0"),
+    Column("moderation", Text),
     Index("rooms_owner", "owner_id"),
     Index("rooms_skeleton", "skeleton"),
     Index("rooms_creator", "creator_id"),
@@ -114,6 +117,18 @@ members = Table(
     Column("read_seq", BigInteger, nullable=False),
     PrimaryKeyConstraint("room_id", "account_id"),
     Index("members_account", "account_id"),
+    sqlite_with_rowid=False,
+)
+
+#: When members last spoke in rooms with slow mode.
+spoken = Table(
+    "spoken",
+    metadata,
+    _room(),
+    _account("account_id"),
+    Column("at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("room_id", "account_id"),
+    Index("spoken_account", "account_id"),
     sqlite_with_rowid=False,
 )
 

@@ -179,6 +179,11 @@ OWN_CHANGES = {
     "add_member": "join_room",
     "remove_member": "removed",
     "kick": "kicked",
+    "ban": "kicked",
+    "set_role": "role",
+    "mute": "muted",
+    "unmute": "unmuted",
+    "unban": "unbanned",
 }
 
 
@@ -202,4 +207,10 @@ def own_change(request: Mapping[str, Any], reply: Reply, me: str) -> RoomEvent |
         settings = {name: getattr(room, name) for name in ("public", "topic", "max", "owner")}
         return structs.replace(entry, user=me, **settings)
     by = None if kind == "join_room" else me
+    if reason := request.get("reason"):
+        entry = structs.replace(entry, reason=str(reason))
+    if reply.last_cmd == "ban":
+        entry = structs.replace(entry, banned=True)
+    if role := request.get("role"):
+        entry = structs.replace(entry, role=str(role))
     return structs.replace(entry, user=str(request.get("user", "")), by=by)

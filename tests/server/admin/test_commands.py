@@ -55,6 +55,7 @@ LINES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "rooms show": ("garden", "nowhere", {"name": "Garden", "topic": "plants", "members": 2}),
     "rooms delete": ("garden", "lobby", {"name": "Garden"}),
     "rooms set-owner": ("garden bob", "garden olga", {"name": "Garden", "owner": "Bob"}),
+    "rooms role": ("lobby bob moderator", "garden bob king", {"name": "lobby"}),
     "audit": ("--since 1h --code login --limit 1", "--since yesterday", {"records": ["login"]}),
     "reload": ("", "now", {"changed": ["text_chars"], "restart": ["ws"]}),
     "bans add": (

@@ -33,6 +33,7 @@ from gtchat.chat.interfaces import (
     WhisperLimits,
 )
 from gtchat.chat.invite_store import InviteLimits, NewInviteLink
+from gtchat.chat.moderation_events import Muted
 from gtchat.store import SQLStore, StoreError
 from gtchat.store.sql import consistency
 from gtchat.store.sql.consistency import find_contradictions, sample_contradictions
@@ -122,6 +123,9 @@ class ChatCase(StoreCase):
         whisper = PendingWhisper(entry=sent, sender_id=ids["Ann"], target_id=ids["Bob"])
         await store.whisper(whisper, WhisperLimits())
         await store.add_missed(ids["Bob"], room, 6, 0)
+        await self.stored(self.lobby, message("slow"), ids["Bob"], slow=5)
+        muted = Muted(room_name="lobby", usr="Bob", by="Host", at=9)
+        await self.stored(self.lobby, muted, ids["Bob"])
         ids["Rob"] = rob = await self.account("Rob")
         await self.room(rob, "Cellar")
         renamed = audit_record("account_renamed", 9, AT_CONSOLE, name="Rob", new_name="Robert")
