@@ -52,7 +52,8 @@ PIPELINE_BYTES = 16_384
 LENGTH_DIGITS = 19
 
 #: What the page may load and do (CSP Level 3). The policy of Trusted Types makes the addresses of
-#: the workers (static/js/workers.js), and in one of them that of its library (js/code_worker.js).
+#: the workers and of the scripts that are loaded later (static/js/workers.js), and in one of the
+#: workers that of its library (js/code_worker.js).
 _POLICY = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     b"connect-src 'self'%b; manifest-src 'self'; worker-src 'self'; frame-ancestors 'none'; "

@@ -16,6 +16,7 @@
   // What the replies to `login` and `resume` list. The rest of long lists is loaded later.
   // unlisted(names): of the rooms that are listed; returns the names of known rooms that are not.
   const takeLists = (state, reply, unlisted = () => []) => {
+    state.operator = reply.operator === true;
     state.blocked = reply.blocked ?? state.blocked;
     reply.rooms.forEach((info) => updateListed(state, info));
     const { directs = [] } = reply;

@@ -37,7 +37,7 @@
       const secret = taken ?? tab.get(FIRST_KEY, null);
       if (secret) {
         this.first = { secret, done: false, invite: null };
-        GTChat.loadScript("first").then(() => this.#shell.change(), () => this.leaveFirst());
+        GTChat.loadLater("views/first_start").then(() => this.#shell.change(), () => this.leaveFirst());
       }
       return Boolean(taken);
     }

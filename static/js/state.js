@@ -32,6 +32,7 @@
     constructor() {
       this.me = ""; // name of the user; "" before a login
       this.hasPassword = false;
+      this.operator = false; // whether the account can administer the server
       this.rooms = new Map(); // name -> Room
       this.directs = []; // Direct
       this.online = new Map(); // folded name -> name

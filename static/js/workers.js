@@ -1,27 +1,41 @@
-// The scripts that run beside the page, or are loaded later: their addresses, as the policy of Trusted Types demands them.
+// Scripts that are loaded later: those that run beside the page, and those of a part that few users have. Their
+// addresses are those that the policy of Trusted Types allows.
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
 
-  // They are constant. The service worker has the same name in all versions.
-  const later = (name) => [...document.querySelectorAll("link[data-later]")]
-    .map((link) => link.dataset.later).find((address) => address.endsWith(name));
-  const ADDRESSES = {
-    service: () => "service-worker.js",
-    code: () => later("code_worker.js"),
-    qr: () => later("qr_worker.js"),
-    first: () => later("first_start.js"),
-  };
-  const rules = { createScriptURL: (name) => ADDRESSES[name]() };
+  // What the page names as `data-later`. The service worker has the same name in all versions.
+  const later = (name) => [...document.querySelectorAll("link[data-later]")].map(({ dataset }) => dataset.later)
+    .find((address) => address.endsWith(`js/${name}.js`));
+  const ADDRESSES = { service: () => "service-worker.js", code: () => later("code_worker"), qr: () => later("qr_worker") };
+  const rules = { createScriptURL: (name) => ADDRESSES[name]?.() ?? later(name) };
   const policy = globalThis.trustedTypes?.createPolicy("gtchat-worker", rules) ?? rules;
 
   // Returns the address of a worker: "service" (offline.js), "code" (code_colours.js) or "qr" (qr.js).
   GTChat.workerAddress = (name) => policy.createScriptURL(name);
 
-  // Loads a script that the page needs at times only: "first" (views/first_start.js). Returns a promise.
-  GTChat.loadScript = (name) => new Promise((resolve, reject) => {
+  const load = (name) => new Promise((resolve, reject) => {
     const script = document.createElement("script");
-    Object.assign(script, { src: GTChat.workerAddress(name), onload: resolve, onerror: reject });
+    script.src = policy.createScriptURL(name);
+    script.onload = resolve;
+    script.onerror = () => {
+      script.remove();
+      reject(new GTChat.NoReplyError());
+    };
     document.head.append(script);
   });
+
+  // Loads scripts one after the other, by their names in js/. Returns a promise; of those that are loaded it is kept.
+  const loaded = new Map();
+  GTChat.loadLater = async (...names) => {
+    for (const name of names) {
+      if (!loaded.has(name)) loaded.set(name, load(name));
+      try {
+        await loaded.get(name);
+      } catch (error) {
+        loaded.delete(name);
+        throw error;
+      }
+    }
+  };
 })();

@@ -126,6 +126,8 @@
     notifications: ["Notifications", "通知"],
     appearance: ["Appearance and language", "外观与语言"],
     account: ["Account", "账号"],
+    operator_view: ["Administration", "管理"],
+    operator_view_hint: ["Accounts, rooms, bans, audit log", "账号、房间、封禁、审计日志"],
     administration_hint: ["For the operators of this server", "供本服务器的管理员使用"],
     close: ["Close", "关闭"],
     skip: ["Skip to message box", "跳到消息输入框"],

@@ -4,11 +4,13 @@
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
-  const { html, useState } = globalThis.htmPreact;
-  const { Avatar, Icon, IconButton, BackButton, Note } = GTChat.parts;
+  const { html, useEffect, useState } = globalThis.htmPreact;
+  const { Avatar, Icon, IconButton, BackButton, Note, Problem } = GTChat.parts;
   const { Form, Select, Switch } = GTChat.forms;
   const { DIALOGS } = GTChat;
   const text = (...details) => GTChat.text(...details);
+
+  const OPERATOR_SCRIPTS = ["texts/operator", "admin/lists", "admin/accounts", "admin/bans", "admin/view"];
 
   GTChat.THEMES = ["light", "dark", "system"];
 
@@ -59,6 +61,7 @@
       <${Line} shell=${shell} icon="link" label=${text("peer_connections")} hint=${text("peer_connections_short")} dialog="peer" />
     </div>
     <div><h3 class="group-title">${text("administration_hint")}</h3><div class="card">
+      ${shell.state.operator && html`<${Line} shell=${shell} icon="shield" label=${text("operator_view")} hint=${text("operator_view_hint")} dialog="operator" />`}
       <${Line} shell=${shell} icon="megaphone" label=${text("broadcast_to_all")} dialog="administration" /></div></div>`;
 
   // available(shell): whether the page is for this user.
@@ -149,6 +152,20 @@
       <${GTChat.Dialog} title=${text("broadcast_to_all")} onClose=${back(shell)}>
         <${Form} submit=${text("send_broadcast")} onSubmit=${broadcast} onDone=${back(shell)} onCancel=${back(shell)}
           fields=${{ message: { type: "multiline", required: true, autofocus: true }, broadcast_key: { type: "password", required: true, autocomplete: "off" } }} />
+      <//>`;
+  };
+
+  // What accounts with the operator mark can do; its scripts are loaded now.
+  DIALOGS.operator = (props) => {
+    const [error, setError] = useState(null);
+    const [ready, setReady] = useState(Boolean(GTChat.OperatorView));
+    useEffect(() => {
+      if (!ready) GTChat.loadLater(...OPERATOR_SCRIPTS).then(() => setReady(true), setError);
+    }, []);
+    if (ready) return html`<${GTChat.OperatorView} ...${props} />`;
+    return html`
+      <${GTChat.Dialog} title=${text("operator_view")} onClose=${props.close} size="small">
+        <div class="body">${error ? html`<${Problem} error=${error} />` : html`<p class="hint" role="status">${text("loading")}</p>`}</div>
       <//>`;
   };
 })();

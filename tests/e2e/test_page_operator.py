@@ -1,0 +1,114 @@
+"""The operator's view of the page: what an account with the operator mark does there."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import TestCase
+
+from gtchat.server.admin.console import SOCKET
+from gtchat.server.admin.socket import request
+from tests.e2e import axe
+from tests.e2e.browser import MISSING, Browser
+from tests.e2e.server import Client, Closed, Server
+
+PASSWORD = "long enough"
+
+
+class PageOperatorTest(TestCase):
+    """Olga is an operator; Ann is online with another client."""
+
+    skip = MISSING or None
+
+    def setUp(self) -> None:
+        self.server = Server("--commands-per-second", "0").start()
+        self.addCleanup(self.server.kill)
+        for name in ("olga", "ann", "spam1"):
+            self.admin("accounts create", name=name, password=PASSWORD)
+        self.admin("accounts operator", name="olga", on="on")
+        self.ann = Client(self.server.ws_port)
+        self.addCleanup(self.ann.close)
+        self.ann.call("login", type="reg", usr="ann", pwd=PASSWORD)
+        self.ann.call("create_room", room_name="Garden")
+        self.page = Browser(f"http://127.0.0.1:{self.server.web_port}/")
+        self.addCleanup(self.page.close)
+        self.addCleanup(lambda: self.assertEqual(self.page.console_errors(), []))
+
+    def admin(self, command: str, **arguments: object) -> None:
+        request(self.server.folder / SOCKET, command, arguments)
+
+    def open_view(self) -> None:
+        """Log the operator in, and open the view with the password."""
+        page = self.page
+        page.log_in("olga", PASSWORD, "member")
+        page.open_settings("Account")
+        self.assertEqual(page.run("return typeof GTChat.OperatorView"), "undefined")
+        page.click(".settings .page button.line", "Administration")
+        page.find(".settings .main h2", "Confirm your password")
+        page.fill("old_password", PASSWORD)
+        page.click(".settings .page button.primary", "Continue")
+
+    def section(self, name: str) -> None:
+        self.page.click(".settings nav button", name)
+        self.page.find(".settings .main h2", name)
+
+    def check(self, view: str) -> None:
+        """Look for violations in the view that is shown, in both themes."""
+        axe.load(self.page)
+        for theme in ("dark", "light"):
+            found = axe.violations(self.page, theme, only_contrast=theme == "light")
+            self.assertEqual(found, [], f"{view}, {theme}")
+
+    def test_an_operator_bans_and_looks_after_accounts(self) -> None:
+        page = self.page
+        self.open_view()
+        page.find(".settings .card li", "spam1")
+        self.check("accounts")
+        page.click(".settings .card button[aria-label='Manage ann']")
+        page.find(".dialog .card li", "127.0.0.1")
+        self.check("account")
+        page.click(".dialog .card button.line", "Ban")
+        page.fill("reason", "spam in all rooms")
+        page.click(".dialog footer button.danger", "Ban")
+        page.find(".settings .card li", "spam in all rooms")
+        with self.assertRaises(Closed) as closed:
+            while True:
+                self.ann.message()
+        self.assertEqual(closed.exception.code, 4002)
+        self.check("bans")
+        page.click(".settings .page button", "New ban")
+        page.run(
+            "const one = document.querySelector('[name=kind]'); one.value = 'name';"
+            "one.dispatchEvent(new Event('change', { bubbles: true }))"
+        )
+        page.fill("target", "spam*")
+        page.click(".dialog footer button.danger", "Ban")
+        page.find(".dialog .body", "match spam*: 1")
+        page.click(".dialog footer button.danger", "Ban")
+        page.find(".settings .card li", "spam*")
+        page.click(".settings .card button[aria-label='Remove the ban of ann']")
+        page.click(".dialog footer button.primary", "Remove")
+        page.wait_gone(".settings .card button[aria-label='Remove the ban of ann']")
+        self.section("Rooms")
+        page.find(".settings .card li", "Garden")
+        self.section("Invitations")
+        page.click(".settings .page button", "New invitation")
+        page.click(".dialog footer button.primary", "Make a link")
+        link = page.find("#op-link").get_attribute("value")
+        self.assertIn(f"127.0.0.1:{self.server.web_port}/#/", link)
+        page.click(".dialog header button")
+        page.find(".settings .card li", "used 0 of 1")
+        page.click(".settings .card button", "Revoke")
+        page.click(".dialog footer button.danger", "Revoke")
+        page.wait_gone(".settings .card button[aria-label='Revoke invitation 1']")
+        self.section("Audit log")
+        page.find(".settings .card li", "ban_added")
+        self.check("audit log")
+        self.section("Who may come in")
+        page.find("[name=registration]")
+        page.set_viewport(390, 800)
+        self.check("a phone")
+
+    def test_other_accounts_do_not_see_it(self) -> None:
+        self.page.log_in("spam1", PASSWORD, "member")
+        self.page.open_settings("Account")
+        self.page.find(".settings .page button.line", "Change password")
+        self.assertNotIn("Administration", self.page.text_of(".settings .page"))
