@@ -133,9 +133,7 @@ class Nodes:
             RoamingClient(f"user{number}", self.oracle, seed + number, halls, moves)
             for number in range(USERS)
         ]
-        #: The number of faults that were begun; whether the last one goes on.
-        self._begun, self._in_fault = 0, False
-        self._old = OldUsers(self.oracle, seed, self._calm) if old else None
+        self._old = OldUsers(self.oracle, seed) if old else None
         if self._old is not None:
             self.clients.append(self._old.whisperer)
         self._done = False
@@ -204,10 +202,6 @@ class Nodes:
                     await self._old.register(self.nodes[0].ports, client)
             client.disconnect()
 
-    def _calm(self) -> int | None:
-        """Return how many faults there were, None during one."""
-        return None if self._in_fault else self._begun
-
     async def _keep_running(self, client: Any) -> None:
         """Let a user come back, to any node, until the run is done."""
         while not self._done:
@@ -236,10 +230,8 @@ class Nodes:
         """Do a fault, and wait until all users are answered again."""
         for client in self.clients:
             client.silence = 0.0
-        self._begun, self._in_fault = self._begun + 1, True
         await self._faults.by_name[name](self.random.choice(self.nodes))
         await self._until_answered(name)
-        self._in_fault = False
         kind = self.result.faults.setdefault(name, Kind())
         kind.count += 1
         kind.silence = max(kind.silence, *(client.silence for client in self.clients))

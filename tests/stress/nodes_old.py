@@ -7,9 +7,9 @@
     and PA1         the JSON API was told are stored come once, in order, at the next login
 
 These two do not learn that a session has ended elsewhere: they ask for the list of users, which is
-pushed behind all that waits, and log in again where it does not come. A session is calm if no fault
-occurred in it and the user logged out: what came in it must not come again, and what was stored
-before it must have come by its end. `judge` compares all else with the logs.
+pushed behind all that waits, and log in again where it does not come. A session is calm if it
+ends with a log-out when all faults are over: what came in it must not come again, and what was
+stored before it must have come by its end. `judge` compares all else with the logs.
 """
 
 from __future__ import annotations
@@ -169,7 +169,6 @@ class OldUsers:
     Args:
         oracle: the record of the run.
         seed: of the choices.
-        calm: see `RoamingDialback`.
 
     Attributes:
         whisperer: sends direct messages to those who are called back.
@@ -179,7 +178,6 @@ class OldUsers:
 
     _oracle: Oracle
     _seed: int
-    _calm: Callable[[], int | None]
     whisperer: Whisperer = attrs.field(init=False)
     dialback: list[RoamingDialback] = attrs.field(init=False)
     random_chat: RoamingRandomChat = attrs.field(init=False)
@@ -187,8 +185,8 @@ class OldUsers:
 
     def __attrs_post_init__(self) -> None:
         self.dialback = [
-            RoamingMessageCenter("seas", self._oracle, self._seed, self._calm),
-            RoamingPA1("google", self._oracle, self._seed + 1, self._calm),
+            RoamingMessageCenter("seas", self._oracle, self._seed),
+            RoamingPA1("google", self._oracle, self._seed + 1),
         ]
         self.whisperer = Whisperer("ann", self._oracle, [one.name for one in self.dialback])
         self.random_chat = RoamingRandomChat("pia", "111", self._oracle)
@@ -219,7 +217,7 @@ class OldUsers:
         """
         for ports in [*places, places[0]]:
             for one in self.dialback:
-                await until_done(one.visit, ports, 0)
+                await until_done(one.visit, ports, 0, True)
             if ports is places[0]:
                 for _ in range(LAST * len(self.dialback)):
                     await self._whisper()
@@ -230,7 +228,7 @@ class OldUsers:
     async def visit_last(self, ports: dict[str, int]) -> None:
         """Let users learn what waits since they vanished, and the user of RandomChat the rest."""
         for one in self.dialback:
-            await until_done(one.visit, ports, 0)
+            await until_done(one.visit, ports, 0, True)
         await until_done(self.random_chat.connect, ports)
         await self.random_chat.finish()
         self.random_chat.disconnect()

@@ -7,7 +7,7 @@ import itertools
 import random
 import re
 import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import attrs
 
@@ -82,7 +82,6 @@ class RoamingDialback:
         name: the user name.
         oracle: the record of the run.
         seed: of the choices.
-        calm: returns the number of faults so far, None during one.
 
     Attributes:
         sessions: all, in order.
@@ -92,13 +91,10 @@ class RoamingDialback:
     _live: re.Pattern[str]
     _told: re.Pattern[str]
 
-    def __init__(
-        self, name: str, oracle: Oracle, seed: int, calm: Callable[[], int | None]
-    ) -> None:
+    def __init__(self, name: str, oracle: Oracle, seed: int) -> None:
         self.name = name
         self.oracle = oracle
         self.sessions: list[Session] = []
-        self._calm = calm
         self._random = random.Random(seed)
         self._numbers = itertools.count()
         self._listener: asyncio.Server | None = None
@@ -113,14 +109,13 @@ class RoamingDialback:
         except (*DISCONNECTED, asyncio.TimeoutError):
             pass
 
-    async def visit(self, ports: dict[str, int], messages: int) -> None:
-        """Be logged in for so many messages.
+    async def visit(self, ports: dict[str, int], messages: int, calm: bool = False) -> None:
+        """Be logged in for so many messages. calm: whether no fault is about.
 
         Raises:
             asyncio.TimeoutError: the session is lost, or was not begun.
             OSError, asyncio.IncompleteReadError: as well.
         """
-        faults = self._calm()
         session = await self._listen()
         await self._log_in(ports)
         for _ in range(messages):
@@ -131,7 +126,7 @@ class RoamingDialback:
             await asyncio.sleep(PACE)
         await self._until_told()
         await self._log_out()
-        session.calm = faults is not None and faults == self._calm()
+        session.calm = calm
 
     async def vanish(self, ports: dict[str, int]) -> None:
         """Log in, and be gone without a log-out."""
@@ -166,9 +161,13 @@ class RoamingDialback:
         session.told += told
         whispers = [one for one in told if " whispers " in one]
         self.oracle.received_whispers.setdefault(self.name, []).extend(whispers)
-        session.live += self._live.findall(text)
+        self._hear(session, self._live.findall(text))
         if not told:
             answers.put_nowait(text)
+
+    def _hear(self, session: Session, texts: list[str]) -> None:
+        """Take what was said; the user hears what they said in a session before, stored late."""
+        session.live += [one for one in texts if not one.startswith(f"{self.name} says ")]
 
     async def _wait_for(self, part: str) -> None:
         """Wait for a push with this part."""
@@ -221,7 +220,7 @@ class RoamingMessageCenter(RoamingDialback):
 
     def _take(self, session: Session, text: str, answers: asyncio.Queue[str]) -> None:
         if live := self._live.match(text):
-            session.live.append(live[1])
+            self._hear(session, [live[1]])
         else:
             super()._take(session, text, answers)
 
