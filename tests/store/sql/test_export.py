@@ -110,7 +110,7 @@ class ExportTests(ChatCase, TestCase):
         """Check that clients load their rooms anew, and that ids and texts go on."""
         self.store = store
         state = store.load()
-        self.assertEqual(tuple(await store.load_rooms(range(1, 20))), self.rooms)
+        self.assertEqual(tuple(await self.load_rooms(range(1, 20))), self.rooms)
         self.assertNotEqual(state.epoch, self.state.epoch)
         resumed = await store.resume(TOKEN, 9, 0, {self.room_id: 5}, 50, 500, NETWORK)
         self.assertEqual([one.seq for one in resumed.missed[self.room_id].entries], [6, 7, 8, 9])
