@@ -10,13 +10,12 @@
   const DARK = matchMedia("(prefers-color-scheme: dark)");
 
   // Why the server has ended a session, by the first word of the close reason: text keys.
-  const ENDED_BY = { replaced: "over_replaced", password_changed: "over_password", session_ended: "over_ended" };
+  const ENDED_BY = { replaced: "over_replaced", password_changed: "over_password", session_ended: "over_ended", banned: "over_banned" };
 
   // Returns the text for the end of a session. code: a close code, or one of an error.
   const whyEnded = ({ code, reason, word }) => {
-    if (word === "banned") return reason.replace(/^banned(: )?/, "") || GTChat.text("banned");
     const key = ENDED_BY[word] ?? `over_${code}`;
-    return GTChat.TEXTS[key] ? GTChat.text(key) : GTChat.text("over_other", { reason: reason || code });
+    return GTChat.text(GTChat.TEXTS[key] ? key : "over_other", { reason: reason.replace(/^banned: /, "") || code });
   };
 
   const { local, tab, keys, drafts } = GTChat.storage;

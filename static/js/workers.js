@@ -14,28 +14,16 @@
   // Returns the address of a worker: "service" (offline.js), "code" (code_colours.js) or "qr" (qr.js).
   GTChat.workerAddress = (name) => policy.createScriptURL(name);
 
-  const load = (name) => new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = policy.createScriptURL(name);
-    script.onload = resolve;
-    script.onerror = () => {
-      script.remove();
-      reject(new GTChat.NoReplyError());
-    };
-    document.head.append(script);
-  });
-
-  // Loads scripts one after the other, by their names in js/. Returns a promise; of those that are loaded it is kept.
-  const loaded = new Map();
+  // Loads scripts by their names in js/, one after the other. Returns a promise.
   GTChat.loadLater = async (...names) => {
     for (const name of names) {
-      if (!loaded.has(name)) loaded.set(name, load(name));
-      try {
-        await loaded.get(name);
-      } catch (error) {
-        loaded.delete(name);
-        throw error;
-      }
+      const script = document.createElement("script");
+      script.src = policy.createScriptURL(name);
+      await new Promise((resolve, reject) => {
+        script.onload = resolve;
+        script.onerror = () => reject(new GTChat.NoReplyError());
+        document.head.append(script);
+      });
     }
   };
 })();

@@ -30,7 +30,6 @@
     ask_address: ["Request address", "请求地址"],
     address_asked: ["Address requested from {usr}.", "已向 {usr} 请求地址。"],
     peer_connections: ["Direct connections", "直接连接"],
-    peer_connections_hint: ["Browsers cannot accept connections. If another client of yours accepts them on this computer, enter its port. Only users you allow can see it.", "浏览器无法接受连接。如果你在本机有其他客户端可接受连接，请填写其端口；只有经你允许的用户才能看到。"],
     port: ["Port", "端口"],
 
     // Messages.
@@ -170,8 +169,6 @@
     remove_private_hint: ["{room} is private: {usr} needs an invitation to come back.", "{room} 是私密的，{usr} 需要邀请才能再次加入。"],
     broadcast: ["Broadcast from {usr}: {msg}", "{usr} 的广播：{msg}"],
     broadcast_to_all: ["Broadcast to all users", "向所有用户广播"],
-    broadcast_key: ["Broadcast key", "广播密钥"],
-    broadcast_sent: ["Broadcast sent to {count} users.", "广播已发送给 {count} 位用户。"],
 
     // Events.
     room_created: ["{usr} created the room", "{usr} 创建了房间"],

@@ -10,8 +10,6 @@
   const { DIALOGS } = GTChat;
   const text = (...details) => GTChat.text(...details);
 
-  const OPERATOR_SCRIPTS = ["texts/operator", "admin/lists", "admin/accounts", "admin/bans", "admin/view"];
-
   GTChat.THEMES = ["light", "dark", "system"];
 
   const Profile = ({ shell }) => {
@@ -61,7 +59,7 @@
       <${Line} shell=${shell} icon="link" label=${text("peer_connections")} hint=${text("peer_connections_short")} dialog="peer" />
     </div>
     <div><h3 class="group-title">${text("administration_hint")}</h3><div class="card">
-      ${shell.state.operator && html`<${Line} shell=${shell} icon="shield" label=${text("operator_view")} hint=${text("operator_view_hint")} dialog="operator" />`}
+      ${shell.state.operator && html`<${Line} shell=${shell} icon="shield" label=${text("operator_view")} dialog="operator" />`}
       <${Line} shell=${shell} icon="megaphone" label=${text("broadcast_to_all")} dialog="administration" /></div></div>`;
 
   // available(shell): whether the page is for this user.
@@ -135,37 +133,16 @@
       <//>`;
   };
 
-  DIALOGS.peer = ({ shell }) => html`
-    <${GTChat.Dialog} title=${text("peer_connections")} onClose=${back(shell)} size="small">
-      <${Form} submit=${text("save")} onDone=${back(shell)} onCancel=${back(shell)} onSubmit=${({ port }) => shell.actions.setListenPort(Number(port))}
-        fields=${{ port: { type: "number", min: 1024, max: 65535, required: true, autofocus: true, value: shell.state.listenPort || "" } }}>
-        <p class="second">${text("peer_connections_hint")}</p><//>
-    <//>`;
-
-  // What only operators can do: it needs a key of the server.
-  DIALOGS.administration = ({ shell }) => {
-    const broadcast = async (values) => {
-      const { recipients } = await shell.actions.request("broadcast", { msg: values.message, broadcast_key: values.broadcast_key });
-      shell.notice(text("broadcast_sent", { count: recipients }));
-    };
-    return html`
-      <${GTChat.Dialog} title=${text("broadcast_to_all")} onClose=${back(shell)}>
-        <${Form} submit=${text("send_broadcast")} onSubmit=${broadcast} onDone=${back(shell)} onCancel=${back(shell)}
-          fields=${{ message: { type: "multiline", required: true, autofocus: true }, broadcast_key: { type: "password", required: true, autocomplete: "off" } }} />
-      <//>`;
-  };
-
-  // What accounts with the operator mark can do; its scripts are loaded now.
-  DIALOGS.operator = (props) => {
+  // A dialog whose scripts are loaded when it is opened. view: the component that they define.
+  const later = (view, ...scripts) => (props) => {
     const [error, setError] = useState(null);
-    const [ready, setReady] = useState(Boolean(GTChat.OperatorView));
-    useEffect(() => {
-      if (!ready) GTChat.loadLater(...OPERATOR_SCRIPTS).then(() => setReady(true), setError);
-    }, []);
-    if (ready) return html`<${GTChat.OperatorView} ...${props} />`;
-    return html`
-      <${GTChat.Dialog} title=${text("operator_view")} onClose=${props.close} size="small">
-        <div class="body">${error ? html`<${Problem} error=${error} />` : html`<p class="hint" role="status">${text("loading")}</p>`}</div>
-      <//>`;
+    const [, setReady] = useState(false);
+    useEffect(() => { if (!GTChat[view]) GTChat.loadLater(...scripts).then(() => setReady(true), setError); }, []);
+    if (GTChat[view]) return html`<${GTChat[view]} ...${props} />`;
+    return html`<${GTChat.Dialog} title=${text("loading")} onClose=${props.close} size="small"><div class="body"><${Problem} error=${error} /></div><//>`;
   };
+
+  DIALOGS.operator = later("OperatorView", "texts/later", "admin/lists", "admin/accounts", "admin/bans", "admin/view");
+  DIALOGS.peer = later("PeerConnections", "texts/later", "views/peer_connections");
+  DIALOGS.administration = later("Broadcast", "texts/later", "admin/broadcast");
 })();

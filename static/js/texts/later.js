@@ -1,7 +1,11 @@
-// Texts of the operator's view. Each in English and in Chinese.
+// Texts of what is loaded later: the operator's view, and dialogs that few users open. Each in English and in Chinese.
 "use strict";
 (() => {
   globalThis.GTChat.addTexts({
+    send_broadcast: ["Send to all", "发送给所有人"],
+    broadcast_sent: ["Broadcast sent to {count} users.", "广播已发送给 {count} 位用户。"],
+    broadcast_key: ["Broadcast key", "广播密钥"],
+    peer_connections_hint: ["Browsers cannot accept connections. If another client of yours accepts them on this computer, enter its port. Only users you allow can see it.", "浏览器无法接受连接。如果你在本机有其他客户端可接受连接，请填写其端口；只有经你允许的用户才能看到。"],
     op_accounts: ["Accounts", "账号"],
     op_rooms: ["Rooms", "房间"],
     op_bans: ["Bans", "封禁"],
