@@ -98,6 +98,7 @@ class RandomChatModeration(RandomTestCase):
         )
         self.server.run_pending()
         self.successResultOf(done)
+        ben.received()
         self.assertEqual(
             ben.error("send_message", chat="den", message="x"), ("muted", IsMuted.default)
         )

@@ -84,7 +84,7 @@ class StaleCheckTests(SynchronousTestCase):
         self.known.begin(rooms, 0)
         theirs = left("Eve")
         theirs.seq = 2
-        self.known.took(Foreign((), {GARDEN: (theirs,)}))
+        self.known.took(Foreign(entries={GARDEN: (theirs,)}))
 
     def errors(self, *jobs: Any) -> list[type | None]:
         """Return what a batch is refused for."""
