@@ -93,11 +93,11 @@ class SlowReader(SynchronousTestCase):
             reader.transport.room = 0
             self.ask(reader, 18)
             self.assertLessEqual(reader.transport.buffered, REPLY_BYTES + 1000)
-            held = fixture.batcher.limits._total
+            held = fixture.batcher.limits.total
             self.assertLessEqual(held, Limits().outbox_bytes + REPLY_BYTES)
             self.assertEqual(reader.close_code(), CloseReason.SLOW_READER.code)
             reader.lose()
-            self.assertEqual(fixture.batcher.limits._total, 0)
+            self.assertEqual(fixture.batcher.limits.total, 0)
 
     def test_a_client_that_reads_gets_every_reply(self) -> None:
         for transport in (DirectTransport, BufferingTransport):
