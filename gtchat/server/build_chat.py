@@ -10,19 +10,33 @@ from gtchat.chat.access import AccessSettings
 from gtchat.chat.chat import Chat
 from gtchat.chat.interfaces import IPasswords
 from gtchat.protocols.base.http_access import Proxies
+from gtchat.server.process import EXIT_CONFIG, StartError
 from gtchat.server.settings import ServerSettings, Settings
 from gtchat.server.storage import Storage, cannot_start
 from gtchat.store import StoreError
+from gtchat.web.branding import Branding, BrandingError
 
 #: Bytes of randomness of session ids, device tokens and login links.
 TOKEN_BYTES = 32
 
 
-def access_settings(server: ServerSettings) -> AccessSettings:
+def access_settings(settings: Settings) -> AccessSettings:
     """Return who may come in as far as operators choose nothing else."""
+    server = settings.server
     return AccessSettings(
-        registration=server.registration, guests=server.guests, invites=server.member_invitations
+        registration=server.registration,
+        guests=server.guests,
+        name=settings.site.chat_name,
+        invites=server.member_invitations,
     )
+
+
+def branding_of(settings: Settings) -> Branding:
+    """Return the operator's own look of the page. Raises StartError."""
+    try:
+        return Branding.load(settings.site.logo, settings.site.extra_css)
+    except BrandingError as error:
+        raise StartError(str(error), EXIT_CONFIG) from error
 
 
 def build_chat(settings: Settings, storage: Storage, reactor: Any, passwords: IPasswords) -> Chat:
@@ -50,7 +64,7 @@ def build_chat(settings: Settings, storage: Storage, reactor: Any, passwords: IP
         keep_versions=server.keep_versions,
         legacy_edits=server.legacy_edits == "show",
         relay=storage.relay,
-        access=access_settings(server),
+        access=access_settings(settings),
     )
     chat.bans.protect(Proxies.named(server.trusted_proxies).networks)
     try:

@@ -10,6 +10,8 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
+from gtchat.chat.access import NAME_CHARS
+
 #: A label of a host name in lower case (RFC 1123, section 2.1), or its ASCII form.
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 
@@ -134,3 +136,10 @@ def hide_password(address: str) -> str:
     user, at, place = rest.rpartition("@")  # a password may have any character in it
     name, colon, _ = user.partition(":")
     return f"{start}{mark}{name}{':…' if colon else ''}{at}{place}"
+
+
+def check_chat_name(name: str) -> str | None:
+    """Return what is wrong with the name of a chat."""
+    if 1 <= len(name) <= NAME_CHARS and name.isprintable() and name == name.strip():
+        return None
+    return f"must be one line of 1 to {NAME_CHARS} printable characters"

@@ -123,7 +123,7 @@ def _settings(values: Mapping[str, Any], sources: Mapping[str, str]) -> Settings
         table: kind(**{key: values[key] for key in values if FIELDS[key][0] == table})
         for table, kind in TABLES.items()
     }
-    return Settings(tables["server"], tables["limits"], sources)
+    return Settings(tables["server"], tables["limits"], sources, tables["site"])
 
 
 def _read_file(config: str) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class Options(TwistedOptions):
         "environment (GTCHAT_ and the name in capitals)."
     )
     optParameters = [
-        ["config", "c", None, "TOML file with the tables [server] and [limits]"],
+        ["config", "c", None, "TOML file with the tables [server], [site] and [limits]"],
         *([_option(key), None, None, _help(key)] for key in _keys("str", "int", "float")),
     ]
     optFlags = [

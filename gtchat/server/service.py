@@ -32,7 +32,7 @@ from gtchat.protocols.base.connection_limit import ConnectionLimiter
 from gtchat.protocols.base.http_access import Proxies
 from gtchat.protocols.websocket import ChatFactory
 from gtchat.server.admin.console import SOCKET, ConsoleServer
-from gtchat.server.build_chat import access_settings, build_chat, trust_proxies
+from gtchat.server.build_chat import access_settings, branding_of, build_chat, trust_proxies
 from gtchat.server.certificates import CertificateError
 from gtchat.server.daemon import fail
 from gtchat.server.endpoints import Listeners, port_number, port_url
@@ -158,6 +158,7 @@ class ChatService(Service):
             for description in getattr(server, name):
                 listeners.check(description)
         database_of(server)
+        branding_of(self.settings)
 
     def start(self) -> None:
         """Open the store, build the chat and its protocols, and listen.
@@ -270,6 +271,7 @@ class ChatService(Service):
             self._websocket.context.request_log,
             self.chat.access.told,
             MetricsPage(self._metrics.render, self._metrics_allowed),
+            branding_of(self.settings),
         )
         site.refusal = self.chat.bans.refusal
         web = self._listen_on(server.web, site, "page", "http")
@@ -336,7 +338,7 @@ class ChatService(Service):
     def _apply_access(self) -> None:
         """Let the settings say who, and which pages, hosts and programs, have access."""
         server, log = self.settings.server, self._log
-        self.chat.access.settings = access_settings(server)
+        self.chat.access.settings = access_settings(self.settings)
         set_access(self._websocket, server, self._web_ports)
         if log is not None:
             log.lines.level = server.log_level

@@ -194,6 +194,24 @@ class ServerSettings:
     )
 
 
+@attrs.frozen(kw_only=True)
+class SiteSettings:
+    """The `[site]` table."""
+
+    chat_name: str = _setting(
+        "GTChat",
+        "name of the chat that the page shows; what operators choose while the server runs goes "
+        "before it",
+        check=checks.check_chat_name,
+    )
+    logo: str = _setting(
+        "", "file with a logo for the page (.svg, .png or .webp, at most 256 KiB) in place of ours"
+    )
+    extra_css: str = _setting(
+        "", "file with a style sheet that is added to those of the page, at most 64 KiB"
+    )
+
+
 @attrs.frozen
 class Settings:
     """All settings.
@@ -202,11 +220,13 @@ class Settings:
         server: the `[server]` table.
         limits: the `[limits]` table.
         sources: key -> where its value came from; keys with their default are not in it.
+        site: the `[site]` table.
     """
 
     server: ServerSettings
     limits: Limits
     sources: Mapping[str, str] = attrs.field(factory=dict)
+    site: SiteSettings = attrs.field(factory=SiteSettings)
 
     def chosen(self) -> str:
         """Return the settings that are not defaults, without secrets, for the log."""
@@ -226,7 +246,11 @@ def without_secrets(field: attrs.Attribute[Any], value: Any) -> Any:
     return field.metadata["shown"](value) if "shown" in field.metadata else value
 
 
-TABLES: dict[str, type] = {"server": ServerSettings, "limits": Limits}
+TABLES: dict[str, type] = {
+    "server": ServerSettings,
+    "site": SiteSettings,
+    "limits": Limits,
+}
 #: Key -> its table and its attribute.
 FIELDS: dict[str, tuple[str, attrs.Attribute[Any]]] = {
     field.name: (table, field) for table, kind in TABLES.items() for field in attrs.fields(kind)

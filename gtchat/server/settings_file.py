@@ -20,6 +20,7 @@ _FILE_HEADER = """\
 """
 _TABLE_HEADERS = {
     "server": "# Endpoints are Twisted endpoint strings, such as tcp:9000:interface=::1\n",
+    "site": "# The look of the page.\n",
     "limits": "# Sizes are in bytes, times in seconds; 0 means no limit.\n",
 }
 

@@ -23,6 +23,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
+from gtchat.web.branding import NO_BRANDING, Branding
 from gtchat.web.bundle import HASH_DIGITS, Bundled, bundle
 
 PAGE = "client.html"
@@ -180,13 +181,14 @@ def send(request: Any, body: bytes) -> Any:
     return NOT_DONE_YET
 
 
-def load_files(directory: Path) -> dict[str, StaticFile]:
+def load_files(directory: Path, branding: Branding = NO_BRANDING) -> dict[str, StaticFile]:
     """Read a page and its files.
 
     Hidden files, and links to files outside of the directory, are left out.
 
     Args:
         directory: has the page, `client.html`.
+        branding: the operator's own look of it.
 
     Returns:
         Path relative to `/` -> what is served there; the page is at "" too.
@@ -203,7 +205,8 @@ def load_files(directory: Path) -> dict[str, StaticFile]:
     contents = {name: contents[name] for name in contents if "/." not in f"/{name}"}
     contents.pop(PAGE, None)
     worker = contents.pop(WORKER, None)
-    bundled = bundle((directory / PAGE).read_text(encoding="utf-8"), contents)
+    page = branding.apply((directory / PAGE).read_text(encoding="utf-8"), contents)
+    bundled = bundle(page, contents)
     pack = lru_cache(maxsize=None)(Content.of)  # most are served under two names
     files = {name: StaticFile(name, pack(contents[name]), _REVALIDATED) for name in contents}
     for name, content in bundled.files.items():

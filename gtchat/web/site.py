@@ -21,6 +21,7 @@ from gtchat import __version__
 from gtchat.protocols.base.connection_limit import ConnectionLimiter
 from gtchat.protocols.base.http_access import Proxies
 from gtchat.protocols.base.request_log import RequestLog
+from gtchat.web.branding import NO_BRANDING, Branding
 from gtchat.web.channel import REQUEST_SECONDS, WEBSOCKET, QuietSite, SiteRequest
 from gtchat.web.files import load_files, send
 
@@ -97,12 +98,14 @@ class Root(Resource):
 
     Args:
         directory: the static files, which are read once.
+        branding: the operator's own look of the page.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, branding: Branding = NO_BRANDING) -> None:
         super().__init__()
         self._files = {
-            tuple(name.encode().split(b"/")): file for name, file in load_files(directory).items()
+            tuple(name.encode().split(b"/")): file
+            for name, file in load_files(directory, branding).items()
         }
 
     def getChild(self, path: bytes, request: Any) -> IResource:
@@ -150,6 +153,7 @@ def build_site(
     request_log: RequestLog | None = None,
     info: Callable[[], Mapping[str, Any]] = dict,
     metrics: IResource | None = None,
+    branding: Branding = NO_BRANDING,
 ) -> QuietSite:
     """Build the site, as a factory to listen with.
 
@@ -162,9 +166,10 @@ def build_site(
         limiter: counts connections by address; by default there is no limit.
         request_log: logs refused requests; by default one that trusts no proxy.
         info: see `SiteInfo`.
+        branding: the operator's own look of the page.
         metrics: what is at `/metrics`; None for nothing.
     """
-    root = Root(directory)
+    root = Root(directory, branding)
     root.putChild(WEBSOCKET.lstrip(b"/"), WebSocketEndpoint(websocket))
     root.putChild(b"healthz", Health(health))
     root.putChild(b"site.json", SiteInfo(info))

@@ -8,6 +8,7 @@
 
   // The address of the logo as client.html has it: the server serves files under other names.
   GTChat.LOGO = document.querySelector("link[rel=icon]").getAttribute("href");
+  const LOGO_TYPE = document.querySelector("link[rel=icon]").type;
 
   // Which messages of a conversation cause a notification; the server keeps it.
   GTChat.LEVELS = ["all", "mentions", "none"];
@@ -101,7 +102,7 @@
       if (count === this.#shownCount) return;
       this.#shownCount = count;
       const link = document.querySelector("link[rel=icon]");
-      link.type = count ? "image/png" : "image/svg+xml";
+      link.type = count ? "image/png" : LOGO_TYPE;
       link.href = count ? badge(count) : GTChat.LOGO;
     }
   };

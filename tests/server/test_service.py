@@ -30,7 +30,7 @@ from gtchat.server.factories import STREAM_PROTOCOLS
 from gtchat.server.logs import LogTarget, text_line
 from gtchat.server.process import EXIT_CONFIG, EXIT_UNAVAILABLE, StartError
 from gtchat.server.service import CLOSE_TIMEOUT_S, ChatService
-from gtchat.server.settings import USUAL_PORTS
+from gtchat.server.settings import USUAL_PORTS, SettingsError
 from gtchat.server.storage import LOCK
 from gtchat.store import MemoryStore, StoreError
 from tests.server.fakes import FakePasswords, FakeReactor, RecordingLog
@@ -129,6 +129,13 @@ class Starting(ServiceCase):
             self.started(broadcast_key=key)
             found = [line for line in self.log.lines if line.startswith("broadcast_key is short")]
             self.assertEqual(len(found), warnings, key)
+
+    def test_the_look_of_the_page_is_checked(self) -> None:
+        error = self.assertRaises(StartError, self.service(logo="nowhere.svg").check)
+        self.assertIn("cannot read nowhere.svg", error.text)
+        for name in ("", "a\tb", " a", "x" * 65):
+            self.assertRaises(SettingsError, load, {"chat_name": name}, {})
+        self.assertEqual(self.started(chat_name="The Garden").chat.access.name, "The Garden")
 
     def test_live_chat_without_guests_gives_a_warning(self) -> None:
         for options, warnings in (
