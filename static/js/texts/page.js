@@ -83,7 +83,7 @@
     chats: ["Chats", "聊天"],
     search: ["Search", "搜索"],
     own_tab: ["You", "我"],
-    muted: ["muted", "已静音"],
+    is_muted: ["muted", "已静音"],
     account_menu: ["Your account", "你的账号"],
     account_kind: ["Registered", "已注册"],
     invitations: ["Invitations", "邀请"],

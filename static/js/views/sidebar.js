@@ -26,7 +26,7 @@
         aria-current=${current ? "page" : undefined} onClick=${() => shell.open(conversation)}>
         ${icon}<span class="grow cut name"><bdi>${name}</bdi></span>
         ${draft && html`<span class="visually-hidden">${text("draft")}</span><${Icon} name="pencil" kind="mark" />`}
-        ${muted && html`<span class="visually-hidden">${text("muted")}</span><${Icon} name="bell_off" kind="mark" />`}
+        ${muted && html`<span class="visually-hidden">${text("is_muted")}</span><${Icon} name="bell_off" kind="mark" />`}
         ${unread > 0 && !muted && html`<${UnreadBadge} conversation=${conversation} />`}
       </button></li>`;
   };
