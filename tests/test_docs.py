@@ -98,6 +98,15 @@ class Operations(SynchronousTestCase):
         self.assertEqual(described, wanted)
 
 
+class ThreatModel(SynchronousTestCase):
+    def test_tests_that_the_page_names_are_there(self) -> None:
+        page = (DOCS / "threat-model.md").read_text(encoding="utf-8")
+        named = set(re.findall(r"`(tests\.[\w.]+)`", page))
+        self.assertTrue(named)
+        missing = [one for one in named if not (TOP / f"{one.replace('.', '/')}.py").is_file()]
+        self.assertEqual(missing, [])
+
+
 class Protocol(SynchronousTestCase):
     def setUp(self) -> None:
         self.page = (DOCS / "protocol.md").read_text(encoding="utf-8")
