@@ -23,7 +23,9 @@
   const MAX_LATE = 200;
 
   // Events that have a line in the log; those of the second set share one if they follow each other.
-  const EVENTS = new Set(["room_created", "room_changed", "join_room", "leave_room", "kicked", "removed"]);
+  const EVENTS = new Set([
+    "room_created", "room_changed", "join_room", "leave_room", "kicked", "removed", "role", "muted", "unmuted", "banned", "unbanned",
+  ]);
   const GROUPED = new Set(["join_room", "leave_room"]);
   // Changes that may change which messages are pinned.
   const PIN_CHANGES = new Set(["pinned", "unpinned", "deleted"]);

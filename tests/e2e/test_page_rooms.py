@@ -36,6 +36,28 @@ class RoomsTest(TestCase):
         """Wait until the dialog has closed itself."""
         page.wait_gone("dialog")
 
+    def test_the_log_tells_what_moderators_do(self) -> None:
+        owner = Client(self.server.ws_port)
+        self.addCleanup(owner.close)
+        owner.call("register", usr="eve", pwd="long enough")
+        owner.call("login", type="reg", usr="eve", pwd="long enough")
+        owner.call("create_room", room_name="den")
+        for name in ("ann", "bob"):
+            owner.call("add_member", room_name="den", user=name)
+        self.ann.open_conversation("den")
+        for cmd, fields, text in (
+            ("set_role", {"role": "moderator"}, "eve made bob a moderator"),
+            ("set_role", {"role": ""}, "eve took the role of bob"),
+            ("mute", {}, "eve muted bob"),
+            ("unmute", {}, "eve unmuted bob"),
+            ("ban", {}, "eve banned bob"),
+            ("unban", {}, "eve unbanned bob"),
+        ):
+            owner.call(cmd, room_name="den", user="bob", **fields)
+            self.ann.find(".event", text)
+        owner.call("mute", room_name="den", user="ann", reason="noise")
+        self.ann.find(".event", "eve muted ann")
+
     def test_an_owner_manages_a_room(self) -> None:
         ann, bob = self.ann, self.bob
         ann.click("button", "Create room")

@@ -9,7 +9,9 @@
 
   // Names listed in the line of several events.
   const MAX_NAMES = 5;
-  const EVENT_ICONS = { join_room: "user_add", leave_room: "out", kicked: "out", removed: "out", room_created: "hash", room_changed: "info" };
+  const EVENT_ICONS = { join_room: "user_add", leave_room: "out", kicked: "out", removed: "out", room_created: "hash" };
+  // Events that have a text of their own: errors have texts by the same words.
+  const MODERATION = new Set(["muted", "unmuted", "banned", "unbanned"]);
 
   // Returns a list of users as elements, with commas and "and" as the language has them.
   const listOf = (entries) => {
@@ -26,16 +28,17 @@
 
   // Returns the parts of the text about entries of one type.
   const eventText = (entries) => {
-    const [{ type, by }] = entries;
+    const [{ type, by, banned, role }] = entries;
     const added = type === "join_room" && by && entries.length === 1;
-    return GTChat.textParts(added ? "added_by" : type, { usr: listOf(entries), by: by && html`<${Name} usr=${by} />` });
+    const kind = banned ? "log_banned" : type === "role" ? `log_role_${role}` : MODERATION.has(type) ? `log_${type}` : type;
+    return GTChat.textParts(added ? "added_by" : kind, { usr: listOf(entries), by: by && html`<${Name} usr=${by} />` });
   };
 
   // One line for a stretch of entries: who came, then who went.
   const Event = ({ entries }) => {
     const [first] = entries;
     const types = [...new Set(entries.map(({ type }) => type))];
-    return html`<p class="event"><${Icon} name=${EVENT_ICONS[first.type]} size="s" /><span dir="auto">${types.map((type, index) => html`
+    return html`<p class="event"><${Icon} name=${EVENT_ICONS[first.type] ?? "info"} size="s" /><span dir="auto">${types.map((type, index) => html`
       ${index > 0 && " · "}${eventText(entries.filter((entry) => entry.type === type))}`)}</span>
       <${Time} at=${first.at} /></p>`;
   };
