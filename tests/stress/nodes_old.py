@@ -79,14 +79,18 @@ class Whisperer(RoamingClient):
     async def whisper(self) -> None:
         """Send one when the one before it is answered."""
         assert self.ws is not None
-        while self.pending:
-            self._acknowledged.clear()
-            await self._acknowledged.wait()
+        await self.answered()
         target = next(self._targets)
         text = self.new_text(conversation(self.name, target), "whispers")
         named = {"tracker": text, "txn": text, "msg": text}
         self.pending[text] = {"cmd": "whisper", "target_user": target, **named}
         self.ws.send(self.pending[text])
+
+    async def answered(self) -> None:
+        """Wait until the last one is answered, while the client receives."""
+        while self.pending:
+            self._acknowledged.clear()
+            await self._acknowledged.wait()
 
     def _pending_change(self) -> str | None:
         return None
@@ -235,7 +239,7 @@ class OldUsers:
 
     async def _whisper(self) -> None:
         await self.whisperer.whisper()
-        await self.whisperer.settle()
+        await self.whisperer.answered()
 
     def find_violations(self, log: Sequence[Stored]) -> Iterable[str]:
         """Yield what is wrong with the sessions of all users. log: of the lobby."""
