@@ -32,6 +32,8 @@ from tests.stress.roaming import ROOMS_PER_USER, RoamingClient
 from tests.stress.websocket import DISCONNECTED, WebSocket
 
 #: Nodes that may share a database.
+#: Lines of a log that a failure is shown with.
+FAILURE_LINES = 40
 MOST_NODES = 3
 #: Users, rooms of all of them, and members that those have room for.
 USERS, HALLS, HALL_SIZE = 6, 3, 4
@@ -41,6 +43,12 @@ MOVE_PERCENT = 40
 OLD_SECONDS = 3 * SECONDS
 #: Seconds between the end of a fault and the next one: minimum and maximum.
 REST = (0.1, 1.0)
+
+
+def _failures(lines: list[str]) -> list[str]:
+    """Return the failures in a server's log, each with the lines that follow."""
+    begins = [n for n, line in enumerate(lines) if "Traceback" in line or "Unhandled" in line]
+    return ["\n".join(map(str.rstrip, lines[n : n + FAILURE_LINES])) for n in begins]
 
 
 @attrs.define
@@ -276,8 +284,7 @@ class Nodes:
         unindexed = await asyncio.to_thread(truth.find_unindexed, self._direct, SECONDS)
         result.violations += [f"{room}: {seq} is in no index" for room, seq in unindexed]
         for node in self.nodes:
-            lines = (line.strip() for line in node.server.lines)
-            result.violations += [one for one in lines if "Traceback" in one or "Unhandled" in one]
+            result.violations += _failures(list(node.server.lines))
         # Locks are taken in one order, so that no transactions wait for each other in a circle.
         log = (self.postgres.folder / "log").read_text(errors="replace")
         result.deadlocks = log.count("deadlock detected")
