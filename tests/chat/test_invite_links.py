@@ -234,3 +234,23 @@ class Making(Links):
         self.link(uses=2, days=1)
         [record] = self.done(self.admin.audit(AuditQuery(code="invite_link")))
         self.assertEqual((record.what["uses"], record.what["days"]), ("2 uses", "1 day"))
+
+
+class FirstOperator(Links):
+    def first(self, name: str, link: str, **fields: Any) -> str:
+        """Register by a link for the first operator; return the code of the error, "" for none."""
+        secret = fields or {"pwd": "password"}
+        reply = self.server.connect().call("register", usr=name, link=link, **secret)
+        return str(reply.get("code", ""))
+
+    def test_the_link_makes_one_operator_also_where_registration_is_closed(self) -> None:
+        self.use(self.make("closed"))
+        self.assertFalse(self.done(self.admin.accounts.are_there()))
+        secret = self.done(self.admin.accounts.operator_link(AT_CONSOLE)).token
+        uuid = "0b5e5e0e-35a2-4e0c-9b2b-2c8c6b4c5d1f"
+        self.assertEqual(self.first("Ann", secret, uuid=uuid), "bad_request")
+        self.assertEqual(self.first("Ann", "wrong"), "bad_invite")
+        self.assertEqual(self.first("Ann", secret), "")
+        self.assertEqual(self.first("Bob", secret), "bad_invite")
+        self.assertTrue(self.done(self.admin.accounts.are_there()))
+        self.assertEqual(self.records(code="first_operator"), [("first_operator", "Ann", "")])
