@@ -32,9 +32,9 @@ from tests.stress.roaming import ROOMS_PER_USER, RoamingClient
 from tests.stress.websocket import DISCONNECTED, WebSocket
 
 #: Nodes that may share a database.
+MOST_NODES = 3
 #: Lines of a log that a failure is shown with.
 FAILURE_LINES = 40
-MOST_NODES = 3
 #: Users, rooms of all of them, and members that those have room for.
 USERS, HALLS, HALL_SIZE = 6, 3, 4
 #: Percentage of joins and leaves on several nodes: two nodes have to let the last one in at once.
