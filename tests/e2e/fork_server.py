@@ -124,13 +124,14 @@ class ForkedProcess:
 
 
 def run(
-    words: list[str], env: dict[str, str], cwd: str, timeout: float
+    words: list[str], env: dict[str, str], cwd: str, timeout: float, typed: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """Run a program to its end, by fork if that is enabled; as subprocess.run with captured output.
 
     Args:
         words, env, cwd: as for `ForkedProcess`.
         timeout: in seconds.
+        typed: what it finds on standard input.
 
     Raises:
         subprocess.TimeoutExpired: it has not ended.
@@ -140,13 +141,17 @@ def run(
             [sys.executable, "-c", *words],
             env=env,
             cwd=cwd,
+            input=typed,
             capture_output=True,
             text=True,
             timeout=timeout,
             check=False,
         )
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
-        process = ForkedProcess(words, env, cwd, subprocess.DEVNULL, errors.fileno())
+    temporary = functools.partial(tempfile.TemporaryFile, "w+", encoding="utf-8")
+    with temporary() as errors, temporary() as given:
+        given.write(typed)
+        given.seek(0)
+        process = ForkedProcess(words, env, cwd, given.fileno(), errors.fileno())
         late = threading.Timer(timeout, process.kill)
         late.start()
         with process.stdout:

@@ -170,11 +170,13 @@ class Closed(Exception):
 
     Attributes:
         code: the close code of the WebSocket, None if there was none.
+        reason: its close reason.
     """
 
-    def __init__(self, code: int | None) -> None:
-        super().__init__(code)
+    def __init__(self, code: int | None, reason: str = "") -> None:
+        super().__init__(code, reason)
         self.code = code
+        self.reason = reason
 
 
 class Client:
@@ -284,7 +286,8 @@ class Client:
             if opcode == 8:
                 with suppress(OSError):
                     self.frame(payload[:2], 8)  # a server that shuts down waits for it
-                raise Closed(struct.unpack("!H", payload[:2])[0] if payload else None)
+                code = struct.unpack("!H", payload[:2])[0] if payload else None
+                raise Closed(code, payload[2:].decode())
             if opcode == 9:
                 self.frame(payload, 10)
             elif opcode == 1:

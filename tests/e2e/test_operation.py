@@ -8,7 +8,6 @@ import resource
 import socket
 import sqlite3
 import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -22,17 +21,20 @@ from tests.e2e.server import SECONDS, TOP, Client, Server
 PASSWORD = "correct horse"
 
 
-def gtchat(*words: str, data: Path | None = None) -> subprocess.CompletedProcess[str]:
+def gtchat(
+    *words: str, data: Path | None = None, typed: str = ""
+) -> subprocess.CompletedProcess[str]:
     """Run the gtchat command.
 
     Args:
         words: its arguments.
         data: the data folder, None for no option.
+        typed: what it finds on standard input.
     """
     where = ["--data", str(data)] if data else []
     program = "import sys; from gtchat.cli import main; sys.exit(main())"
     env = {**os.environ, "PYTHONPATH": str(TOP)}
-    return fork_server.run([program, *words, *where], env, os.getcwd(), SECONDS)
+    return fork_server.run([program, *words, *where], env, os.getcwd(), SECONDS, typed)
 
 
 class OperationCase(SynchronousTestCase):
@@ -266,18 +268,7 @@ class Commands(OperationCase):
 
         def admin(*words: str, typed: str = "") -> tuple[int, str]:
             """Run `gtchat admin`; return its status, and what it prints."""
-            if not typed:
-                done = gtchat("admin", *where, *words)
-                return done.returncode, done.stdout + done.stderr
-            done = subprocess.run(
-                [sys.executable, "-m", "gtchat.cli", "admin", *where, *words],
-                env={**os.environ, "PYTHONPATH": str(TOP)},
-                input=typed,
-                capture_output=True,
-                text=True,
-                timeout=SECONDS,
-                check=False,
-            )
+            done = gtchat("admin", *where, *words, typed=typed)
             return done.returncode, done.stdout + done.stderr
 
         def logs_in(**fields: object) -> Client:
