@@ -8,7 +8,8 @@ from twisted.internet.defer import Deferred
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from gtchat.chat.audit import AUDIT
+from gtchat.chat.audit import AT_CONSOLE, AUDIT
+from gtchat.chat.invite_links import Wanted
 from tests.fakes import TestServer
 
 SECRETS = ["correct horse", "wrong horse", "new horse!", "the-key", "a-guessed-key"]
@@ -42,6 +43,11 @@ LINES = [
     "login: ann logged in from 192.0.2.7",
     "sessions_ended: ann ended other sessions from 192.0.2.7",
     "put_out: the operator disconnected bob",
+    "own_login_link: ann made a login link from 192.0.2.7",
+    "invite_link: (console) made an invitation for 1 use within 7 days",
+    "invited: cat registered from 192.0.2.7 with an invitation of (console)",
+    "operator_link: (console) made a link for the first operator",
+    "first_operator: dora registered from 192.0.2.7 as the first operator",
 ]
 
 #: Codes of administrative commands, which `server.admin.test_commands` tries, and of the start.
@@ -87,13 +93,25 @@ class AuditLog(SynchronousTestCase):
         again.call("end_other_sessions")
         Deferred.fromCoroutine(server.chat.sessions.disconnect_user("bob"))
         server.run_pending()
+        self.links = [again.call("create_login_link")["link"]]
+        invited = Deferred.fromCoroutine(
+            server.chat.invite_links.create_as_operator(Wanted(), AT_CONSOLE)
+        )
+        server.run_pending()
+        self.links.append(self.successResultOf(invited).secret)
+        newcomer = server.connect("192.0.2.7")
+        newcomer.call("register", usr="cat", pwd=SECRETS[0], invite=self.links[-1])
+        first = Deferred.fromCoroutine(server.chat.admin.accounts.operator_link(AT_CONSOLE))
+        server.run_pending()
+        self.links.append(self.successResultOf(first).token)
+        newcomer.call("register", usr="dora", pwd=SECRETS[0], link=self.links[-1])
 
     def test_each_audited_action_writes_its_line(self) -> None:
         with capturedLogs() as events:
             self.perform_audited_actions()
         lines = [event for event in events if event["log_namespace"] == "gtchat.chat.audit"]
         self.assertEqual([formatEvent(event) for event in lines], LINES)
-        self.assertEqual({event["code"] for event in lines}, AUDIT.keys() - ADMINISTRATIVE)
+        self.assertEqual({event["code"] for event in lines} | ADMINISTRATIVE, AUDIT.keys())
         for event in lines:
             self.assertEqual(formatEvent(event).split(": ")[0], event["code"])
 
@@ -101,5 +119,5 @@ class AuditLog(SynchronousTestCase):
         with capturedLogs() as events:
             self.perform_audited_actions()
         for event in events:
-            for secret in (*SECRETS, UUID, "a-password-typed-here"):
+            for secret in (*SECRETS, *self.links, UUID, "a-password-typed-here"):
                 self.assertNotIn(secret, f"{formatEvent(event)} {event}")
