@@ -6,6 +6,7 @@ It is part of `interfaces.IStore`, whose conventions hold.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -16,6 +17,10 @@ from gtchat.chat.ban_records import Ban, NamePattern
 from gtchat.chat.records import Account
 from gtchat.chat.session_records import EndedSession
 
+#: The most entries of logs that `IAdminStore.storage` reads: a second of work for a database.
+COUNTED_ENTRIES = 1_000_000
+#: Stand for the names of what has none of its own, or has it no more.
+DIRECT_MESSAGES, DELETED_ROOMS, NO_ACCOUNT = "(direct messages)", "(deleted rooms)", "(no account)"
 #: Milliseconds for which a former name is reserved for its account.
 RESERVED_MS = 30 * 24 * 3600 * 1000
 
@@ -103,6 +108,49 @@ class AuditLimits:
 ALL_RECORDS = AuditLimits()
 
 
+@attrs.frozen
+class StorageQuery:
+    """What the texts of messages are counted by, the largest sum first.
+
+    Attributes:
+        by: `rooms`, where all direct messages are one, or `accounts`, the authors.
+        limit: the most sums.
+        entries: how many entries of all logs are read, the newest ones.
+    """
+
+    by: Literal["rooms", "accounts"]
+    limit: int = 100
+    entries: int = COUNTED_ENTRIES
+
+
+@attrs.frozen
+class StoredTexts:
+    """What the messages of a room or an account take.
+
+    Attributes:
+        name: of the room or account as displayed, or one of those in parentheses above.
+        messages: how many there are, those without a text any more among them.
+        bytes: of their texts, as they are now, in UTF-8.
+    """
+
+    name: str
+    messages: int
+    bytes: int
+
+
+@attrs.frozen
+class StorageUse:
+    """The answer to a `StorageQuery`.
+
+    Attributes:
+        texts: the sums, largest first, then by name.
+        complete: whether all entries were read.
+    """
+
+    texts: tuple[StoredTexts, ...]
+    complete: bool
+
+
 class IAdminStore(Interface):
     """Keeps the audit log, and what operators do with accounts."""
 
@@ -111,6 +159,9 @@ class IAdminStore(Interface):
 
     def audit_records(query: AuditQuery) -> Deferred[Sequence[AuditRecord]]:
         """Return records of the audit log, newest first (read)."""
+
+    def storage(query: StorageQuery) -> Deferred[StorageUse]:
+        """Return what the texts of messages take, by room or by account (read)."""
 
     def choose(name: str, value: str | None, audit: AuditRecord) -> Deferred[None]:
         """Keep what an operator has chosen at run time; see `access` and `StoredState.choices`.

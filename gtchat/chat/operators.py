@@ -17,7 +17,7 @@ from zope.interface import Interface
 from gtchat.chat.access_admin import AccessAdmin
 from gtchat.chat.account_admin import AccountAdmin
 from gtchat.chat.accounts import Accounts, login_key
-from gtchat.chat.admin_store import AuditQuery
+from gtchat.chat.admin_store import AuditQuery, StorageQuery, StorageUse
 from gtchat.chat.audit import Actor, AuditRecord
 from gtchat.chat.ban_admin import BanAdmin
 from gtchat.chat.devices import SessionRules
@@ -158,6 +158,15 @@ class Administration:
         self.rooms = RoomAdmin(state, ownership)
         self.access = AccessAdmin(state)
         self.bans = BanAdmin(state, self.accounts, live, guests)
+
+    async def storage(self, query: StorageQuery) -> tuple[StorageUse, Mapping[str, int]]:
+        """Return what the texts of messages take, and the sizes of the database in bytes by part.
+
+        Raises:
+            NotStored.
+        """
+        store = self._state.store
+        return await store.storage(query), await store.sizes()
 
     async def audit(self, query: AuditQuery) -> list[AuditRecord]:
         """Return records of the audit log, newest first.

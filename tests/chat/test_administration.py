@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.account_admin import LOGIN_LINK_S
-from gtchat.chat.admin_store import AccountQuery, AuditQuery
+from gtchat.chat.admin_store import AccountQuery, AuditQuery, StorageQuery, StorageUse, StoredTexts
 from gtchat.chat.audit import AT_CONSOLE, Actor
 from gtchat.chat.errors import (
     BadCredentials,
@@ -74,6 +74,14 @@ class Administered(SynchronousTestCase):
 
 async def _awaited(deferred: Deferred[Any]) -> Any:
     return await deferred
+
+
+class Storage(Administered):
+    def test_texts_are_counted_by_author(self) -> None:
+        self.server.member("Ann").call("speak", room_name="lobby", msg="x" * 9)
+        use, sizes = self.done(self.admin.storage(StorageQuery("accounts")))
+        self.assertEqual(use, StorageUse((StoredTexts("Ann", 1, 9),), complete=True))
+        self.assertEqual(sizes, {})
 
 
 class OwnLinks(Administered):

@@ -6,7 +6,15 @@ from typing import Any
 
 import attrs
 
-from gtchat.chat.admin_store import RESERVED_MS, AccountQuery, AuditLimits, AuditQuery
+from gtchat.chat.admin_store import (
+    DIRECT_MESSAGES,
+    NO_ACCOUNT,
+    RESERVED_MS,
+    AccountQuery,
+    AuditLimits,
+    AuditQuery,
+    StorageQuery,
+)
 from gtchat.chat.audit import AuditRecord, audit_record
 from gtchat.chat.ban_records import Ban, NamePattern
 from gtchat.chat.errors import (
@@ -19,6 +27,7 @@ from gtchat.chat.errors import (
 )
 from gtchat.chat.interfaces import EndedSession, NewDevice
 from tests.store.contract import StoreCase, joined, message, new_session, room_changed
+from tests.store.direct_contract import DirectCase
 
 TOKEN, OTHER, LINK = b"t" * 32, b"o" * 32, b"l" * 32
 
@@ -309,6 +318,49 @@ class AccountAdminContract(Recorded):
         await self.store.choose("guests", None, audit_record("chosen", 8))
         self.assertEqual(dict(self.store.load().choices), {"registration": "closed"})
         self.assertEqual(await self.codes(), ["chosen"] * 4)
+
+
+class StorageContract(DirectCase):
+    """What the texts of messages take."""
+
+    async def use(self, by: Any, **query: Any) -> list[tuple[str, int, int]]:
+        """Return name, messages and bytes, the largest sum first."""
+        self.found = await self.store.storage(StorageQuery(by, **query))
+        return [(one.name, one.messages, one.bytes) for one in self.found.texts]
+
+    async def test_an_empty_chat_has_nothing(self) -> None:
+        for by in ("rooms", "accounts"):
+            self.assertEqual(await self.use(by), [])
+            self.assertTrue(self.found.complete)
+
+    async def test_texts_are_counted_by_room_and_by_account(self) -> None:
+        ann, bob = await self.account("Ann"), await self.account("Bob")
+        garden, shed = await self.room(ann), await self.room(ann, "Shed")
+        await self.stored(garden, message("a"), ann)
+        await self.stored(garden, message("\u20ac\\"), bob)
+        await self.stored(shed, message("three words long", room="Shed"), bob)
+        await self.stored(garden, joined("Bob"), bob)
+        await self.stored(garden, message("none", usr="Host"))
+        self.assertEqual(await self.use("rooms"), [("Shed", 1, 16), ("Garden", 3, 9)])
+        self.assertEqual(await self.use("rooms", limit=1), [("Shed", 1, 16)])
+        by_account = [("Bob", 2, 20), (NO_ACCOUNT, 1, 4), ("Ann", 1, 1)]
+        self.assertEqual(await self.use("accounts"), by_account)
+
+    async def test_direct_messages_are_one_sum(self) -> None:
+        ann, bob, cat = [await self.account(name) for name in ("Ann", "Bob", "Cat")]
+        for other in (bob, cat):
+            await self.whisper(ann, other, "secret")
+        self.assertEqual(await self.use("rooms"), [(DIRECT_MESSAGES, 2, 12)])
+
+    async def test_the_newest_entries_are_read(self) -> None:
+        ann = await self.account("Ann")
+        garden = await self.room(ann)
+        for text in ("old", "newer", "newest"):
+            await self.stored(garden, message(text), ann)
+        self.assertEqual(await self.use("rooms", entries=2), [("Garden", 2, 11)])
+        self.assertFalse(self.found.complete)
+        self.assertEqual(await self.use("rooms", entries=4), [("Garden", 3, 14)])
+        self.assertTrue(self.found.complete)
 
 
 def ban(target: str = "192.0.2.1", until: int | None = None, account: int | None = None) -> Ban:

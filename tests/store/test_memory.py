@@ -15,7 +15,12 @@ from tests.store.accounts_contract import (
     ResumeContract,
     SessionContract,
 )
-from tests.store.admin_contract import AccountAdminContract, AuditContract, BansContract
+from tests.store.admin_contract import (
+    AccountAdminContract,
+    AuditContract,
+    BansContract,
+    StorageContract,
+)
 from tests.store.changes_contract import (
     ChangedHistoryContract,
     ChangesContract,
@@ -182,6 +187,10 @@ class BanTests(InMemory, BansContract, TestCase):
 
 class InviteTests(InMemory, InviteContract, TestCase):
     """See `InviteContract`."""
+
+
+class StorageTests(InMemory, StorageContract, TestCase):
+    """See `StorageContract`."""
 
 
 class AccountAdminTests(InMemory, AccountAdminContract, TestCase):

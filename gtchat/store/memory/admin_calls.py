@@ -7,7 +7,13 @@ from collections.abc import Sequence
 from twisted.internet.defer import Deferred
 
 import gtchat.store.admin_tells as admin_tells
-from gtchat.chat.admin_store import AccountQuery, AuditQuery, ListedAccount
+from gtchat.chat.admin_store import (
+    AccountQuery,
+    AuditQuery,
+    ListedAccount,
+    StorageQuery,
+    StorageUse,
+)
 from gtchat.chat.audit import AuditRecord
 from gtchat.chat.ban_records import Ban, NamePattern
 from gtchat.chat.interfaces import Account, EndedSession
@@ -27,6 +33,10 @@ class MemoryAdminCalls(MemoryCalls):
     def audit_records(self, query: AuditQuery) -> Deferred[Sequence[AuditRecord]]:
         """See `IAdminStore.audit_records`."""
         return self._read(self._tables.admin.audit_records, query)
+
+    def storage(self, query: StorageQuery) -> Deferred[StorageUse]:
+        """See `IAdminStore.storage`."""
+        return self._read(self._tables.admin.storage, query)
 
     def choose(self, name: str, value: str | None, audit: AuditRecord) -> Deferred[None]:
         """See `IAdminStore.choose`."""

@@ -9,12 +9,18 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred
 
 import gtchat.store.admin_tells as admin_tells
-from gtchat.chat.admin_store import AccountQuery, AuditQuery, ListedAccount
+from gtchat.chat.admin_store import (
+    AccountQuery,
+    AuditQuery,
+    ListedAccount,
+    StorageQuery,
+    StorageUse,
+)
 from gtchat.chat.audit import AuditRecord
 from gtchat.chat.ban_records import Ban, NamePattern
 from gtchat.chat.interfaces import Account, EndedSession
 from gtchat.store.jobs import NO_PLAN, Plan
-from gtchat.store.sql import administration, audit_log, bans, choices
+from gtchat.store.sql import administration, audit_log, bans, choices, storage
 from gtchat.store.sql.database import Connection, Database
 from gtchat.store.sql.read_pool import ReadPool
 from gtchat.store.sql.writer import Writer
@@ -48,6 +54,10 @@ class AdminCalls(ABC):
     def audit_records(self, query: AuditQuery) -> Deferred[Sequence[AuditRecord]]:
         """See `IAdminStore.audit_records`."""
         return self._reads.run(lambda db: audit_log.page(db, query))
+
+    def storage(self, query: StorageQuery) -> Deferred[StorageUse]:
+        """See `IAdminStore.storage`."""
+        return self._reads.run(lambda db: storage.count(db, query))
 
     def choose(self, name: str, value: str | None, audit: AuditRecord) -> Deferred[None]:
         """See `IAdminStore.choose`."""

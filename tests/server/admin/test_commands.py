@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
-from gtchat.chat.admin_store import AuditQuery
+from gtchat.chat.admin_store import AuditQuery, StorageUse
 from gtchat.chat.audit import AT_CONSOLE, AUDIT, OFFLINE, Actor
 from gtchat.chat.ban_admin import BanTerms
 from gtchat.chat.invite_links import Wanted
@@ -58,6 +58,7 @@ LINES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "rooms role": ("lobby bob moderator", "garden bob king", {"name": "lobby"}),
     "audit": ("--since 1h --code login --limit 1", "--since yesterday", {"records": ["login"]}),
     "reload": ("", "now", {"changed": ["text_chars"], "restart": ["ws"]}),
+    "storage": ("accounts --limit 1", "users", {"accounts": ["Ann"], "complete": True}),
     "bans add": (
         "--account bob --reason spam --for 1h",
         "--account bob --name bob",
@@ -94,6 +95,7 @@ class Administration(SynchronousTestCase):
         self.olga = self.server.member("Olga")
         self.done(self.server.chat.admin.accounts.set_operator("olga", True, AT_CONSOLE))
         ann.call("create_room", room_name="Garden", topic="plants")
+        ann.call("speak", room_name="Garden", msg="roses")
         bob.call("join_room", room_name="Garden")
         bob.call("logout")
         bob.drop()
@@ -355,6 +357,25 @@ class Pages(Administration):
             arguments["before"] = page["next"]
         logins = [one.id for one in self.records() if one.code == "login"]
         self.assertEqual(numbers, logins[::-1])
+
+    def test_storage_says_which_part_was_counted(self) -> None:
+        with_bytes = self.done(
+            self.commands.call(AT_CONSOLE, Channel.CONSOLE, "storage", {"by": "rooms"})
+        )
+        self.assertEqual(with_bytes.data["rooms"], [{"name": "Garden", "messages": 1, "bytes": 5}])
+        self.assertNotIn("counted:", with_bytes.text)
+        self.patch(self.server.store, "storage", lambda query: succeed(StorageUse((), False)))
+        self.patch(self.server.store, "sizes", lambda: succeed({"database": 4096}))
+        cut = self.done(self.commands.call(AT_CONSOLE, Channel.CONSOLE, "storage", {"by": "rooms"}))
+        self.assertEqual(
+            cut.text.splitlines(),
+            [
+                "no rooms",
+                "database: 4096 bytes",
+                "counted: the newest 1000000 entries of all rooms",
+            ],
+        )
+        self.assertEqual(cut.data, {"rooms": [], "sizes": {"database": 4096}, "complete": False})
 
     def over_pages(self, name: str, arguments: dict[str, object]) -> dict[str, Any]:
         result = self.commands.call(AT_CONSOLE, Channel.CONSOLE, name, arguments)

@@ -38,7 +38,12 @@ from tests.store.accounts_contract import (
     ResumeContract,
     SessionContract,
 )
-from tests.store.admin_contract import AccountAdminContract, AuditContract, BansContract
+from tests.store.admin_contract import (
+    AccountAdminContract,
+    AuditContract,
+    BansContract,
+    StorageContract,
+)
 from tests.store.changes_contract import (
     ChangedHistoryContract,
     ChangesContract,
@@ -193,6 +198,10 @@ class BanTests(OnDisk, BansContract, TestCase):
 
 class InviteTests(OnDisk, InviteContract, TestCase):
     """See `InviteContract`."""
+
+
+class StorageTests(OnDisk, StorageContract, TestCase):
+    """See `StorageContract`."""
 
 
 class AccountAdminTests(OnDisk, AccountAdminContract, TestCase):
