@@ -33,6 +33,7 @@ from gtchat.chat.node_records import (
     RoomListing,
     SystemEntry,
 )
+from gtchat.chat.rooms import LOBBY
 from gtchat.store.notifying import CarriedRows
 
 
@@ -262,7 +263,8 @@ def _told_by_change(job: PendingRoomChange) -> Iterator[SystemEntry]:
         yield MemberJoined(room_id, entry.subject_id, entry.seq)
     elif isinstance(entry, RoomChanged) and job.before is not None:
         before = job.before
-        if before.public or entry.public:
+        # Lists never have the lobby, of which moderators change who may speak.
+        if before.key != LOBBY and (before.public or entry.public):
             yield RoomListing(
                 room_id,
                 before.key,

@@ -82,6 +82,10 @@ class LocksTests(SynchronousTestCase):
 
 
 class TellsTests(SynchronousTestCase):
+    def test_who_may_speak_in_the_lobby_is_not_told_to_lists(self) -> None:
+        shown = ShownRoom("lobby", "lobby", True, 0)
+        self.assertEqual(self.told(change(room_changed(owner=""), None, before=shown)), [])
+
     def told(self, job: Any, seq: int = 3) -> list[SystemEntry]:
         """Return what a job that is stored tells; it has locked the log that it tells it in."""
         job.entry.seq = seq
