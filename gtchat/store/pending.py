@@ -26,6 +26,10 @@ from gtchat.chat.limits import MAX_CREATED, MAX_MEMBERSHIPS, MAX_RECEIVED
 #: Invitations in a list: the newest of an account.
 LISTED_INVITATIONS = 200
 
+#: How much the clocks of nodes differ at most, and how long a message waits behind one of another
+#: node that is stored first, in milliseconds: slow mode holds across that.
+CLOCKS_MS = 10_000
+
 #: Returns whether there are at least so many.
 Reached = Callable[[int], bool]
 
@@ -76,7 +80,7 @@ def check_slow(pending: PendingEntry, last: int | None) -> None:
     if last is None:
         return
     wait = last + pending.slow * 1000 - pending.entry.at
-    if 0 < wait <= pending.slow * 1000:  # else the clock was set back
+    if 0 < wait <= pending.slow * 1000 + CLOCKS_MS:  # else the clock was set back
         raise SlowMode(retry_after=wait / 1000)
 
 
