@@ -130,6 +130,9 @@ class StaleContract(NodesCase):
             self.assertIsInstance(await self.say(room, ids["Bob"], at), error, str(at))
         for at in (6000, 6001):
             self.assertIsNone(await self.say(room, ids["Ann"], at, "Ann"))
+        for settings in (room_changed(owner="Ann"), copy(SLOW)):
+            await self.first.stored(room, settings, ids["Ann"])
+        self.assertIsNone(await self.say(room, ids["Bob"], 6002), "slow mode began anew")
 
     async def say(self, room: int, account_id: int, at: int, usr: str = "Bob") -> ChatError | None:
         """Have a message stored by the second node, whose rules have seen nothing yet."""

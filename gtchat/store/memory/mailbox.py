@@ -134,7 +134,9 @@ class Mailbox:
                 raise PrivateRoom()
             if fold := self._folds.get(pending.entry.kind):
                 fold(room, pending)
-            room.moderation = room.moderation.fold(pending.entry)
+            before, room.moderation = room.moderation, room.moderation.fold(pending.entry)
+            if before.slow and not room.moderation.slow:
+                room.spoken.clear()
         else:
             prepare_reply(pending.entry, room.messages)
             self._check_slow(room, pending)
