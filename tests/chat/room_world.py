@@ -358,6 +358,14 @@ class RoomRequests(RuleBasedStateMachine):
         members = [name for name in members if name != but]
         return members[index % len(members)] if members else otherwise
 
+    def other_member(self, key: str, index: int, name: str) -> str:
+        """Return a member of a room other than `name`; if there is none, let a user join first."""
+        other = MEMBERS[MEMBERS[0] == name]
+        user = self.member(key, index, other, but=name)
+        if user == other and self.room(key) is not None:
+            self.request("join", other, "membership.join", key)
+        return user
+
     @rule(name=names, key=rooms, public=st.booleans(), most=st.integers(0, 3))
     def create(self, name: str, key: str, public: bool, most: int) -> None:
         wanted = RoomSettings(public=public, max=most)
@@ -405,7 +413,7 @@ class RoomRequests(RuleBasedStateMachine):
         seconds: int,
     ) -> None:
         name = self.moderator(key, name, owner)
-        user = self.member(key, index, name, but=name)
+        user = self.other_member(key, index, name)
         if pattern and what == "room_bans.ban":
             user = pattern
         self.request("punish", name, what, key, user, Sanction("why", seconds))
@@ -414,7 +422,7 @@ class RoomRequests(RuleBasedStateMachine):
         key=rooms,
         owner=st.booleans(),
         index=st.integers(0, 4),
-        what=st.sampled_from(("voice", "moderator", "moderator", "", "forgive", "on", "slow")),
+        what=st.sampled_from(("voice", "moderator", "", "forgive", "on", "on", "slow", "slow")),
     )
     def moderate(self, key: str, owner: bool, index: int, what: str) -> None:
         name = self.moderator(key, "ann", owner)
@@ -424,7 +432,7 @@ class RoomRequests(RuleBasedStateMachine):
         elif what == "forgive":
             self.forgive(key, name, index)
         else:
-            user = self.member(key, index, name, but=name)
+            user = self.other_member(key, index, name)
             self.request("role", name, "moderators.set_role", key, user, what)
 
     def forgive(self, key: str, name: str, index: int) -> None:

@@ -105,7 +105,7 @@ class Certificates(OperationCase):
         before = self.certificates(server.ws_port)
         assert server.process is not None
         for content, words in (
-            (b"this is no certificate", "the old certificate stays in use"),
+            (b"this is no certificate", "settings and certificates stay as they are"),
             (None, "certificate loaded from"),
         ):
             if content is None:

@@ -122,8 +122,9 @@ class ResultTests(MigrationCase, TestCase):
         database.prepare()
         store = SQLStore(database, reactor)
         self.addCleanup(store.close)
-        rooms = {room.name: room.id for room in store.load().rooms}
-        entries = (await store.history(rooms["Garden"], HistoryQuery(limit=10))).entries
+        store.load()
+        found = await store.find_rooms(["garden"])
+        entries = (await store.history(found["garden"].id, HistoryQuery(limit=10))).entries
         self.assertEqual(
             [(one.seq, one.kind) for one in entries], [(1, "room_created"), (2, "speak")]
         )
