@@ -159,7 +159,8 @@ class ISessionStore(Interface):
             keep: token hash of the session that goes on; its device keeps its token. None ends
                 all, at other nodes also those of protocols whose sessions are not stored.
             connected: what the other connected sessions were sent.
-            at: now, if devices keep their tokens; None to revoke those of all other devices.
+            at: now, if devices keep their tokens; None to revoke those of all other devices, and
+                the account's login link.
             reason: as of `IConnection.close`, for the connections that they have at other nodes.
 
         Returns:

@@ -286,6 +286,11 @@ class AccountAdminContract(Recorded):
         await self.store.set_password(ann, "hash", "new", None, ())
         self.assertIsNone(await self.store.find_login_link(OTHER, 5))
         await self.store.add_login_link(ann, LINK, 1000, record())
+        await self.store.end_other_sessions(ann, None, (), 5)
+        self.assertIsNotNone(await self.store.find_login_link(LINK, 5))
+        await self.store.end_other_sessions(ann, TOKEN, ())
+        self.assertIsNone(await self.store.find_login_link(LINK, 5))
+        await self.store.add_login_link(ann, LINK, 1000, record())
         await self.store.prune(1001, 0, 0)
         self.assertIsNone(await self.store.find_login_link(LINK, 5))
 

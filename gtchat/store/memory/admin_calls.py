@@ -87,8 +87,14 @@ class MemoryAdminCalls(MemoryCalls):
         self, ban: Ban, limit: int, connected: Sequence[EndedSession], audit: AuditRecord
     ) -> Deferred[Ban]:
         """See `IAdminStore.add_ban`."""
-        plan = admin_tells.add_ban(ban.account_id, audit)
-        return self._write(self._tables.bans.add, ban, limit, tuple(connected), plan=plan)
+
+        def add_ban() -> Ban:
+            added = self._tables.bans.add(ban, limit, tuple(connected))
+            if ban.account_id is not None:
+                self._tables.admin.delete_login_link(ban.account_id)
+            return added
+
+        return self._write(add_ban, plan=admin_tells.add_ban(ban.account_id, audit))
 
     def remove_ban(self, ban_id: int, audit: AuditRecord) -> Deferred[None]:
         """See `IAdminStore.remove_ban`."""

@@ -122,9 +122,14 @@ class MemorySessionCalls(MemoryCalls):
         audit: AuditRecord | None = None,
     ) -> Deferred[frozenset[bytes]]:
         """See `ISessionStore.end_other_sessions`."""
-        args = (account_id, keep, tuple(connected), at)
+
+        def end_other_sessions() -> frozenset[bytes]:
+            if at is None:
+                self._tables.admin.delete_login_link(account_id)
+            return self._sessions.end_other_sessions(account_id, keep, tuple(connected), at)
+
         plan = session_tells.end_other_sessions(account_id, keep, reason, audit)
-        return self._write(self._sessions.end_other_sessions, *args, plan=plan)
+        return self._write(end_other_sessions, plan=plan)
 
     def forget_device(
         self, account_id: int, device: str, audit: AuditRecord | None = None

@@ -187,6 +187,8 @@ def end_other_sessions(
     at: int | None = None,
 ) -> frozenset[bytes]:
     """End all other sessions, or all; see `ISessionStore.end_other_sessions`."""
+    if at is None:
+        administration.delete_login_link(db, account_id)
     return _end_others(db, account_id, keep, connected, at)[1]
 
 
