@@ -201,12 +201,12 @@ class BanAdmin:
             yield from (one for one in user.sessions if covers(network, one.connection.address))
 
     def _close(self, session: Session, ban: Ban) -> None:
-        """Disconnect a banned user; a session that has not ended in the store ends there."""
+        """Disconnect a banned user; a session that has not ended in the store ends there too."""
         user = session.user
-        if ban.account_id is None:
-            ended = self._live.record(session)
-            ending = self._store.end_session(ended, self._users.now(), reason="banned")
-            run_in_background(ending, "ending a session of a banned user")
+        # One of a banned account may have begun here after its ban was stored by another node.
+        ended = self._live.record(session)
+        ending = self._store.end_session(ended, self._users.now(), reason="banned")
+        run_in_background(ending, "ending a session of a banned user")
         self._live.close(session, "banned", ban.text)
         if not user.registered and not user.sessions:
             leaving = Deferred.fromCoroutine(self._guests.end(user))

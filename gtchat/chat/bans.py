@@ -65,13 +65,17 @@ class Bans:
         ban = self._by_id.pop(ban_id, None)
         if ban is None:
             return
+        # One that is over may have been followed by another one of the same account or network.
         if ban.account_id is not None:
-            del self._accounts[ban.account_id]
+            if self._accounts.get(ban.account_id) is ban:
+                del self._accounts[ban.account_id]
         elif self._patterns.pop(ban_id, None) is None:
             kind, prefix = _prefix_of(parse_network(ban.target))
-            del self._networks[kind][prefix]
-            if not self._networks[kind]:
-                del self._networks[kind]
+            networks = self._networks.get(kind, {})
+            if networks.get(prefix) is ban:
+                del networks[prefix]
+                if not networks:
+                    del self._networks[kind]
 
     def drop_old(self) -> None:
         """Forget the bans that are over."""
@@ -127,12 +131,16 @@ class Bans:
                 return ban
         return None
 
+    def of_account_id(self, account_id: int | None) -> Ban | None:
+        """Return the ban of an account itself, not of its name; None for none, or no account."""
+        return None if account_id is None else self._alive(self._accounts.get(account_id))
+
     def of_account(self, account: Account) -> Ban | None:
         """Return the ban of an account, None if it is not banned.
 
         Patterns do not concern operators: one that is too wide would keep out who can mend it.
         """
-        ban = self._alive(self._accounts.get(account.id))
+        ban = self.of_account_id(account.id)
         return ban if ban is not None or account.operator else self.of_name(account.name)
 
     def check_address(self, address: str) -> None:

@@ -150,7 +150,10 @@ class InviteLinks:
     async def _find(self, admission: Admission, address: str) -> InviteLink:
         """Return the link of an invitation. Raises BadInvite, LockedOut, RateLimited, NotStored."""
         find = partial(self._store.find_invite_link, admission.token_hash)
-        return await self._accounts.find_by_secret("invite link", address, find, BadInvite())
+        found = await self._accounts.find_by_secret("invite link", address, find, BadInvite())
+        if self._state.bans.of_account_id(found.maker_id) is not None:
+            raise BadInvite()
+        return found
 
     @repeated
     async def _join(self, room_id: int, account: Registered, link: InviteLink | None) -> None:

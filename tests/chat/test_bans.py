@@ -16,8 +16,10 @@ from gtchat.chat.audit import AT_CONSOLE, Actor
 from gtchat.chat.ban_admin import REASON_CHARS, BanTerms
 from gtchat.chat.ban_records import PATTERN_CHARS, Ban, NamePattern, parse_network, shown_network
 from gtchat.chat.bans import Bans
+from gtchat.chat.chat import PRUNE_INTERVAL_S
 from gtchat.chat.errors import BadRequest, NoSuchUser, NotAllowed, TooMany
 from gtchat.chat.limits import Limits
+from gtchat.chat.node_records import BanAdded
 from gtchat.chat.rooms import LOBBY
 from tests import example_count
 from tests.chat.test_administration import OPERATOR, Administered
@@ -210,6 +212,20 @@ class AccountBans(BanCase):
         self.refused(self.bans.remove(ban.id, OPERATOR), BadRequest)
         self.assertEqual(self.records(code="ban_removed"), [("ban_removed", "Olga", "Ann")])
 
+    def test_a_ban_after_one_that_is_over_stays_when_that_one_is_forgotten(self) -> None:
+        for until in (1, None):
+            again = "198.51.100.1"
+            self.done(self.bans.ban_account("ann", BanTerms(ms=until), OPERATOR))
+            self.done(self.bans.ban_network(again, BanTerms(ms=until), OPERATOR))
+            self.server.clock.advance(0.002)
+        self.server.clock.advance(PRUNE_INTERVAL_S)
+        ann = self.server.connect("198.51.100.2")
+        self.assertBanned(ann.login("ann", pwd="password"))
+        self.assertBanned(self.other().login("Bob"))
+        for ban in self.bans.listed():
+            self.done(self.bans.remove(ban.id, OPERATOR))
+        self.assertEqual(self.other().login("ann", pwd="password")["status"], "ok")
+
     def test_sessions_and_devices_end(self) -> None:
         phone = self.other()
         reply = phone.login("ann", pwd="password", device="phone", remember=True)
@@ -224,8 +240,8 @@ class AccountBans(BanCase):
         self.assertEqual(again["code"], "bad_credentials")
 
     def test_no_other_credential_helps(self) -> None:
-        link = self.done(self.admin.accounts.login_link("ann", OPERATOR))
         self.done(self.bans.ban_account("ann", SPAM, OPERATOR))
+        link = self.done(self.admin.accounts.login_link("ann", OPERATOR))
         self.assertBanned(self.other().call("login", type="link", link=link.token), "spam")
         changed = self.other().call(
             "update_pwd", usr="ann", pwd="password", new_pwd="new password", new_pwd2="new password"
@@ -262,6 +278,16 @@ class AccountBans(BanCase):
         resume = {"session_id": began["session_id"], "epoch": began["epoch"], "seen": {}}
         client.send("resume", tracker="t", **resume)
         self.assertRefusedLater(stored, client)
+
+    def test_a_session_that_began_before_another_node_told_of_the_ban_ends_in_the_store(
+        self,
+    ) -> None:
+        account_id = self.account_id()
+        ban = Ban(9, "account", "Ann", account_id, "spam", "Olga", 0, None)
+        self.bans.foreign_handlers()[BanAdded](2, BanAdded(ban))
+        self.assertDisconnected(self.ann)
+        self.server.run_pending()
+        self.assertEqual(self.done(self.admin.sessions.listed("ann")), [])
 
     def assertRefusedLater(self, stored: DelayedMethod, client: FakeClient) -> None:
         """Check that a session which has begun in the store before a ban ends."""

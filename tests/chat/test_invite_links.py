@@ -8,6 +8,7 @@ from unittest.mock import patch
 from gtchat.chat.access import AccessSettings
 from gtchat.chat.admin_store import AuditQuery
 from gtchat.chat.audit import AT_CONSOLE, Actor
+from gtchat.chat.ban_admin import BanTerms
 from gtchat.chat.errors import BadRequest, NoSuchRoom, NotAllowed, NotStored
 from gtchat.chat.invite_links import DAY_MS, MAX_ROOMS, SECRET_CHARS, MadeLink, Wanted
 from gtchat.chat.limits import Limits
@@ -69,6 +70,15 @@ class Registering(Links):
         link = self.link()
         self.server.chat.access.choose("registration", "closed")
         self.assertEqual(self.register("Ann", link.secret), "registration_closed")
+
+    def test_the_links_of_a_banned_account_let_no_one_in(self) -> None:
+        made = self.member("Ann").call("create_invite_link", uses=2)
+        ban = self.done(self.admin.bans.ban_account("ann", BanTerms(), AT_CONSOLE))
+        self.assertEqual(self.register("Ann2", made["invite"]), "bad_invite")
+        found = self.server.connect().call("find_invite_link", invite=made["invite"])
+        self.assertEqual(found["code"], "bad_invite")
+        self.done(self.admin.bans.remove(ban.id, AT_CONSOLE))
+        self.assertEqual(self.register("Ann2", made["invite"]), "")
 
     def test_a_link_ends_after_its_days(self) -> None:
         link = self.link(uses=3, days=2)
