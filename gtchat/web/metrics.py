@@ -15,7 +15,15 @@ from gtchat.web.files import send
 from gtchat.web.site import NotFound
 
 #: Headers of requests that a proxy has passed on: the peer is not who asks.
-FORWARDING = (b"x-forwarded-for", b"x-real-ip", b"forwarded", b"via")
+FORWARDING = (
+    b"forwarded",
+    b"via",
+    b"x-client-ip",
+    b"x-forwarded-for",
+    b"x-forwarded-host",
+    b"x-forwarded-proto",
+    b"x-real-ip",
+)
 
 _log = Logger()
 

@@ -59,7 +59,7 @@ class MetricsTest(SiteCase):
         self.assertEqual(self.code(IPv4Address("TCP", "192.0.2.7", 1)), 200)
 
     def test_what_a_proxy_passes_on_is_answered_as_if_there_were_none(self) -> None:
-        for name in ("X-Forwarded-For", "x-real-ip", "Forwarded", "Via"):
+        for name in ("X-Forwarded-For", "x-real-ip", "Forwarded", "Via", "X-Forwarded-Proto"):
             self.assertEqual(self.code(HERE, "/metrics", f"{name}: 127.0.0.1"), 404, name)
 
     def test_there_is_nothing_below(self) -> None:
