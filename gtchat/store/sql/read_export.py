@@ -17,6 +17,7 @@ from typing import IO, Any
 import attrs
 import msgspec
 
+from gtchat.store.sql.copied_tables import TABLES
 from gtchat.store.sql.database import StoreDamaged, StoreError, StoreTooNew
 from gtchat.store.sql.export import VERSION, ExportEnd, ExportHead
 from gtchat.store.sql.opening import create, migrate
@@ -26,6 +27,10 @@ from gtchat.store.sql.verify import Progress, Steps
 
 #: How the first line begins.
 _BEGINNING = b'{"gtchat_export":'
+#: Names of the tables that an export can have.
+_COPIED = {table.name for table in TABLES}
+#: Largest id that SQLite can give.
+_MAX_ID = 2**63 - 1
 #: Longest line, in bytes: no row is nearly as long.
 _MAX_LINE = 64 * 1024 * 1024
 #: Page cache of the connection that writes, in KiB: rows go all over some indexes.
@@ -176,10 +181,13 @@ class _Reader:
     def read(self, progress: Progress) -> None:
         """Fill the database. Raises StoreDamaged: the export is not as it was written."""
         schema = "SELECT name FROM sqlite_schema WHERE type = 'table'"
-        known = {name for (name,) in self._db.execute(schema)}
+        # Those of SQLite itself, of its index and of the migrations are not written from a file.
+        known = {name for (name,) in self._db.execute(schema)} & _COPIED
         wanted = self._head.rows
         if not known.issuperset(wanted) or not known.issuperset(self._head.ids):
             raise self._damaged("there are tables that are not of its version")
+        if any(not 0 <= last <= _MAX_ID for last in self._head.ids.values()):
+            raise self._damaged("its first line has ids that are none")
         tables = {name: _Table.of(self._db, name) for name in wanted}
         total = sum(wanted.values())
         for line in self._lines():

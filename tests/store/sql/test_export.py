@@ -256,6 +256,9 @@ class Damage(SynchronousTestCase):
             (lambda head: head.update(revision="000"), "names no version"),
             (lambda head: head["rows"].update({"x'; DROP": 1}), "tables that are not"),
             (lambda head: head["ids"].update(x=1), "tables that are not"),
+            (lambda head: head["rows"].update(sqlite_sequence=1), "tables that are not"),
+            (lambda head: head["rows"].update(message_index_data=1), "tables that are not"),
+            (lambda head: head["ids"].update(accounts=10**30), "ids that are none"),
         ):
             self.assertIn(text, self.refused(*self.sealed(self.changed(change), row)))
         self.assertIn("is no export", self.refused(row, error=StoreError))
