@@ -22,6 +22,7 @@ from gtchat.chat.errors import BadRequest, NoSuchUser, NotAllowed, TooMany
 from gtchat.chat.guests import Guests
 from gtchat.chat.interfaces import EndedSession
 from gtchat.chat.live_sessions import LiveSessions
+from gtchat.chat.names import HOST
 from gtchat.chat.node_records import BanAdded, BanRemoved, ForeignHandlers
 from gtchat.chat.state import State
 from gtchat.chat.users import Session
@@ -193,7 +194,7 @@ class BanAdmin:
         if ban.kind == "name":
             pattern = NamePattern.parse(ban.target)
             for user in self._users:
-                if pattern.matches(user.name):
+                if user.key != HOST.key and pattern.matches(user.name):
                     yield from (one for one in user.sessions if not one.operator)
             return
         network = parse_network(ban.target)

@@ -346,6 +346,8 @@ class NameBans(BanCase):
         connection = self.gus.api.session.connection
         host = self.done(self.server.chat.logins.login_host(self.server.encoder, connection))
         self.assertEqual(host.user.name, "Host")
+        self.done(self.bans.ban_names("*s*", SPAM, OPERATOR))
+        self.assertEqual(list(host.user.sessions), [host])
 
     def test_phones_and_uuids_get_no_banned_name(self) -> None:
         self.done(self.bans.ban_names("mobile*", SPAM, OPERATOR))
