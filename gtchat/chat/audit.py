@@ -88,8 +88,9 @@ AUDIT: dict[str, AuditKind] = {
     "operator_link": _admin("{by} made a link for the first operator", subject=""),
     "operator_on": _admin("{by} made {name} an operator"),
     "operator_off": _admin("{by} took the operator mark from {name}"),
-    "invite_link": _admin("{by} made an invitation for {uses} within {days}", subject=""),
-    "invite_link_revoked": _admin("{by} revoked invitation {id}", subject=""),
+    # Members make and revoke invitations, too, in any number.
+    "invite_link": AuditKind("{by} made an invitation for {uses} within {days}", subject=""),
+    "invite_link_revoked": AuditKind("{by} revoked invitation {id}", subject=""),
     "chosen": _admin("{by} set {setting} to {value}", subject=""),
     "admin_sessions_ended": _admin("{by} ended {sessions} of {name}"),
     "admin_room_set": _admin("{by} made {owner} the owner of {room}", subject="owner"),

@@ -53,6 +53,8 @@ LINES = [
 #: Codes of administrative commands, which `server.admin.test_commands` tries, and of the start.
 ADMINISTRATIVE = {
     *(code for code, kind in AUDIT.items() if not kind.counted and code != "put_out"),
+    "invite_link",
+    "invite_link_revoked",
     "admin_read",
     "admin_refused",
 }

@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 from gtchat.chat.access import AccessSettings
 from gtchat.chat.admin_store import AuditQuery
-from gtchat.chat.audit import AT_CONSOLE, Actor
+from gtchat.chat.audit import AT_CONSOLE, AUDIT, Actor
 from gtchat.chat.ban_admin import BanTerms
 from gtchat.chat.errors import BadRequest, NoSuchRoom, NotAllowed, NotStored
 from gtchat.chat.invite_links import DAY_MS, MAX_ROOMS, SECRET_CHARS, MadeLink, Wanted
@@ -70,6 +70,10 @@ class Registering(Links):
         link = self.link()
         self.server.chat.access.choose("registration", "closed")
         self.assertEqual(self.register("Ann", link.secret), "registration_closed")
+
+    def test_a_member_cannot_make_the_audit_log_grow_without_bound(self) -> None:
+        for code in ("invite_link", "invite_link_revoked"):
+            self.assertTrue(AUDIT[code].counted, code)
 
     def test_the_links_of_a_banned_account_let_no_one_in(self) -> None:
         made = self.member("Ann").call("create_invite_link", uses=2)
