@@ -37,16 +37,17 @@
       const own = entry.usr === this.state.me;
       const unread = this.can("mark_unread") && conversation.joined && !own;
       if (conversation.readOnly) return { unread };
-      const isOwner = conversation.owner === this.state.me && conversation.owner !== "";
+      const moderates = conversation.moderates(this.state.me);
+      const silence = conversation.silence(this.state.me);
       const { edit_window: window } = this.connection.hello.limits ?? {};
       const inTime = !window || Date.now() - new Date(entry.at) < window * 1000;
       return {
         unread,
-        edit: this.can("edit") && own && inTime,
-        delete: this.can("delete") && (own || isOwner),
-        react: this.can("react"),
-        reply: this.can("reply"),
-        pin: this.can("pin") && isOwner,
+        edit: this.can("edit") && own && inTime && !silence,
+        delete: this.can("delete") && (own || moderates),
+        react: this.can("react") && silence !== "muted",
+        reply: this.can("reply") && !silence,
+        pin: this.can("pin") && moderates,
       };
     }
 

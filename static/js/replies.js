@@ -5,7 +5,7 @@
   const GTChat = globalThis.GTChat;
   const { sync, invitations, readMarks } = GTChat;
   const { takeEntry, takeDirect, loadDirects, row, only } = sync;
-  const { read, open, updateRoom, enterRoom, exitRoom, deleteRoom, removeDirect, updateListed, updateDirect } = GTChat.transitions;
+  const { read, open, takeRoles, updateRoom, enterRoom, exitRoom, deleteRoom, removeDirect, updateListed, updateDirect } = GTChat.transitions;
 
   // Direct conversations that the replies to `login` and `resume` list at most, and pages of the list that are read.
   const LISTED_DIRECTS = 200;
@@ -122,9 +122,15 @@
   // The name of a user may have been typed.
   const memberNamed = ({ users }, typed) => users.find((name) => name.toLowerCase() === typed.toLowerCase()) ?? typed;
 
-  const settingsOf = ({ topic, public: isPublic, owner, max, preview }) => ({ topic, public: isPublic, owner, max, preview });
+  const settingsOf = ({ topic, public: isPublic, owner, max, preview, moderated, slow }) => ({ topic, public: isPublic, owner, max, preview, moderated, slow });
 
   const expelled = (state, _reply, { user }) => ({ usr: user, by: state.me });
+
+  // The ban of a member kicks them.
+  const banned = (state, reply, fields) => {
+    const type = state.rooms.get(fields.room_name)?.members.has(fields.user) ? "kicked" : "banned";
+    return changed(type, (...details) => ({ ...expelled(...details), banned: type === "kicked" || undefined }))(state, reply, fields);
+  };
 
   const entered = (state, { room }) => (room ? enterRoom(state, room) : []);
 
@@ -184,6 +190,7 @@
     const room = state.rooms.get(name);
     if (!room) return;
     reply.users.forEach((user) => room.members.add(user));
+    takeRoles(room, reply);
     reply.online.forEach((user) => state.setOnline(user));
     room.memberCount = reply.users_total;
   });
@@ -205,6 +212,11 @@
     add_member: changed("join_room", (_state, { room }, { user }) => ({ usr: memberNamed(room, user) })),
     remove_member: changed("removed", expelled),
     kick: changed("kicked", expelled),
+    set_role: changed("role", (state, _reply, { user, role }) => ({ usr: user, role, by: state.me })),
+    mute: changed("muted", expelled),
+    unmute: changed("unmuted", expelled),
+    ban: banned,
+    unban: changed("unbanned", expelled),
     invite_reply: invitationAnswered,
     speak: spoken,
     mark_read: marked,

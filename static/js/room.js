@@ -30,6 +30,8 @@
   // Changes that may change which messages are pinned.
   const PIN_CHANGES = new Set(["pinned", "unpinned", "deleted"]);
 
+  const RANKS = { owner: 3, moderator: 2, voice: 1 };
+
   const isMessage = ({ cmd }) => cmd === "c_speak" || cmd === "c_whisper";
   const isShown = (entry) => isMessage(entry) || (entry.cmd === "c_event" && EVENTS.has(entry.type));
 
@@ -63,6 +65,10 @@
       this.owner = "";
       this.max = 0; // member limit; 0: none
       this.members = new Set(); // names
+      this.roles = new Map(); // name -> "moderator" or "voice", of members who have a role
+      this.moderated = false; // whether members need a role to speak
+      this.slow = 0; // seconds between two messages of a member
+      this.mutedUntil = undefined; // until when the user is muted, "" for no end; undefined: not
       this.membersLoaded = false;
       this.memberCount = 0;
       this.joined = false;
@@ -107,8 +113,9 @@
       for (const key of ["topic", "public", "owner", "max"]) {
         if (info[key] !== undefined) this[key] = info[key];
       }
-      // It is told where it is on, beside the other settings.
-      if (info.public !== undefined) this.preview = Boolean(info.preview);
+      // These are told where they are on, beside the other settings.
+      if (info.public === undefined) return;
+      Object.assign(this, { preview: Boolean(info.preview), moderated: Boolean(info.moderated), slow: info.slow ?? 0 });
     }
 
     // The fields of a request that name it.
@@ -117,9 +124,22 @@
     // Whether nothing can be said or changed in it.
     get readOnly() { return !this.joined; }
 
+    // Returns the rank of a user; moderators act on users of a lower one.
+    rankOf(name) { return this.owner === name ? RANKS.owner : RANKS[this.roles.get(name)] ?? 0; }
+
+    // Returns whether a user may moderate it, and another of the rank `below`.
+    moderates(name, below = 0) { return this.rankOf(name) >= RANKS.moderator && this.rankOf(name) > below; }
+
+    // Returns why a user, the own one, cannot speak: "muted", "moderated", or null.
+    silence(me, now = Date.now()) {
+      if (this.mutedUntil === "" || new Date(this.mutedUntil) > now) return "muted";
+      return this.moderated && !this.rankOf(me) ? "moderated" : null;
+    }
+
     // The list of members has to be loaded again.
     forgetMembers() {
       this.members.clear();
+      this.roles.clear();
       this.membersLoaded = false;
     }
 

@@ -65,10 +65,16 @@
 
   const memberLeft = (state, room, entry, own) => {
     room.members.delete(entry.usr);
+    room.roles.delete(entry.usr);
     room.memberCount -= 1;
     if (!own) return [];
     return [...(entry.type === "leave_room" ? [] : [notice(entry.type, entry)]), ...exitRoom(state, room.name)];
   };
+
+  const roleChanged = only((_state, room, { usr, role }) => {
+    if (role) room.roles.set(usr, role);
+    else room.roles.delete(usr);
+  });
 
   // What is unread, and the mentions, follow the changes of messages.
   const messageChanged = (state, room, entry) => {
@@ -85,6 +91,9 @@
     leave_room: memberLeft,
     kicked: memberLeft,
     removed: memberLeft,
+    role: roleChanged,
+    muted: only((_state, room, { until = "" }, own) => { if (own) room.mutedUntil = until; }),
+    unmuted: only((_state, room, _entry, own) => { if (own) room.mutedUntil = undefined; }),
     edited: messageChanged,
     deleted: messageChanged,
   };

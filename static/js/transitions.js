@@ -95,13 +95,18 @@
 
   // Rooms that the user joins or leaves.
 
+  // Takes over the roles that a reply has.
+  const takeRoles = (room, { roles = {} }) => Object.entries(roles).forEach(([name, role]) => room.roles.set(name, role));
+
   // Takes over `details`, the `room` of a reply.
   const updateRoom = (state, details) => {
     const room = state.rooms.get(details?.room_name);
     if (!room) return [];
     room.update(details);
     room.memberCount = details.users_total;
+    room.mutedUntil = details.muted_until;
     details.users.forEach((name) => room.members.add(name));
+    takeRoles(room, details);
     return [];
   };
 
@@ -150,7 +155,7 @@
     if (!known || (info.joined && !room.joined)) readMarks.begin(room, info);
     else if (info.joined) readMarks.follow(state, room, info);
     room.update(info);
-    Object.assign(room, { memberCount: info.members, joined: info.joined, level: info.notify ?? "all" });
+    Object.assign(room, { memberCount: info.members, joined: info.joined, level: info.notify ?? "all", mutedUntil: info.muted_until });
   };
 
   // Returns the direct conversation that `info`, an entry of a list of them, is about. It is new if its id is.
@@ -187,7 +192,7 @@
   });
 
   GTChat.transitions = {
-    notice, isShown, read, open, hideDivider, readWhole, closeDirect, removeDirect, setFocused, setEndShown, updateRoom, enterRoom, exitRoom, deleteRoom,
+    notice, isShown, read, open, hideDivider, readWhole, closeDirect, removeDirect, setFocused, setEndShown, takeRoles, updateRoom, enterRoom, exitRoom, deleteRoom,
     updateListed, updateDirect, dropUnlisted,
   };
 })();

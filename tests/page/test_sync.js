@@ -270,6 +270,25 @@
     equal([topic, isPublic, max, owner], ["new", false, 9, "bob"]);
   });
 
+  test("roles and mutes follow the log of a room", () => {
+    const state = stateAfterLogin();
+    const room = state.lobby;
+    const pushed = (type, fields) => push(state, event(type, { room_name: "lobby", by: "carol", seq: room.lastSeq + 1, ...fields }));
+    pushed("role", { usr: "bob", role: "moderator" });
+    equal([room.moderates("bob"), room.moderates("bob", room.rankOf("bob")), room.moderates("ann")], [true, false, false]);
+    pushed("muted", { usr: "bob" });
+    equal(room.silence("ann"), null);
+    pushed("muted", { usr: "ann", until: "2026-01-01T00:00:10Z" });
+    equal([0, 20].map((after) => room.silence("ann", Date.UTC(2026, 0, 1, 0, 0, after))), ["muted", null]);
+    pushed("muted", { usr: "ann" });
+    equal(room.silence("ann"), "muted");
+    pushed("unmuted", { usr: "ann" });
+    room.update({ public: true, moderated: true });
+    equal([room.silence("ann"), room.silence("bob")], ["moderated", null]);
+    pushed("role", { usr: "bob", role: "" });
+    equal(room.silence("bob"), "moderated");
+  });
+
   test("a kicked user gets a notice and goes to the lobby", () => {
     const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den")]);
     transitions.open(state, state.rooms.get("den"));

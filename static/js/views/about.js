@@ -43,6 +43,8 @@
             <${Line} icon="pin" label=${text("pinned_messages")} onClick=${() => shell.showPanel("pinned")} />
             ${!isLobby && html`<${Line} icon="user_add" label=${text("invite_people")} onClick=${() => shell.showDialog({ name: "invite", room })} />`}
           </div>
+          ${actions.can("moderation") && room.moderates(state.me) && html`<div class="card"><${Line} icon="shield" label=${text("moderation")}
+            onClick=${() => shell.showDialog({ name: "moderation", room })} /></div>`}
           ${room.owner === state.me && !isLobby && html`<${OwnerCard} shell=${shell} room=${room} />`}
           ${!isLobby && html`<div class="card"><${Line} icon="out" label=${text("leave_room_action")} danger
             onClick=${() => shell.showDialog({ name: "leave_room", room })} /></div>`}

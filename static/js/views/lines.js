@@ -78,7 +78,7 @@
     const quote = entry.reply && conversation.quote(entry.reply.seq);
     const kind = `${marks.lit === seq ? "lit" : ""} ${toolbar ? "over" : ""} ${edit ? edit.state : ""} ${marks.editing === seq ? "editing" : ""}`;
     const depends = [GTChat.language(), seq, lastSeq, group.length, continued, blocked, kind, quote, edit, edit?.state, edit?.delay,
-      message && GTChat.avatar.hue(entry.usr, conversation), conversation.owner, shell.actions];
+      message && GTChat.avatar.hue(entry.usr, conversation), conversation.owner, conversation.roles.get(entry.usr), shell.actions];
     const cached = cache.get(entry);
     if (cached && depends.every((value, index) => value === cached.depends[index])) return cached.drawn;
     const label = message && !blocked && !entry.deleted ? messageLabel(entry) : undefined;

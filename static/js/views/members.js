@@ -3,7 +3,7 @@
 (() => {
   const GTChat = globalThis.GTChat;
   const { html, useState } = globalThis.htmPreact;
-  const { Avatar, Icon, IconButton, Role } = GTChat.parts;
+  const { Avatar, Icon, IconButton, RoleIn } = GTChat.parts;
   const { Find } = GTChat.forms;
   const text = (...details) => GTChat.text(...details);
 
@@ -21,7 +21,7 @@
         <${Avatar} name=${name} online=${online} room=${room} />
         <span class="grow cut name"><bdi>${name}</bdi>${name === state.me && html` <span class="third">(${text("you")})</span>`}
           ${state.isBlocked(name) && html`<span class="state block">${text("blocked_user")}</span>`}</span>
-        ${room.owner === name && html`<${Role} role="owner" icon="crown">${text("role_owner")}<//>`}
+        <${RoleIn} room=${room} name=${name} />
         ${state.isBlocked(name) && html`<${Icon} name="user_blocked" size="s" kind="third" />`}</button></li>`;
   };
 

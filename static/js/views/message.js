@@ -4,7 +4,7 @@
 (() => {
   const GTChat = globalThis.GTChat;
   const { html, useEffect } = globalThis.htmPreact;
-  const { Avatar, Icon, IconButton, Role, Time, clockTime, dayOf } = GTChat.parts;
+  const { Avatar, Icon, IconButton, Role, RoleIn, Time, clockTime, dayOf } = GTChat.parts;
   const text = (...details) => GTChat.text(...details);
 
   // A message continues the one before, without its author's name, within this time (milliseconds).
@@ -32,7 +32,7 @@
 
   // The roles that are shown beside the name of an author.
   const Roles = ({ entry, conversation }) => html`
-    ${conversation.owner && conversation.owner === entry.usr && html`<${Role} role="owner" icon="crown">${text("role_owner")}<//>`}
+    <${RoleIn} room=${conversation} name=${entry.usr} />
     ${entry.guest && html`<${Role}>${text("guest")}<//>`}`;
 
   // The line above a reply: who wrote the message, and its beginning.

@@ -35,6 +35,13 @@
   const Role = ({ role = "", icon, children }) => html`
     <span class=${`role ${role}`}>${icon && html`<${Icon} name=${icon} />`}${children}</span>`;
 
+  // The badge of a user's role in a room, if there is one.
+  const RoleIn = ({ room, name }) => {
+    if (room.owner && room.owner === name) return html`<${Role} role="owner" icon="crown">${text("role_owner")}<//>`;
+    const role = room.roles.get(name);
+    return role && html`<${Role} role=${role === "moderator" ? "mod" : ""} icon=${role === "moderator" ? "shield" : "megaphone"}>${text(`role_${role}`)}<//>`;
+  };
+
   // What a list, a panel or a page says while it has nothing to show. actions: buttons.
   const Empty = ({ icon, title, heading = "h2", children, actions }) => html`
     <div class="empty"><span class="picture"><${Icon} name=${icon} size="l" /></span>
@@ -67,5 +74,5 @@
     <p class="problem" id=${id} role="alert">${error
       ? html`<${Icon} name="info" size="s" /><span>${GTChat.reason(error)}</span>` : ""}</p>`;
 
-  GTChat.parts = { Avatar, Icon, IconButton, BackButton, Badge, Role, Empty, Note, Time, Rich, Problem, clockTime, dayName, dayOf };
+  GTChat.parts = { Avatar, Icon, IconButton, BackButton, Badge, Role, RoleIn, Empty, Note, Time, Rich, Problem, clockTime, dayName, dayOf };
 })();

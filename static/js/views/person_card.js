@@ -3,7 +3,7 @@
 (() => {
   const GTChat = globalThis.GTChat;
   const { html } = globalThis.htmPreact;
-  const { Avatar, Icon, Role } = GTChat.parts;
+  const { Avatar, Icon, RoleIn } = GTChat.parts;
   const text = (...details) => GTChat.text(...details);
 
   const Item = ({ icon, label, danger, onClick }) => html`
@@ -29,7 +29,14 @@
     const online = state.isOnline(usr);
     const blocked = state.isBlocked(usr);
     const isRoom = room?.kind === "room";
-    const moderates = isRoom && room.owner === state.me && room.name !== "lobby" && !isMe && room.members.has(usr);
+    const moderates = isRoom && !isMe && room.moderates(state.me, room.rankOf(usr));
+    const isLobby = room?.name === "lobby";
+    const isMember = isLobby || room?.members.has(usr);
+    const acts = !moderates ? [] : [
+      ["remove_user", "out", isMember && !isLobby],
+      ...(!shell.actions.can("moderation") ? [] : [
+        ["set_role", "shield", isMember], ["mute_user", "bell_off", isMember], ["ban_user", "ban", !isLobby]]),
+    ].filter(([, , wanted]) => wanted);
     // What it leads to takes the focus.
     const then = (action) => () => {
       close();
@@ -39,7 +46,7 @@
       <${GTChat.Popover} anchor=${anchor} close=${close} label=${usr} side=${side} kind="person-card">
         <div class="top"><${Avatar} name=${usr} online=${online} room=${isRoom ? room : undefined} size="l" />
           <h2 class="head-text"><bdi>${usr}</bdi>${isMe && html` <span class="third plain">(${text("you")})</span>`}
-            ${isRoom && room.owner === usr && html`<${Role} role="owner" icon="crown">${text("role_owner")}<//>`}</h2>
+            ${isRoom && html`<${RoleIn} room=${room} name=${usr} />`}</h2>
           <ul class="facts"><li><${Icon} name=${online ? "check" : "clock"} size="s" />${text(online ? "online" : "offline")}</li>
             ${isRoom && room.members.has(usr) && html`<li><${Icon} name="users" size="s" /><span>${GTChat.textParts("member_of", { room: html`<bdi>${room.name}</bdi>` })}</span></li>`}
             ${blocked && html`<li><${Icon} name="user_blocked" size="s" />${text("blocked_user")}</li>`}</ul></div>
@@ -48,8 +55,9 @@
             <button type="button" class="button" onClick=${then(() => shell.open(state.direct(usr)))}><${Icon} name="edit" size="s" />${text("own_notes")}</button></div>` : html`
           <div class="go"><button type="button" class="button primary grow" onClick=${then(() => shell.open(state.direct(usr)))}><${Icon} name="chat" size="s" />${text("message_user")}</button>
             ${shell.insert && html`<button type="button" class="button" onClick=${then(() => { shell.showPane("conversation"); shell.insert(`@${usr} `); })}><${Icon} name="at" size="s" />${text("mention")}</button>`}</div>
-          ${moderates && html`<div class="part"><h3 class="group-title">${GTChat.textParts("moderate_in", { room: html`<bdi>${room.name}</bdi>` })}</h3>
-            <${Item} icon="out" label=${text("remove_from_room")} danger onClick=${() => shell.showDialog({ name: "remove_user", room, usr })} /></div>`}
+          ${acts.length > 0 && html`<div class="part"><h3 class="group-title">${GTChat.textParts("moderate_in", { room: html`<bdi>${room.name}</bdi>` })}</h3>
+            ${acts.map(([name, icon]) => html`<${Item} key=${name} icon=${icon} label=${text(`${name}_`)} danger=${name !== "set_role"}
+              onClick=${() => shell.showDialog({ name, room, usr })} />`)}</div>`}
           <div class="part"><${Item} icon="link" label=${text("ask_address")} onClick=${then(() => askAddress(shell, usr))} />
             <${Item} icon="user_blocked" label=${text(blocked ? "unblock_user" : "block_user", { usr })} danger=${!blocked}
               onClick=${then(() => setBlocked(shell, usr, !blocked))} /></div>`}

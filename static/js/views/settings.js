@@ -62,10 +62,20 @@
       ${shell.state.operator && html`<${Line} shell=${shell} icon="shield" label=${text("operator_view")} dialog="operator" />`}
       <${Line} shell=${shell} icon="megaphone" label=${text("broadcast_to_all")} dialog="administration" /></div></div>`;
 
+  // A dialog, or a page of the settings, whose scripts are loaded when it is opened. view: the component that they define.
+  const later = (view, ...scripts) => (props) => {
+    const [error, setError] = useState(null);
+    const [, setReady] = useState(false);
+    useEffect(() => { if (!GTChat[view]) GTChat.loadLater(...scripts).then(() => setReady(true), setError); }, []);
+    if (GTChat[view]) return html`<${GTChat[view]} ...${props} />`;
+    if (!props.close) return html`<p class="hint" role="status">${error ? "" : text("loading")}</p><${Problem} error=${error} />`;
+    return html`<${GTChat.Dialog} title=${text("loading")} onClose=${props.close} size="small"><div class="body"><${Problem} error=${error} /></div><//>`;
+  };
+
   // available(shell): whether the page is for this user.
   const PAGES = {
     profile: { icon: "user", Page: Profile },
-    devices: { icon: "laptop", Page: (props) => html`<${GTChat.DeviceList} ...${props} />`,
+    devices: { icon: "laptop", Page: later("DeviceList", "texts/later", "views/device_list"),
       available: (shell) => shell.mode === "member" && shell.actions.can("sessions") },
     notifications: { icon: "bell", Page: Notifications },
     appearance: { icon: "half", Page: Appearance },
@@ -133,16 +143,11 @@
       <//>`;
   };
 
-  // A dialog whose scripts are loaded when it is opened. view: the component that they define.
-  const later = (view, ...scripts) => (props) => {
-    const [error, setError] = useState(null);
-    const [, setReady] = useState(false);
-    useEffect(() => { if (!GTChat[view]) GTChat.loadLater(...scripts).then(() => setReady(true), setError); }, []);
-    if (GTChat[view]) return html`<${GTChat[view]} ...${props} />`;
-    return html`<${GTChat.Dialog} title=${text("loading")} onClose=${props.close} size="small"><div class="body"><${Problem} error=${error} /></div><//>`;
-  };
-
   DIALOGS.operator = later("OperatorView", "texts/later", "admin/lists", "admin/accounts", "admin/bans", "admin/view");
+  for (const [name, view] of Object.entries({ edit_room: "EditRoom", transfer: "TransferRoom", delete_room: "DeleteRoom", remove_user: "RemoveUser",
+    set_role: "SetRole", mute_user: "MuteUser", ban_user: "BanUser", moderation: "RoomModeration" })) {
+    DIALOGS[name] = later(view, "texts/later", "views/moderation");
+  }
   DIALOGS.peer = later("PeerConnections", "texts/later", "views/peer_connections");
   DIALOGS.administration = later("Broadcast", "texts/later", "admin/broadcast");
 })();

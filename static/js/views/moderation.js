@@ -1,0 +1,119 @@
+// What owners and moderators of a room do: its settings, roles, mutes and bans.
+"use strict";
+(() => {
+  const GTChat = globalThis.GTChat;
+  const { html, useEffect, useState } = globalThis.htmPreact;
+  const { Problem, Rich } = GTChat.parts;
+  const { Form, Select, Switch } = GTChat.forms;
+  const { Question } = GTChat;
+  const text = (...details) => GTChat.text(...details);
+
+  // Seconds that are offered: of mutes and bans, and between two messages. 0: for good, none.
+  const TIMES = [600, 3600, 86_400, 604_800, 2_592_000, 0];
+  const PAUSES = [0, 5, 10, 30, 60, 300, 3600];
+
+  GTChat.EditRoom = ({ shell, close, dialog: { room } }) => html`
+    <${GTChat.Dialog} title=${text("edit_room", { room: room.name })} onClose=${close}>
+      <${Form} submit=${text("save")} onDone=${close} onCancel=${close}
+        fields=${{
+          topic: { value: room.topic, maxlength: 200, optional: true, placeholder: text("topic_placeholder"), autofocus: true },
+          access: { label: "who_can_join", value: room.public ? "public" : "private", choices: [
+            { value: "public", icon: "globe", label: "public", hint: "public_hint" },
+            { value: "private", icon: "lock", label: "private", hint: "private_hint" }] },
+          preview: { type: "switch", value: room.preview, hint: "preview_hint" },
+          member_limit: { type: "number", value: room.max, min: 0, hint: "member_limit_hint" } }}
+        onSubmit=${(values) => shell.actions.request("set_room", { room_name: room.name, topic: values.topic,
+          public: values.access === "public", preview: values.preview, max: Number(values.member_limit) })} />
+    <//>`;
+
+  GTChat.TransferRoom = ({ shell, close, dialog: { room } }) => {
+    const candidates = [...room.members].filter((name) => name !== shell.state.me).sort(GTChat.inOrder);
+    if (!candidates.length) {
+      return html`
+        <${GTChat.Dialog} title=${text("transfer_question", { room: room.name })} onClose=${close} size="small">
+          <div class="body"><p class="second">${text("transfer_to_none")}</p></div>
+          <footer><button type="button" class="button" onClick=${close}>${text("close")}</button></footer><//>`;
+    }
+    return html`
+      <${Question} title=${text("transfer_question", { room: room.name })} action=${text("transfer")} danger close=${close}
+        fields=${{ master: { label: "new_owner", value: candidates[0], options: candidates.map((name) => [name, name]) } }}
+        run=${({ master }) => shell.actions.request("set_room", { room_name: room.name, master })}>
+        <p class="second">${text("transfer_hint")}</p><//>`;
+  };
+
+  GTChat.DeleteRoom = ({ shell, close, dialog: { room } }) => html`
+    <${Question} title=${text("delete_room_question", { room: room.name })} action=${text("delete_room")} danger close=${close}
+      run=${() => shell.actions.request("delete_room", { room_name: room.name })}>
+      <p class="second">${text("delete_room_hint")}</p><//>`;
+
+  // Ends the membership of another user.
+  GTChat.RemoveUser = ({ shell, close, dialog: { room, usr } }) => html`
+    <${Question} title=${text("remove_question", { usr, room: room.name })} action=${text("remove")} danger close=${close}
+      fields=${shell.actions.can("moderation") ? { reason: { optional: true, maxlength: 500 } } : {}}
+      run=${({ reason = "" }) => shell.actions.request("kick", { room_name: room.name, user: usr, reason: reason.trim() || undefined })}>
+      <p class="second"><${Rich} of=${room.public ? "remove_public_hint" : "remove_private_hint"} values=${{ usr, room: room.name }} /></p><//>`;
+
+  // A mute or a ban. cmd: the command that it sends.
+  const sanction = (cmd) => ({ shell, close, dialog: { room, usr } }) => html`
+    <${Question} title=${text(`${cmd}_question`, { usr, room: room.name })} action=${text(cmd)} danger close=${close}
+      fields=${{ seconds: { label: "how_long", value: "3600", options: TIMES.map((time) => [String(time), text(`for_${time}`)]) },
+        reason: { optional: true, maxlength: 500 } }}
+      run=${({ seconds, reason }) => shell.actions.request(cmd, { room_name: room.name, user: usr, seconds: Number(seconds),
+        reason: reason.trim(), txn: GTChat.randomKey() })}>
+      <p class="second">${text(`${cmd}_hint`)}</p><//>`;
+  GTChat.MuteUser = sanction("mute");
+  GTChat.BanUser = sanction("ban");
+
+  GTChat.SetRole = ({ shell, close, dialog: { room, usr } }) => {
+    const roles = room.owner === shell.state.me ? ["", "voice", "moderator"] : ["", "voice"];
+    return html`
+      <${Question} title=${text("role_question", { usr, room: room.name })} action=${text("save")} close=${close}
+        fields=${{ role: { label: "role", value: room.roles.get(usr) ?? "", hint: "role_hint",
+          options: roles.map((role) => [role, text(role ? `role_${role}` : "role_none")]) } }}
+        run=${({ role }) => shell.actions.request("set_role", { room_name: room.name, user: usr, role, txn: GTChat.randomKey() })} />`;
+  };
+
+  const when = (at) => new Date(at).toLocaleString(GTChat.locale(), { dateStyle: "medium", timeStyle: "short" });
+
+  // Mutes or bans, each with a button that ends it. cmd: the command of the button.
+  const Listed = ({ title, found, cmd, end }) => html`
+    <section aria-labelledby=${`${cmd}-title`}><h3 class="group-title" id=${`${cmd}-title`}>${text(title)}</h3>
+      ${found.length === 0 ? html`<p class="second">${text("none_listed")}</p>` : html`<ul class="card">${found.map(({ usr, by, reason, until }) => html`
+        <li key=${usr} class="line"><span class="grow"><bdi class="strong">${usr}</bdi>${reason && html`<bdi class="small block">${reason}</bdi>`}
+          <span class="small third block">${until ? text("until_by", { time: when(until), by }) : text("for_good_by", { by })}</span></span>
+          <button type="button" class="button small" aria-label=${text(`${cmd}_named`, { usr })} onClick=${() => end(cmd, usr)}>${text(cmd)}</button></li>`)}</ul>`}</section>`;
+
+  // Who can speak in a room, its mutes and bans.
+  GTChat.RoomModeration = ({ shell, close, dialog: { room } }) => {
+    const { actions } = shell;
+    const [lists, setLists] = useState(null);
+    const [error, setError] = useState(null);
+    const load = () => actions.request("get_moderation", { room_name: room.name }).then(setLists, setError);
+    useEffect(() => { load(); }, []);
+    const attempt = (action) => {
+      setError(null);
+      return action().catch(setError);
+    };
+    const set = (fields) => attempt(() => actions.request("set_room", { room_name: room.name, ...fields }));
+    const end = (cmd, user) => attempt(async () => {
+      await actions.request(cmd, { room_name: room.name, user, txn: GTChat.randomKey() });
+      await load();
+    });
+    const pauses = [...new Set([...PAUSES, room.slow])].sort((a, b) => a - b);
+    return html`
+      <${GTChat.Dialog} title=${text("moderation_of", { room: room.name })} onClose=${close}>
+        <div class="body" aria-busy=${lists || error ? undefined : "true"}>
+          <${Switch} name="moderated" label=${text("moderated_room")} hint=${text("moderated_hint")} checked=${room.moderated}
+            onChange=${(moderated) => set({ moderated })} />
+          <div class="field"><label for="slow">${text("slow_mode_label")}</label>
+            <${Select} id="slow" name="slow" value=${String(room.slow)} onChange=${(slow) => set({ slow: Number(slow) })}
+              options=${pauses.map((pause) => [String(pause), pause ? GTChat.duration(pause) : text("slow_off")])} />
+            <p class="hint">${text("slow_hint")}</p></div>
+          <${Problem} error=${error} />
+          ${lists && html`
+            <${Listed} title="mutes" found=${lists.mutes} cmd="unmute" end=${end} />
+            ${room.name !== "lobby" && html`<${Listed} title="bans" found=${lists.bans} cmd="unban" end=${end} />`}`}
+        </div>
+      <//>`;
+  };
+})();
