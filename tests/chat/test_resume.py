@@ -6,6 +6,7 @@ from unittest.mock import patch
 
 from gtchat.chat import rooms
 from gtchat.chat.live_sessions import token_hash
+from gtchat.chat.resume import find_rooms
 from tests.chat.test_edge_cases import DelayedMethod
 from tests.chat.test_messages import RoomTestCase
 
@@ -67,6 +68,14 @@ class Resume(RoomTestCase):
             _, reply = self.resume("bob", **seen, R=3)
         states = {room["room_name"]: room["state"] for room in reply["resumed"]}
         self.assertEqual((states["\u00e97"], states["r"]), ("reset", "resumed"))
+
+    def test_room_whose_deletion_has_begun_is_not_resumed(self) -> None:
+        registry = self.server.chat.rooms
+        room = registry.find_displayed("r")
+        assert room is not None
+        self.assertEqual(find_rooms(registry, {"r": 3}, {}, {}), {"r": room.id})
+        room.deleted = True
+        self.assertEqual(find_rooms(registry, {"r": 3}, {}, {}), {"r": None})
 
     def test_room_is_named_as_it_is_displayed(self) -> None:
         picture = "\U0001f3f3\ufe0f\u200d\U0001f308 Caf\u00c9"

@@ -203,6 +203,10 @@ class OwnerActions(RoomsTestCase):
         self.assertEqual(self.events_of(self.bob), [("kicked", "bob", "ann")])
         self.assertEqual(self.error_code(self.bob, "speak", room_name="r", msg="x"), "not_in_room")
 
+    def test_only_members_are_removed(self) -> None:
+        code = self.error_code(self.ann, "remove_member", room_name="r", user="eve")
+        self.assertEqual(code, "not_in_room")
+
     def test_owner_can_remove_members_and_members_themselves(self) -> None:
         self.ann.call("add_member", room_name="r", user="dan")
         self.assertEqual(self.events_of(self.bob), [("join_room", "dan", None)])
