@@ -31,16 +31,14 @@ from gtchat.chat.rooms import RoomRegistry
 TRIES = 20
 #: Refusals for the state of a room, which another node may have changed a moment ago.
 REFUSALS = (
-    *(
-        AlreadyInRoom,
-        BannedFromRoom,
-        NoSuchRoom,
-        NotInRoom,
-        NotOwner,
-        PrivateRoom,
-        RoomExists,
-        RoomFull,
-    ),
+    AlreadyInRoom,
+    BannedFromRoom,
+    NoSuchRoom,
+    NotInRoom,
+    NotOwner,
+    PrivateRoom,
+    RoomExists,
+    RoomFull,
 )
 
 P = ParamSpec("P")
