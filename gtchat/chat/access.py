@@ -2,7 +2,7 @@
 
 Each choice has the value of its setting until an operator chooses another one at run time. That is
 stored, holds for all nodes and after a restart, and goes before the setting until the operator
-chooses `DEFAULT`.
+chooses `DEFAULT`. While the panic switch is on, none of that counts: no new users come in.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import attrs
 
 from gtchat.chat.errors import GuestsRefused, InviteWanted, RegistrationClosed
 from gtchat.chat.invite_store import Admission
+from gtchat.chat.panic import PANIC, PanicMode
 
 #: Who can register an account: all, those who have an invitation, only operators do.
 REGISTRATION_MODES = ("open", "invite", "closed")
@@ -46,21 +47,29 @@ class Access:
 
     Args:
         settings: what holds where nothing was chosen. May be replaced at any time.
+        panic: the panic switch.
+
+    Attributes:
+        settings, panic: as given.
     """
 
-    def __init__(self, settings: AccessSettings) -> None:
+    def __init__(self, settings: AccessSettings, panic: PanicMode) -> None:
         self.settings = settings
+        self.panic = panic
         self._chosen: dict[str, str] = {}
 
     def begin(self, chosen: Mapping[str, str]) -> None:
         """Take over what is stored: name of the choice -> value."""
         self._chosen = dict(chosen)
+        self.panic.take(self._chosen.get(PANIC))
 
     def choose(self, name: str, value: str | None) -> None:
         """Take note of a choice that is stored; None: it has the value of its setting again."""
         self._chosen.pop(name, None)
         if value is not None:
             self._chosen[name] = value
+        if name == PANIC:
+            self.panic.take(value)
 
     def is_chosen(self, name: str) -> bool:
         """Return whether a value was chosen at run time."""
@@ -68,13 +77,17 @@ class Access:
 
     @property
     def registration(self) -> str:
-        """Who can register: one of `REGISTRATION_MODES`."""
+        """Who can register now: one of `REGISTRATION_MODES`."""
+        if self.panic.is_on:
+            return "closed"
         chosen = self._chosen.get(REGISTRATION)
         return chosen if chosen in REGISTRATION_MODES else self.settings.registration
 
     @property
     def guests(self) -> bool:
-        """Whether temporary users can log in."""
+        """Whether temporary users can log in now."""
+        if self.panic.is_on:
+            return False
         chosen = self._chosen.get(GUESTS)
         return self.settings.guests if chosen is None else chosen == "on"
 

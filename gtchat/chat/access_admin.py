@@ -7,6 +7,7 @@ from gtchat.chat.audit import Actor, write_line
 from gtchat.chat.errors import BadRequest
 from gtchat.chat.node_records import ChoiceMade, ForeignHandlers
 from gtchat.chat.normalization import nfc
+from gtchat.chat.panic import MAX_MS, PANIC
 from gtchat.chat.state import State
 
 
@@ -20,6 +21,7 @@ class AccessAdmin:
     def __init__(self, state: State) -> None:
         self._store = state.store
         self._audit = state.audit
+        self._now = state.users.now
         self._access = state.access
 
     def foreign_handlers(self) -> ForeignHandlers:
@@ -52,8 +54,28 @@ class AccessAdmin:
         Raises:
             NotStored.
         """
-        record = self._audit.record("chosen", actor, setting=name, value=value)
-        stored = None if value == DEFAULT else value
+        await self._choose(name, None if value == DEFAULT else value, value, actor)
+
+    async def panic(self, ms: int | None, actor: Actor) -> None:
+        """Turn the panic switch on, or off.
+
+        Args:
+            ms: for how many milliseconds from now, None for off.
+            actor: who does it.
+
+        Raises:
+            BadRequest: the time is longer than `MAX_MS`.
+            NotStored.
+        """
+        if ms is None:
+            return await self._choose(PANIC, None, "off", actor)
+        if not 0 < ms <= MAX_MS:
+            raise BadRequest(f"for: must be at most {MAX_MS // (24 * 3600 * 1000)}d.")
+        await self._choose(PANIC, str(self._now() + ms), f"on for {ms // 1000} s", actor)
+
+    async def _choose(self, name: str, stored: str | None, shown: str, actor: Actor) -> None:
+        """Store a choice, with a record that shows it so."""
+        record = self._audit.record("chosen", actor, setting=name, value=shown)
         await self._store.choose(name, stored, record)
         write_line(record)
         self._access.choose(name, stored)

@@ -115,6 +115,7 @@ class Changes:
         self._directory = state.directory
         self._delivery = delivery
         self._limits = state.limits
+        self._panic = state.access.panic
         self._reactions = BucketTable(state.limits.rate(_reaction_rate), state.clock.seconds)
 
     @property
@@ -129,7 +130,6 @@ class Changes:
             keep_versions=self.keep_versions,
         )
 
-    @repeated
     async def edit(
         self, session: Session, target: Target, seq: int, msg: str, txn: str | None = None
     ) -> Ack:
@@ -147,14 +147,15 @@ class Changes:
 
         Raises:
             NoSuchRoom, NotInRoom, IsMuted, ModeratedRoom, NoSuchUser, Blocked, NotAllowed,
-                BadRequest, TooLong, OverQuota, TxnConflict, NotStored.
+                BadRequest, TooLong, SlowMode, OverQuota, TxnConflict, NotStored.
             NoSuchMessage, NotAuthor, MessageDeleted, TooLate.
         """
         room = await self._conversations.require_open(target, session.user)
         self._check_speech(room, session.user)
         msg = text(msg, self._limits.text_chars)
+        self._panic.check(session, room if isinstance(room, Room) else None)
         entry = self._entry(Edited, session, room, seq, msg=msg)
-        return await self._append(session, room, entry, txn)
+        return await self._say(session, target, room, entry, txn)
 
     @repeated
     async def delete(
@@ -250,7 +251,7 @@ class Changes:
 
         Raises:
             NoSuchRoom, NotInRoom, IsMuted, NoSuchUser, Blocked, NotAllowed, BadRequest,
-                TxnConflict, NotStored.
+                SlowMode, TxnConflict, NotStored.
             NoSuchMessage, MessageDeleted, TooMany.
             RateLimited: the user reacts too often.
         """
@@ -258,22 +259,23 @@ class Changes:
         emoji = require_emoji(emoji)
         if wait := self._reactions.take(session.user.id):
             raise RateLimited(retry_after=wait)
+        self._panic.check(session, room if isinstance(room, Room) else None)
         entry = self._entry(Reacted, session, room, seq, emoji=emoji, on=on)
-        return await self._react(session, target, room, entry, txn)
+        return await self._say(session, target, room, entry, txn)
 
     @repeated
-    async def _react(
+    async def _say(
         self,
         session: Session,
         target: Target,
         found: Room | Conversation,
-        entry: Reacted,
+        entry: Edited | Reacted,
         txn: str | None,
     ) -> Ack:
-        """Store a reaction, for which the rate is paid. Return its ack."""
+        """Store an edit or a reaction, for which the rates are paid. Return its ack."""
         if isinstance(found, Room):  # may not be a room of the user any more
             found = await self._conversations.require_open(target, session.user)
-        self._check_speech(found, session.user, reacts=True)
+        self._check_speech(found, session.user, reacts=isinstance(entry, Reacted))
         return await self._append(session, found, entry, txn)
 
     @repeated

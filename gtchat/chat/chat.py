@@ -37,6 +37,7 @@ from gtchat.chat.moderators import Moderators
 from gtchat.chat.node_records import ForeignHandlers
 from gtchat.chat.operators import Administration
 from gtchat.chat.ownership import Ownership
+from gtchat.chat.panic import PanicMode
 from gtchat.chat.peer_address import PeerAddress
 from gtchat.chat.phones import Phones
 from gtchat.chat.read_state import ReadState
@@ -127,9 +128,11 @@ class Chat:
         access: AccessSettings | None = None,
     ) -> None:
         self.legacy_edits = legacy_edits
-        self.access = Access(access or AccessSettings())
+        wall = wall or clock.seconds
+        panic = PanicMode(limits, clock.seconds, wall)
+        self.access = Access(access or AccessSettings(), panic)
         self._state = state = State(
-            store, clock, limits, token, wall or clock.seconds, relay or NoRelay(), self.access
+            store, clock, limits, token, wall, self.access, relay or NoRelay()
         )
         store.lost, store.restored = self._lost, self._begin
         self.available = False

@@ -64,6 +64,7 @@ class Whispers(Arrivals):
         self._users = state.users
         self._next_id = state.next_id
         self._quota = state.quota
+        self._panic = state.access.panic
 
     def foreign_handlers(self) -> ForeignHandlers:
         """Return what this part does with system entries of other nodes."""
@@ -93,8 +94,8 @@ class Whispers(Arrivals):
             The ack, and whether the user was online and was sent the message.
 
         Raises:
-            BadRequest, TooLong, NoSuchUser, NoSuchRoom, SelfTarget, Blocked, TxnConflict,
-                OverQuota, NotStored, NoSuchMessage, MessageDeleted.
+            BadRequest, TooLong, NoSuchUser, NoSuchRoom, SelfTarget, Blocked, SlowMode,
+                GuestsRefused, TxnConflict, OverQuota, NotStored, NoSuchMessage, MessageDeleted.
             NotAllowed: the user's account has ended; or too many of the sender's messages wait
                 for the user, or, if the user has never written to the sender, too many of such
                 senders.
@@ -109,6 +110,7 @@ class Whispers(Arrivals):
         if found.other_id == user.id and not to_self:
             raise SelfTarget()
         found.require_open()
+        self._panic.check(session)
         event = WhisperSent(
             usr=user.name,
             subject_id=user.id,

@@ -36,6 +36,7 @@ class Invitations:
         self._directory = state.directory
         self._loader = state.loader
         self._membership = membership
+        self._panic = state.access.panic
 
     async def invite(
         self, session: Session, raw: str, invitee: str, request: RepeatableRequest | None = None
@@ -49,9 +50,9 @@ class Invitations:
             request: what asked for it, if that may be repeated; see `Repeats`.
 
         Raises:
-            NoSuchRoom, NotInRoom, NoSuchUser, SelfTarget, AlreadyInRoom, Blocked, TxnConflict,
-                NotStored.
-            NotAllowed: too many invitations are pending.
+            NoSuchRoom, NotInRoom, NoSuchUser, SelfTarget, AlreadyInRoom, Blocked, SlowMode,
+                TxnConflict, NotStored.
+            NotAllowed: too many invitations are pending; or as of `PanicMode.check`.
         """
         inviter = session.user
         await self._loader.require_member(raw, inviter)
@@ -61,6 +62,7 @@ class Invitations:
             raise AlreadyInRoom("This user is already a member.")
         if target.blocks_asker:
             raise Blocked()
+        self._panic.check(session)
         user = self._users.get_by_id(target.id)
         online = user is not None and bool(user.sessions)
         event = _with_text(

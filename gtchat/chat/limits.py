@@ -131,6 +131,9 @@ class Limits:
     admin_commands_per_minute: float = _limit(
         60.0, "administrative commands a minute, for an operator's account"
     )
+    panic_slow_seconds: float = _limit(
+        30.0, "seconds between two messages of a user while the panic switch is on"
+    )
     bans: int = _limit(10_000, "bans from the server that are kept")
     invite_links: int = _limit(
         10_000, "invitations by link that are valid at the same time, in all"

@@ -77,7 +77,7 @@ class Membership:
             request: what asked for it, if that may be repeated; see `Repeats`.
 
         Raises:
-            BadName, BadRequest, TooLong, RoomExists, TxnConflict, NotStored.
+            BadName, BadRequest, TooLong, RoomExists, SlowMode, TxnConflict, NotStored.
             NotAllowed: the user created, or is a member of, as many rooms as the limit allows.
         """
         user = session.user
@@ -86,7 +86,7 @@ class Membership:
             raise RoomExists()
         self._ownership.check_memberships(user)
         room = Room(id=0, name=name.display, key=name.key)
-        entry = self._ownership.first_entry(room, user, wanted)
+        entry = self._ownership.first_entry(room, session, wanted)
         self._rooms.reserved.add(room.key)
         try:
             ack = await self._delivery.append_change(

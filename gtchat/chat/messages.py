@@ -159,6 +159,7 @@ class Messages:
         self._wall = state.wall
         self._next_id = state.next_id
         self._quota = state.quota
+        self._panic = state.access.panic
         self._limits = state.limits
         self._broadcast_key = broadcast_key
         self._guesses = guesses
@@ -192,8 +193,8 @@ class Messages:
             style: "" or "action", see `AnnotatedMessage`.
 
         Raises:
-            NoSuchRoom, NotInRoom, IsMuted, ModeratedRoom, BadRequest, TooLong, OverQuota,
-                NotStored: at once; then `done` is not called.
+            NoSuchRoom, NotInRoom, IsMuted, ModeratedRoom, BadRequest, TooLong, SlowMode,
+                GuestsRefused, OverQuota, NotStored: at once; then `done` is not called.
         """
         user = session.user
         try:
@@ -213,6 +214,8 @@ class Messages:
                 raise refusal
             slow = slow_seconds(room, user.id, user.name)
         msg = text(msg, self._limits.text_chars)
+        if self._panic.until:
+            self._panic.check(session, room)
         # Quota.charge, without its call.
         size = len(msg) if msg.isascii() else utf8_size(msg)
         if size > session.prepaid or self._quota.disk_full:

@@ -86,6 +86,7 @@ class Ownership:
         self._limits = state.limits
         self._users = state.users
         self._rooms = state.rooms
+        self._panic = state.access.panic
         self._delivery = delivery
 
     @property
@@ -130,13 +131,14 @@ class Ownership:
             raise BadRequest(f"slow: must be 0 to {MAX_SLOW_S} seconds.")
         return wanted
 
-    def first_entry(self, room: Room, user: User, wanted: RoomSettings) -> RoomCreated:
-        """Return the entry with which a user creates a room.
+    def first_entry(self, room: Room, session: Session, wanted: RoomSettings) -> RoomCreated:
+        """Return the entry with which the user of a session creates a room.
 
         Raises:
-            BadRequest, TooLong.
+            BadRequest, TooLong, SlowMode, GuestsRefused.
         """
-        public = wanted.public is not False
+        public, user = wanted.public is not False, session.user
+        self._panic.check(session)
         return RoomCreated(
             room_name=room.name,
             usr=user.name,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import attrs
 from twisted.internet.interfaces import IReactorTime
 
-from gtchat.chat.access import Access, AccessSettings
+from gtchat.chat.access import Access
 from gtchat.chat.audit import Audit
 from gtchat.chat.bans import Bans
 from gtchat.chat.directory import UserDirectory
@@ -36,8 +36,8 @@ class State:
         limits: the limits that the operator set.
         token: makes an unguessable string.
         wall: returns the time of day in seconds since 1970; used for time stamps only.
-        relay: tells other nodes what is not stored.
         access: says who may come in.
+        relay: tells other nodes what is not stored.
 
     Attributes:
         rooms: the rooms in memory.
@@ -57,8 +57,8 @@ class State:
     limits: Limits
     token: Callable[[], str]
     wall: Callable[[], float]
+    access: Access
     relay: IRelay = attrs.field(factory=NoRelay)
-    access: Access = attrs.field(factory=lambda: Access(AccessSettings()))
     rooms: RoomRegistry = attrs.field(init=False, factory=RoomRegistry)
     users: UserRegistry = attrs.field(init=False)
     loader: RoomLoader = attrs.field(init=False)

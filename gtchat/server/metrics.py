@@ -104,6 +104,8 @@ class Metrics:
         yield _gauge("gtchat_outbox_bytes", "Bytes that slow connections have not taken.", unsent)
         yield _gauge("gtchat_store_healthy", "1 if the last write succeeded.", store.healthy())
         yield _gauge("gtchat_disk_full", "1 if nothing is stored.", chat.quota.disk_full)
+        panic = chat.access.panic.is_on
+        yield _gauge("gtchat_panic", "1 while the panic switch is on.", panic)
         yield _gauge("gtchat_database_bytes", "Sizes of the database.", self._sizes, "part")
         counted = store.measures
         for name, text, histogram in (

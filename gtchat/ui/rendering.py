@@ -52,7 +52,7 @@ ADVICE: dict[str, str] = {
     "room_banned": "banned from this room",
     "muted": "you are muted in this room",
     "moderated": "this room is moderated: only users with a role can speak",
-    "slow_mode": "this room is in slow mode: wait before your next message",
+    "slow_mode": "there is slow mode here: wait before your next message",
     "already_logged_in": "/logout first",
     "bad_session": "/login again",
     "bad_invite": "/login if you have registered with it, or ask for another one",

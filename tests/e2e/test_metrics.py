@@ -40,4 +40,5 @@ class Metrics(OperationCase):
         self.assertEqual(found["gtchat_deliveries_total"], MESSAGES * SCRAPES * 2)
         self.assertGreaterEqual(found["gtchat_batch_jobs_sum"], MESSAGES * SCRAPES)
         self.assertEqual(found["gtchat_store_healthy"], 1)
+        self.assertEqual(found["gtchat_panic"], 0)
         self.assertGreater(found["process_resident_memory_bytes"], 1_000_000)

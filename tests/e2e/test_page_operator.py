@@ -104,6 +104,13 @@ class PageOperatorTest(TestCase):
         self.check("audit log")
         self.section("Who may come in")
         page.find("[name=registration]")
+        page.run(
+            "const one = document.querySelector('[name=panic]'); one.value = 'on';"
+            "one.dispatchEvent(new Event('change', { bubbles: true }))"
+        )
+        page.find(".settings .page .hint", "until")
+        closed = "return document.querySelector('[name=registration]').value"
+        self.assertEqual(page.run(closed), "closed")
         page.set_viewport(390, 800)
         self.check("a phone")
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from gtchat.chat.access import DEFAULT, GUESTS, NAME, REGISTRATION, REGISTRATION_MODES
 from gtchat.chat.invite_links import MAX_DAYS, MAX_USES, Wanted
+from gtchat.chat.panic import PANIC, USUAL_MS
 from gtchat.server.admin.arguments import Argument
 from gtchat.server.admin.command import LIMIT, AdminCommand, Call
 from gtchat.server.admin.output import Output, details, listing, time_of
@@ -13,14 +14,16 @@ from gtchat.server.admin.output import Output, details, listing, time_of
 
 def _shown(call: Call) -> Output:
     """Return who may come in, and whether that was chosen with a command."""
-    access = call.chat.access
+    access, panic = call.chat.access, call.chat.access.panic
     values: dict[str, Any] = {
         NAME: access.name,
         REGISTRATION: access.registration,
         GUESTS: "on" if access.guests else "off",
     }
     chosen = [name for name in values if access.is_chosen(name)]
-    return details({**values, "chosen": ", ".join(chosen)})
+    until = time_of(panic.until) if panic.is_on else None
+    switch = {PANIC: "on" if panic.is_on else "off", "panic_until": until}
+    return details({**values, **switch, "chosen": ", ".join(chosen)})
 
 
 async def show_access(call: Call) -> Output:
@@ -43,6 +46,21 @@ async def set_registration(call: Call) -> Output:
 async def set_guests(call: Call) -> Output:
     """Choose whether there are guests."""
     await call.chat.admin.access.choose(GUESTS, call["on"], call.actor)
+    return _shown(call)
+
+
+async def set_panic(call: Call) -> Output:
+    """Turn the panic switch on or off, and tell all users."""
+    admin, panic = call.chat.admin, call.chat.access.panic
+    was_on = panic.is_on
+    await admin.access.panic(call["for"] if call["on"] == "on" else None, call.actor)
+    if panic.is_on:
+        slow = call.chat.limits.panic_slow_seconds
+        others = f", all others can send a message every {slow:g} s" if slow else ""
+        told = f"Until {time_of(panic.until)} guests can only read{others}."
+        admin.rooms.announce(told, call.actor)
+    elif was_on:
+        admin.rooms.announce("The slow mode of the chat has ended.", call.actor)
     return _shown(call)
 
 
@@ -120,6 +138,16 @@ ROWS = (
                 "choice",
                 choices=("on", "off", DEFAULT),
             ),
+        ),
+        audit="chosen",
+    ),
+    AdminCommand(
+        "panic",
+        set_panic,
+        "against a raid: no registration, no guests, slow mode everywhere, for a time",
+        (
+            Argument("on", "whether it is on", "choice", choices=("on", "off")),
+            Argument("for", "how long, as 90m; at most 7d", "span", option=True, default=USUAL_MS),
         ),
         audit="chosen",
     ),

@@ -34,6 +34,7 @@
   const CHOICES = {
     registration: { argument: "mode", words: { open: "op_open", invite: "op_invite", closed: "op_closed", default: "op_default" } },
     guests: { argument: "on", words: { on: "op_on", off: "op_off", default: "op_default" } },
+    panic: { argument: "on", words: { off: "op_panic_off", on: "op_panic_on" } },
   };
 
   const Access = ({ shell, onError }) => {
@@ -54,6 +55,7 @@
         <div key=${name} class="field short"><label for=${`op-${name}`}>${text(`op_${name}`)}</label>
           <${Select} id=${`op-${name}`} name=${name} value=${access[name]} options=${Object.entries(words).map(([word, key]) => [word, text(key)])}
             onChange=${(word) => ask(name, { [argument]: word })} /></div>`)}
+      ${access && html`<p class="hint">${text("op_panic_hint")} ${access.panic_until && text("op_panic_until", { time: when(access.panic_until) })}</p>`}
       ${access?.chosen && html`<p class="hint">${text("op_chosen", { names: access.chosen.split(", ").map((name) => text(`op_${name}`)).join(", ") })}</p>`}`;
   };
 

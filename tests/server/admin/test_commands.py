@@ -32,6 +32,7 @@ LINES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "chat-name": ("The Garden", "", {"name": "The Garden", "chosen": "name"}),
     "registration": ("closed", "maybe", {"registration": "closed", "chosen": "registration"}),
     "guests": ("off", "no", {"guests": "off", "chosen": "guests"}),
+    "panic": ("on --for 2h", "on --for 8d", {"panic": "on", "registration": "closed"}),
     "invitations create": ("--uses 5 --rooms garden", "--days 0", {"id": 2}),
     "invitations list": ("--limit 1", "--limit x", {"invitations": [1]}),
     "invitations revoke": ("1", "9", {"id": 1}),
@@ -332,6 +333,37 @@ class Rights(Administration):
         self.over_socket("rooms list", "")
         self.assertNotIn("Host", self.olga.call("get_user_list")["users"])
         self.assertEqual(self.consoles.consoles, [])
+
+
+class Panic(Administration):
+    """What users are told of the panic switch, and what it shows."""
+
+    def run_line(self, line: str) -> str:
+        return str(self.over_socket("panic", line)["panic_until"])
+
+    def told(self) -> list[str]:
+        return [push["msg"] for push in self.olga.pushes("c_broadcast")]
+
+    def test_all_users_are_told_when_it_begins_and_ends(self) -> None:
+        self.over_socket("panic", "off")
+        until = self.run_line("on --for 2h")
+        self.assertEqual(self.run_line("off"), "None")
+        limits = self.server.chat.limits
+        limits.panic_slow_seconds = 0
+        self.run_line("on --for 2h")
+        self.assertEqual(
+            self.told(),
+            [
+                f"Until {until} guests can only read, all others can send a message every 30 s.",
+                "The slow mode of the chat has ended.",
+                f"Until {until} guests can only read.",
+            ],
+        )
+
+    def test_it_is_on_for_an_hour_if_no_time_is_given(self) -> None:
+        self.run_line("on")
+        panic, now = self.server.chat.access.panic, self.server.chat.users.now()
+        self.assertEqual(panic.until - now, 3_600_000)
 
 
 class Pages(Administration):

@@ -1,0 +1,87 @@
+"""The panic switch: what an operator turns on while the chat is raided, until a time.
+
+While it is on no account can be registered, there are no guests (`access` asks here): those who are
+logged in can read and not speak. Each account says one thing every `panic_slow_seconds`, wherever
+that is: a message, an edit, a reaction, a new room, an invitation. When it began and ends is a
+choice of operators as others of `access`, so that it holds at all nodes and after a restart; each
+node counts what is said there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gtchat.chat.errors import GuestsRefused, SlowMode
+from gtchat.chat.limits import BucketTable, Limits
+from gtchat.chat.moderation import ModeratedPlace, Rank, rank_of
+from gtchat.chat.names import HOST
+from gtchat.chat.users import Session
+
+#: Name of the choice; its value is the time of the end in milliseconds since 1970, UTC.
+PANIC = "panic"
+#: Longest time for which it is on, in milliseconds; and the usual one.
+MAX_MS, USUAL_MS = 7 * 24 * 3600 * 1000, 3600 * 1000
+#: Characters of a value.
+_VALUE_CHARS = 16
+
+
+def _slow_rate(limits: Limits) -> tuple[float, float]:
+    seconds = limits.panic_slow_seconds
+    return (1 / seconds, 1.0) if seconds else (0.0, 0.0)
+
+
+class PanicMode:
+    """Says whether the panic switch is on, and who may speak then.
+
+    Args:
+        limits: the limits that the operator set.
+        seconds: returns monotonic seconds.
+        wall: returns the time of day in seconds since 1970.
+
+    Attributes:
+        until: when it ends or has ended, in milliseconds since 1970, UTC; 0 if it is off.
+    """
+
+    def __init__(
+        self, limits: Limits, seconds: Callable[[], float], wall: Callable[[], float]
+    ) -> None:
+        self._wall = wall
+        self._said = BucketTable(limits.rate(_slow_rate), seconds)
+        self.until = 0
+
+    def take(self, value: str | None) -> None:
+        """Take note of the choice; None, or what is no time: it is off."""
+        is_time = value is not None and value.isdecimal() and len(value) <= _VALUE_CHARS
+        self.until = int(value or 0) if is_time else 0
+
+    @property
+    def is_on(self) -> bool:
+        """Whether it is on now."""
+        return self.until > self._wall() * 1000
+
+    def check(self, session: Session, room: ModeratedPlace | None = None) -> None:
+        """Check that a user may say something, and count it if the switch is on.
+
+        Operators may at any time, and in a room those who moderate it.
+
+        Args:
+            session: a session of the user.
+            room: where, None for no room.
+
+        Raises:
+            GuestsRefused: the user has no account.
+            SlowMode: the user has just said something.
+        """
+        if not self.until or not self.is_on:
+            return
+        user = session.user
+        if session.operator or user.key == HOST.key:
+            return
+        if room is not None and rank_of(room, user.id, user.name) >= Rank.MODERATOR:
+            return
+        if not user.registered:
+            raise GuestsRefused("Guests can't speak at the moment: log in with an account.")
+        if wait := self._said.take(user.id):
+            raise SlowMode(
+                "The whole chat is in slow mode. Wait before you say more.", retry_after=wait
+            )

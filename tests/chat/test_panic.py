@@ -1,0 +1,157 @@
+"""The panic switch: who may come in and speak while it is on, on one node and on two."""
+
+from __future__ import annotations
+
+from gtchat.chat.access import AccessSettings
+from gtchat.chat.admin_store import AuditQuery
+from gtchat.chat.audit import AT_CONSOLE
+from gtchat.chat.errors import BadRequest
+from gtchat.chat.limits import Limits
+from gtchat.chat.panic import MAX_MS, USUAL_MS
+from tests.chat.test_access import code_of
+from tests.chat.test_administration import Administered
+from tests.fakes import FakeClient, RecordingConnection, RecordingEncoder, TestServer, nodes
+
+HOUR_S = USUAL_MS / 1000
+
+
+class Panic(Administered):
+    def setUp(self) -> None:
+        self.use(TestServer(Limits(commands_per_second=0)))
+
+    def switch(self, ms: int | None = USUAL_MS) -> None:
+        self.done(self.admin.access.panic(ms, AT_CONSOLE))
+
+    def speak(self, client: FakeClient, room: str = "lobby") -> str:
+        return code_of(client, "speak", room_name=room, msg="hi")
+
+    def test_no_user_comes_in_while_it_is_on(self) -> None:
+        self.server.member("Ann")
+        self.switch()
+        new = self.server.connect()
+        self.assertEqual(code_of(new, "register", usr="Bob", pwd="password"), "registration_closed")
+        self.assertEqual(new.login("Gus")["code"], "not_allowed")
+        self.assertEqual(new.login("Ann", pwd="password", device="d")["status"], "ok")
+        hello = self.server.connect().call("hello")
+        self.assertEqual((hello["registration"], hello["guests"]), ("closed", False))
+
+    def test_it_goes_before_what_was_chosen(self) -> None:
+        self.use(TestServer(access=AccessSettings("closed", guests=False)))
+        for name, value in (("registration", "open"), ("guests", "on")):
+            self.done(self.admin.access.choose(name, value, AT_CONSOLE))
+        self.switch()
+        access = self.server.chat.access
+        self.assertEqual((access.registration, access.guests), ("closed", False))
+        self.switch(None)
+        self.assertEqual((access.registration, access.guests), ("open", True))
+
+    def test_a_user_says_one_thing_at_a_time(self) -> None:
+        ann = self.server.member("Ann")
+        ann.call("create_room", room_name="Garden")
+        bob = self.server.member("Bob")
+        self.server.member("Olga")
+        bob.call("join_room", room_name="Garden")
+        sent = bob.call("speak", room_name="lobby", msg="before")["seq"]
+        self.switch()
+        self.assertEqual(self.speak(bob), "")
+        self.server.clock.advance(10)
+        reply = bob.call("speak", room_name="Garden", msg="x")
+        self.assertEqual((reply["code"], round(reply["retry_after"])), ("slow_mode", 20))
+        for cmd, fields in (
+            ("speak", {"room_name": "lobby", "msg": "x"}),
+            ("whisper", {"target_user": "Ann", "msg": "x"}),
+            ("edit", {"room_name": "lobby", "seq": sent, "msg": "x"}),
+            ("react", {"room_name": "lobby", "seq": sent, "emoji": "\U0001f600"}),
+            ("create_room", {"room_name": "Other"}),
+            ("invite", {"room_name": "Garden", "invitee": "Olga"}),
+        ):
+            self.assertEqual(code_of(bob, cmd, **fields), "slow_mode", cmd)
+        self.server.clock.advance(20)
+        self.assertEqual(code_of(bob, "edit", room_name="lobby", seq=sent, msg="x"), "")
+        self.assertEqual(code_of(bob, "whisper", target_user="Ann", msg="x"), "slow_mode")
+
+    def test_a_message_that_is_refused_for_something_else_does_not_count(self) -> None:
+        bob = self.server.member("Bob")
+        self.switch()
+        self.assertEqual(code_of(bob, "speak", room_name="lobby", msg="x" * 5000), "too_long")
+        self.assertEqual(self.speak(bob), "")
+
+    def test_moderators_speak_in_their_rooms_and_operators_everywhere(self) -> None:
+        ann = self.server.member("Ann")
+        ann.call("create_room", room_name="Garden")
+        self.server.member("Olga")
+        self.done(self.admin.accounts.set_operator("olga", True, AT_CONSOLE))
+        olga = self.server.connect()
+        olga.login("Olga", pwd="password", device="d")
+        host = self.done(
+            self.server.chat.logins.login_host(RecordingEncoder(), RecordingConnection())
+        )
+        self.switch()
+        self.assertEqual([self.speak(ann, "Garden") for _ in range(2)], ["", ""])
+        self.assertEqual([self.speak(ann) for _ in range(2)], ["", "slow_mode"])
+        self.assertEqual([self.speak(olga) for _ in range(2)], ["", ""])
+        done: list[object] = []
+        for _ in range(2):
+            self.server.chat.speak(host, "lobby", "hi", None, done.append)
+        self.server.run_pending()
+        self.assertEqual(len(done), 2)
+
+    def test_guests_can_only_read(self) -> None:
+        gus = self.server.guest("Gus")
+        self.switch()
+        self.assertEqual(self.speak(gus), "not_allowed")
+        self.assertEqual(code_of(gus, "history", room_name="lobby"), "")
+        self.switch(None)
+        self.assertEqual(self.speak(gus), "")
+
+    def test_it_ends_at_its_time(self) -> None:
+        gus = self.server.guest("Gus")
+        self.switch()
+        self.server.clock.advance(HOUR_S - 1)
+        self.assertEqual(self.speak(gus), "not_allowed")
+        self.server.clock.advance(1)
+        self.assertEqual([self.speak(gus) for _ in range(3)], ["", "", ""])
+        self.assertEqual(self.server.connect().login("Hal")["status"], "ok")
+
+    def test_it_survives_a_restart(self) -> None:
+        self.switch()
+        self.server.start()
+        self.assertTrue(self.server.chat.access.panic.is_on)
+        self.assertEqual(self.server.connect().login("Gus")["code"], "not_allowed")
+
+    def test_without_seconds_there_is_no_slow_mode(self) -> None:
+        self.use(TestServer(Limits(commands_per_second=0, panic_slow_seconds=0)))
+        bob = self.server.member("Bob")
+        self.switch()
+        self.assertEqual([self.speak(bob) for _ in range(3)], ["", "", ""])
+
+    def test_it_has_an_end_within_a_week(self) -> None:
+        for ms in (0, MAX_MS + 1):
+            self.refused(self.admin.access.panic(ms, AT_CONSOLE), BadRequest)
+        self.assertFalse(self.server.chat.access.panic.is_on)
+
+    def test_a_stored_value_that_is_no_time_is_off(self) -> None:
+        for value in ("on", "", "9" * 17, "-1"):
+            self.server.chat.access.choose("panic", value)
+            self.assertFalse(self.server.chat.access.panic.is_on, value)
+
+    def test_it_is_recorded(self) -> None:
+        self.switch()
+        self.switch(None)
+        found = self.done(self.admin.audit(AuditQuery(code="chosen")))
+        shown = [(one.who, one.what["setting"], one.what["value"]) for one in found]
+        self.assertEqual(
+            shown, [("(console)", "panic", "off"), ("(console)", "panic", "on for 3600 s")]
+        )
+
+    def test_it_holds_at_each_node_at_once(self) -> None:
+        first, second = nodes(2)
+        self.use(first)
+        gus = second.guest("Gus")
+        self.switch()
+        self.server.run_pending()
+        self.assertEqual(self.speak(gus), "not_allowed")
+        self.assertEqual(second.connect().login("Hal")["code"], "not_allowed")
+        self.switch(None)
+        self.server.run_pending()
+        self.assertEqual(self.speak(gus), "")
