@@ -69,20 +69,44 @@ class NatsAddress:
 
 
 class _Connection(Client):
-    """A client that sends no password over a connection that has to have TLS and does not.
+    """One connection.
 
     Args:
-        is_tls: whether it has to.
+        is_tls: whether no password may be sent over it without TLS.
+        changed: set when `error` is.
+
+    Attributes:
+        error: why it is not good any more.
     """
 
-    def __init__(self, is_tls: bool) -> None:
+    def __init__(self, is_tls: bool, changed: asyncio.Event) -> None:
         super().__init__()
+        self.error: Exception | None = None
         self._is_tls = is_tls
+        self._changed = changed
+
+    async def fail(self, error: Exception) -> None:
+        """Take note of what the client could not do."""
+        self.error = error
+        self._changed.set()
+
+    async def ended(self) -> None:
+        """Take note that the client has closed the connection."""
+        await self.fail(self.error or ConnectionClosedError())
 
     def _connect_command(self) -> bytes:
         if self._is_tls and not self._server_info.get("tls_required"):
             raise Error("the server of NATS does not ask for TLS")
         return super()._connect_command()
+
+    async def _send_ping(self, future: asyncio.Future[Any] | None = None) -> None:
+        """Send a PING behind what waits to be sent: its answer says that all of it has arrived.
+
+        That of nats-py overtakes a SUB or PUB that its flusher has not sent yet.
+        """
+        self._pongs.append(future or asyncio.Future())
+        await self._send_command(b"PING\r\n")
+        await self._flush_pending()
 
     def abort(self) -> None:
         """Close the connection without waiting for the server."""
@@ -134,8 +158,6 @@ class NatsLink:
         self._is_woken = self._is_ending = False
         self._hearing = Hearing(bus)
         self._is_cut = False
-        #: Why the connection is not good any more.
-        self._error: Exception | None = None
         self._dropped, self._reported = 0, -math.inf
 
     @contextmanager
@@ -171,7 +193,8 @@ class NatsLink:
 
     async def _try(self) -> None:
         """Connect, and work until the connection is lost, the chat changes or it has to end."""
-        client, self._error = _Connection(self._addresses[0].is_tls), None
+        assert self._changed is not None
+        client = _Connection(self._addresses[0].is_tls, self._changed)
         try:
             try:
                 subject = self.subject
@@ -182,12 +205,12 @@ class NatsLink:
                     self.outgoing.lose()
                 await _close(client)
         except Exception as error:  # whatever it was: there is nothing better than to try again
-            self._cut(self._error or error)
+            self._cut(client.error or error)
             self._addresses.rotate(-1)
         if self._is_cut and not self.is_stopped:
             await asyncio.sleep(RETRY_S)
 
-    async def _connect(self, client: Client, subject: str) -> None:
+    async def _connect(self, client: _Connection, subject: str) -> None:
         """Connect, and listen; then all rooms are looked at, as something may have been missed."""
         address = self._addresses[0]
         await client.connect(
@@ -200,10 +223,10 @@ class NatsLink:
             reconnect_time_wait=0,
             no_echo=True,
             flush_timeout=ANSWER_S,
-            error_cb=self._fail,
-            closed_cb=self._closed,
+            error_cb=client.fail,
+            closed_cb=client.ended,
         )
-        self._hearing, self._error = Hearing(self._bus), None
+        self._hearing, client.error = Hearing(self._bus), None
         await client.subscribe(subject, cb=self._hear)
         await client.rtt(cast(int, ANSWER_S))
         self._hand_over(None, 0)
@@ -211,22 +234,13 @@ class NatsLink:
             self._is_cut = False
             self._report("Nodes wake each other again.", is_warning=False)
 
-    async def _fail(self, error: Exception) -> None:
-        """Take note of what the client could not do."""
-        self._error = error
-        if self._changed is not None:
-            self._changed.set()
-
-    async def _closed(self) -> None:
-        await self._fail(self._error or ConnectionClosedError())
-
     def _cut(self, error: Exception) -> None:
         if not self._is_cut and not self.is_stopped:
             self._is_cut = True
             reason = (str(error) or type(error).__name__)[:200]
             self._report("Nodes don't wake each other: {reason}", reason=reason)
 
-    async def _work(self, client: Client, subject: str) -> None:
+    async def _work(self, client: _Connection, subject: str) -> None:
         """Send until the chat changes or it has to end; then the rest.
 
         Raises:
@@ -243,8 +257,8 @@ class NatsLink:
                     is_last = self.is_stopped or subject != self.subject
                 for payload in payloads:
                     await self._send(client, subject, payload)
-                if self._error is not None:
-                    raise self._error
+                if client.error is not None:
+                    raise client.error
                 if is_last:
                     await client.rtt(cast(int, ANSWER_S))
                     return
@@ -258,14 +272,14 @@ class NatsLink:
         except MaxPayloadError:
             self._drop("larger than the server of NATS takes")
 
-    async def _ask(self, client: Client) -> None:
+    async def _ask(self, client: _Connection) -> None:
         """Ask again and again whether the server answers."""
         try:
             while True:
                 await asyncio.sleep(ASK_S)
                 await client.rtt(cast(int, ANSWER_S))
         except _ERRORS as error:
-            await self._fail(self._error or error)
+            await client.fail(client.error or error)
 
     async def _hear(self, message: Msg) -> None:
         """Take a message."""
