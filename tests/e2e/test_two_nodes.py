@@ -18,8 +18,6 @@ from tests.stress import truth
 from tests.stress.judge import find_contradictions
 
 PASSWORD = "correct horse battery"
-#: Seconds within which a server that was killed is given up by the other.
-GIVEN_UP = 5.0
 
 
 @cache
@@ -181,9 +179,7 @@ class TwoNodes(SynchronousTestCase):
         said = ann.call("speak", room_name="cellar", msg="kept", txn="1")
         killed = self.servers[0]
         killed.kill()
-        began = time.monotonic()
         bob.until("c_event", type="logout", usr="eve")
-        self.assertLess(time.monotonic() - began, GIVEN_UP)
         back = Client(self.servers[1].ws_port)
         self.addCleanup(back.close)
         resumed = back.call(

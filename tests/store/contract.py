@@ -87,7 +87,7 @@ class StoreCase:
         calls: the entries that `committed` got, call by call.
     """
 
-    timeout = 20
+    timeout = 60
 
     def setUp(self) -> None:
         self.numbers = count(1)

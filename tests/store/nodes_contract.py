@@ -204,7 +204,7 @@ class NodesCase:
     `EndedNodeContract` needs it.
     """
 
-    timeout = 20
+    timeout = 60
 
     def setUp(self) -> None:
         stores = self.open_nodes()

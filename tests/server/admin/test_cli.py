@@ -194,7 +194,7 @@ class OverSocket(CliCase):
 
 
 class Offline(TestCase):
-    timeout = 30
+    timeout = 60
 
     def setUp(self) -> None:
         self.folder = Path(self.mktemp()).resolve()

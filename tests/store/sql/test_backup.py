@@ -17,7 +17,7 @@ from tests.store.contract import message
 
 
 class BackupTests(TestCase):
-    timeout = 30
+    timeout = 60
 
     def setUp(self) -> None:
         self.folder = Path(self.mktemp())

@@ -60,7 +60,7 @@ class QueueClock(Clock):
         """Do the calls of other threads until a Deferred has fired."""
         self.advance(0)
         while not done.called:
-            function, args = self._calls.get(timeout=20)
+            function, args = self._calls.get(timeout=60)
             function(*args)
 
 
