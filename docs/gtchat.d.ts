@@ -33,6 +33,9 @@ export type Request =
   | UnmuteRequest
   | GetModerationRequest
   | DeleteMessagesRequest
+  | ReportRequest
+  | GetReportsRequest
+  | AnswerReportRequest
   | SpeakRequest
   | EditRequest
   | DeleteRequest
@@ -94,6 +97,9 @@ export type Reply =
   | UnmuteReply
   | GetModerationReply
   | DeleteMessagesReply
+  | ReportReply
+  | GetReportsReply
+  | AnswerReportReply
   | SpeakReply
   | EditReply
   | DeleteReply
@@ -147,6 +153,8 @@ export type Push =
   | UnmutedEvent
   | BannedEvent
   | UnbannedEvent
+  | ReportedEvent
+  | ReportAnsweredEvent
   | ReplacedEvent
   | AddressRequestEvent
   | AddressGrantedEvent
@@ -454,6 +462,40 @@ export interface DeleteMessagesRequest {
   room_name: string;
   user: string;
   reason?: string;
+  tracker?: string | number | null;
+  usr?: string | null;
+}
+
+/** Report a message of another user to those who moderate it, with the reason. */
+export interface ReportRequest {
+  cmd: "report";
+  tracker?: string | number | null;
+  usr?: string | null;
+  room_name?: string | null;
+  target_user?: string | null;
+  direct?: number | null;
+  seq: number;
+  reason?: string;
+}
+
+/** List reports, newest first: of a room, for its moderators; all, for operators. */
+export interface GetReportsRequest {
+  cmd: "get_reports";
+  room_name?: string | null;
+  own?: boolean;
+  answered?: boolean;
+  before?: string | null;
+  limit?: number;
+  tracker?: string | number | null;
+  usr?: string | null;
+}
+
+/** Answer a report. `answer`: what the user who has made it is told with the outcome. */
+export interface AnswerReportRequest {
+  cmd: "answer_report";
+  report_id: number;
+  outcome: "accepted" | "dismissed";
+  answer?: string;
   tracker?: string | number | null;
   usr?: string | null;
 }
@@ -1124,6 +1166,37 @@ export interface DeleteMessagesReply {
   deleted: number;
 }
 
+/** A report that is stored. `dup`: the user has made it before. */
+export interface ReportReply {
+  cmd: "c_response";
+  status: "ok";
+  last_cmd: "report";
+  tracker: string;
+  msg: string;
+  report_id: number;
+  dup?: boolean;
+}
+
+/** A page of reports. `next`: `before` of the next page. */
+export interface GetReportsReply {
+  cmd: "c_response";
+  status: "ok";
+  last_cmd: "get_reports";
+  tracker: string;
+  msg: string;
+  reports: ReportInfo[];
+  next?: string;
+}
+
+/** The reply to one request. Which other fields it has depends on the command. */
+export interface AnswerReportReply {
+  cmd: "c_response";
+  status: "ok";
+  last_cmd: "answer_report";
+  tracker: string;
+  msg: string;
+}
+
 export type SpeakReply =
   | {
     cmd: "c_response";
@@ -1731,6 +1804,34 @@ export interface UnbannedEvent {
   by: string;
 }
 
+/** `by` has reported a message of `usr`; those who may answer the report are told. */
+export interface ReportedEvent {
+  cmd: "c_event";
+  tracker: string;
+  type: "reported";
+  at: string;
+  report_id: number;
+  room_name?: string;
+  usr: string;
+  of: number;
+  by: string;
+  reason?: string;
+}
+
+/** A report was answered; who has made it is told. */
+export interface ReportAnsweredEvent {
+  cmd: "c_event";
+  tracker: string;
+  type: "report_answered";
+  at: string;
+  report_id: number;
+  room_name?: string;
+  usr: string;
+  of: number;
+  outcome: string;
+  answer?: string;
+}
+
 /** The receiving session has ended because its user logged in from `address`. */
 export interface ReplacedEvent {
   cmd: "c_event";
@@ -1999,6 +2100,23 @@ export interface SanctionInfo {
   until?: string;
 }
 
+/** A report by `by` of a message of `usr`, with a copy of it: `msg`, sent at `sent`. */
+export interface ReportInfo {
+  report_id: number;
+  room_name?: string;
+  seq: number;
+  usr: string;
+  msg: string;
+  sent: string;
+  by: string;
+  reason: string;
+  at: string;
+  outcome?: string;
+  answer?: string;
+  answered_by?: string;
+  answered?: string;
+}
+
 /** Who deleted a message, and why; `reason` is "" if none was given. */
 export interface Deletion {
   by: string;
@@ -2070,6 +2188,9 @@ export interface Commands {
   unmute: { request: UnmuteRequest; reply: UnmuteReply };
   get_moderation: { request: GetModerationRequest; reply: GetModerationReply };
   delete_messages: { request: DeleteMessagesRequest; reply: DeleteMessagesReply };
+  report: { request: ReportRequest; reply: ReportReply };
+  get_reports: { request: GetReportsRequest; reply: GetReportsReply };
+  answer_report: { request: AnswerReportRequest; reply: AnswerReportReply };
   speak: { request: SpeakRequest; reply: SpeakReply };
   edit: { request: EditRequest; reply: EditReply };
   delete: { request: DeleteRequest; reply: DeleteReply };

@@ -10,11 +10,11 @@ from typing import Literal
 
 import attrs
 from twisted.internet.defer import Deferred
-from zope.interface import Interface
 
 from gtchat.chat.audit import AuditRecord
 from gtchat.chat.ban_records import Ban, NamePattern
 from gtchat.chat.records import Account
+from gtchat.chat.report_store import IReportStore
 from gtchat.chat.session_records import EndedSession
 
 #: The most entries of logs that `IAdminStore.storage` reads: a second of work for a database.
@@ -93,16 +93,18 @@ class AuditQuery:
 
 @attrs.frozen
 class AuditLimits:
-    """How much of the audit log is kept.
+    """How much of the audit log is kept, and of reports.
 
     Attributes:
         before: records from before this time are deleted, in milliseconds since 1970, UTC; 0 for
             none.
         records: of those that users cause, so many of the newest are kept; 0 for all.
+        reports_before: reports from before this time are deleted; 0 for none.
     """
 
     before: int = 0
     records: int = 0
+    reports_before: int = 0
 
 
 ALL_RECORDS = AuditLimits()
@@ -151,7 +153,7 @@ class StorageUse:
     complete: bool
 
 
-class IAdminStore(Interface):
+class IAdminStore(IReportStore):
     """Keeps the audit log, and what operators do with accounts."""
 
     def record(audit: AuditRecord) -> Deferred[None]:

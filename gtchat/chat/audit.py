@@ -75,6 +75,8 @@ AUDIT: dict[str, AuditKind] = {
         "{by} changed {room}: public {public}, max {max}, owner {owner}", subject="owner"
     ),
     "message_deleted": AuditKind("{by} deleted message {seq} of {name} in {room}"),
+    "reported": AuditKind("{by} reported message {seq} of {name} in {room}"),
+    "report_answered": AuditKind("{by} answered report {id} about {name} in {room}: {outcome}"),
     "room_deleted": AuditKind("{by} deleted {room}", subject=""),
     "blocked": AuditKind("{by} blocked {name}"),
     "unblocked": AuditKind("{by} unblocked {name}"),

@@ -14,7 +14,7 @@ from gtchat.chat.delivery import Delivery
 from gtchat.chat.directory import ResolvedUser
 from gtchat.chat.entries import Entry
 from gtchat.chat.errors import BadRequest, NotAllowed, NotInRoom, NotOwner, SelfTarget, TooMany
-from gtchat.chat.interfaces import RepeatableRequest
+from gtchat.chat.interfaces import IStore, RepeatableRequest
 from gtchat.chat.moderation import Rank, rank_of
 from gtchat.chat.repeats import RoomAck
 from gtchat.chat.rooms import Room
@@ -62,11 +62,7 @@ class Authority:
         """
         room = await self._loader.look(raw)
         # Rooms of users who are here are in memory.
-        if (
-            not isinstance(room, Room)
-            or rank_of(room, user.id, user.name) < Rank.MODERATOR
-            or room.is_awaited_by(user)
-        ):
+        if not isinstance(room, Room) or not moderates(room, user):
             raise NotOwner(NEEDS_MODERATOR)
         return room
 
@@ -117,6 +113,18 @@ class Authority:
         """Check that a user is in a room. Raises NotInRoom."""
         if not room.is_lobby and member.id not in room.members:
             raise NotInRoom("This user is not a member of the room.")
+
+
+def moderates(room: Room, user: User) -> bool:
+    """Return whether a user is a moderator of a room, or its owner."""
+    is_moderator = rank_of(room, user.id, user.name) >= Rank.MODERATOR
+    return is_moderator and not room.is_awaited_by(user)
+
+
+async def is_operator(store: IStore, user: User) -> bool:
+    """Return whether the account of a user has the operator mark now. Raises NotStored."""
+    account = await store.find_account(user.key, None) if user.registered else None
+    return account is not None and account.id == user.id and account.operator
 
 
 def check_count(found: Collection[int | str], key: int | str, limit: int) -> None:

@@ -44,6 +44,7 @@ from gtchat.chat.read_state import ReadState
 from gtchat.chat.relay import IRelay, NoRelay
 from gtchat.chat.remote_events import RemoteEvents
 from gtchat.chat.repeats import Repeats
+from gtchat.chat.reports import Reports
 from gtchat.chat.resume import RESUME_WINDOW_S
 from gtchat.chat.room_bans import RoomBans
 from gtchat.chat.rooms import Room
@@ -99,8 +100,8 @@ class Chat:
         directory: finds accounts by name, logged in or not.
         accounts, phones, logins, sessions, membership, moderators, room_bans, invitations,
             invite_links, repeats,
-            messages, changes, conversations, whispers, blocks, peer_address, read_state, searches:
-            the parts.
+            messages, changes, conversations, whispers, blocks, peer_address, read_state, searches,
+            reports: the parts.
         session_rules: how many places an account can be logged in at.
         admin: what operators do.
         speak, history, preview, broadcast: the methods of `messages`.
@@ -170,6 +171,7 @@ class Chat:
         self.peer_address = PeerAddress(state)
         self.read_state = ReadState(state, self.conversations)
         self.searches = Searches(state, self.conversations)
+        self.reports = Reports(state, self.conversations)
         self._guests = Guests(state, self.membership)
         self.session_rules = rules = SessionRules(sessions, limits)
         live = LiveSessions(state, self.whispers)
@@ -186,6 +188,7 @@ class Chat:
             self.blocks.foreign_handlers(),
             self.peer_address.foreign_handlers(),
             RemoteEvents(state).foreign_handlers(),
+            self.reports.foreign_handlers(),
             self.admin.accounts.foreign_handlers(),
             self.admin.access.foreign_handlers(),
             self.admin.bans.foreign_handlers(),
@@ -263,10 +266,13 @@ class Chat:
         self._prune_timer = self.clock.callLater(PRUNE_INTERVAL_S, self._clean_up)
 
     def _audit_limits(self, now: int) -> AuditLimits:
-        """Return how much of the audit log is kept at a time."""
-        days = self.limits.audit_days
-        before = int(now - days * 24 * 3600 * 1000) if days else 0
-        return AuditLimits(before, self.limits.audit_records)
+        """Return how much of the audit log, and of reports, is kept at a time."""
+        limits = self.limits
+        before, reports_before = (
+            int(now - days * 24 * 3600 * 1000) if days else 0
+            for days in (limits.audit_days, limits.report_days)
+        )
+        return AuditLimits(before, limits.audit_records, reports_before)
 
     async def stop(self) -> None:
         """Cancel all timers, and wait until everything queued is stored."""

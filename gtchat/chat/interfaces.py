@@ -388,7 +388,7 @@ class IStore(
                 starts before it; devices without a session and a token.
             txns_before: idempotency keys that were stored before this time.
             tokens_before: device tokens whose device was connected last before this time.
-            audit: how much of the audit log is kept.
+            audit: how much of the audit log and of reports is kept.
         """
 
     def flush() -> Deferred[None]:

@@ -147,6 +147,13 @@ class Limits:
     roles_per_room: int = _limit(100, "roles that users have in a room")
     mutes_per_room: int = _limit(200, "users that are muted in a room")
     bans_per_room: int = _limit(200, "users and patterns of names that are banned from a room")
+    reports_per_hour: float = _limit(
+        20.0, "reports of messages an hour, for an account, or all guests of an address"
+    )
+    reports_per_account: int = _limit(20, "reports of an account that are not answered")
+    reports_per_room: int = _limit(200, "reports of messages of a room that are not answered")
+    reports: int = _limit(10_000, "reports that are kept")
+    report_days: float = _limit(90.0, "days for which reports are kept, and their copies")
     min_free_bytes: int = _limit(67_108_864, "free disk space below which nothing more is stored")
 
     def __attrs_post_init__(self) -> None:

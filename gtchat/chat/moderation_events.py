@@ -1,13 +1,13 @@
 """Entries of the log of a room that change its moderation; `Moderation.fold` says what they change.
 
-Who is kicked, and the settings of a room, are in `events`.
+Who is kicked, and the settings of a room, are in `events`. Events about reports are here, too.
 """
 
 from __future__ import annotations
 
 import attrs
 
-from gtchat.chat.entries import Entry
+from gtchat.chat.entries import Entry, Event
 
 
 @attrs.define(kw_only=True)
@@ -74,3 +74,49 @@ MODERATION_ENTRIES: tuple[type[Entry], ...] = (
     UserBanned,
     UserUnbanned,
 )
+
+
+@attrs.define(kw_only=True)
+class ReportMade(Event):
+    """`by` has reported a message of `usr`; those who may answer the report are told.
+
+    Attributes:
+        report_id: number of the report.
+        room_name: the room, "" for a direct message.
+        of: number of the message.
+        reason: why.
+        subject_id: the author's account. Clients are not told.
+        log_id: the log that has the message. Clients are not told.
+        to_operators: whether operators answer it: it is about a direct message, or no moderator of
+            the room may. Clients are not told.
+    """
+
+    report_id: int
+    room_name: str
+    usr: str
+    of: int
+    by: str
+    reason: str
+    subject_id: int | None = None
+    log_id: int = 0
+    to_operators: bool = False
+
+
+@attrs.define(kw_only=True)
+class ReportAnswered(Event):
+    """A report was answered; who has made it is told.
+
+    Attributes:
+        report_id: number of the report.
+        room_name, usr, of: as of `ReportMade`.
+        outcome, answer: as of `Report`.
+        subject_id: the account that has made it. Clients are not told.
+    """
+
+    report_id: int
+    room_name: str
+    usr: str
+    of: int
+    outcome: str
+    answer: str = ""
+    subject_id: int | None = None

@@ -22,7 +22,7 @@ from gtchat.chat.events import (
     RoomChanged,
     RoomCreated,
 )
-from gtchat.chat.moderation_events import MODERATION_ENTRIES
+from gtchat.chat.moderation_events import MODERATION_ENTRIES, ReportAnswered, ReportMade
 from gtchat.chat.records import EndedInvitations, PhoneAccount, StoredGuest
 from gtchat.chat.room_records import RoomRecord
 from gtchat.chat.told import Told
@@ -302,6 +302,8 @@ SystemEntry = (
     | AddressAsked
     | AddressAnswered
     | PhoneAccount
+    | ReportMade
+    | ReportAnswered
 )
 #: Kind of a system entry in the store -> its class.
 SYSTEM_TYPES: dict[str, type[Any]] = {
@@ -325,6 +327,8 @@ SYSTEM_TYPES: dict[str, type[Any]] = {
     "address_asked": AddressAsked,
     "address_answered": AddressAnswered,
     "phone": PhoneAccount,
+    "report_made": ReportMade,
+    "report_answered": ReportAnswered,
 }
 #: Kind of a system entry -> what a part of the chat does with one, given the node that wrote it.
 ForeignHandlers = dict[type[Any], Callable[[int, Any], None]]

@@ -19,6 +19,7 @@ from gtchat.chat.account_admin import AccountAdmin
 from gtchat.chat.accounts import Accounts, login_key
 from gtchat.chat.admin_store import AuditQuery, StorageQuery, StorageUse
 from gtchat.chat.audit import Actor, AuditRecord
+from gtchat.chat.authority import is_operator
 from gtchat.chat.ban_admin import BanAdmin
 from gtchat.chat.devices import SessionRules
 from gtchat.chat.errors import ChatError, ConfirmPassword, NotAllowed, RateLimited, UnknownCommand
@@ -114,8 +115,7 @@ class Operators:
     async def _check(self, session: Session, secret: str | None) -> None:
         """Check that a session is an operator's, and that the password was given."""
         user = session.user
-        account = await self._store.find_account(user.key, None) if user.registered else None
-        if account is None or account.id != user.id or not account.operator:
+        if not await is_operator(self._store, user):
             raise NotAllowed("This is for operators.")
         now = self._seconds()
         if secret is not None:

@@ -43,6 +43,8 @@ from gtchat.client.events import (
     Reaction,
     ReadUpTo,
     ReplyTo,
+    ReportAnswered,
+    Reported,
     RoomEvent,
     RoomReset,
     Typing,
@@ -50,7 +52,7 @@ from gtchat.client.events import (
     Whisper,
 )
 from gtchat.client.reconnecting import ServerInfo
-from gtchat.client.replies import Reply, Room, SessionInfo, Version
+from gtchat.client.replies import Reply, Report, Room, SessionInfo, Version
 from gtchat.client.run import run
 
 __all__ = [
@@ -92,6 +94,9 @@ __all__ = [
     "Registered",
     "Reply",
     "ReplyTo",
+    "Report",
+    "ReportAnswered",
+    "Reported",
     "Room",
     "RoomEvent",
     "RoomReset",

@@ -126,6 +126,10 @@ class MessageActions(ModerationActions):
         """Unpin a message."""
         return await self._ack("unpin", room, seq=seq, txn=txn)
 
+    async def report(self, room: str | Direct, seq: int, *, reason: str | None = None) -> int:
+        """Report a message to those who moderate it; return the number of the report."""
+        return (await self._command("report", **target(room), seq=seq, reason=reason)).report_id
+
     async def versions(self, room: str | Direct, seq: int) -> tuple[Version, ...]:
         """Return the texts that a message had, oldest first, and the one that it has."""
         return (await self.call("versions", **target(room), seq=seq)).versions

@@ -25,6 +25,8 @@ from gtchat.client.events import (
     Presence,
     Reacted,
     ReadUpTo,
+    ReportAnswered,
+    Reported,
     RoomEvent,
     Typing,
     Unpinned,
@@ -60,6 +62,8 @@ CLASSES: dict[str, type[Event]] = {
     "presence": Presence,
     "typing": Typing,
     "marked_read": ReadUpTo,
+    "reported": Reported,
+    "report_answered": ReportAnswered,
 }
 #: Kinds of entries, for a history that has all of them.
 ENTRY_KINDS = (

@@ -6,7 +6,7 @@
         Change                   Edited, Deleted, Reacted, Pinned, Unpinned
         RoomEvent                joins, leaves, settings …
         Other                    what this version of the library has no class for
-      Broadcast, Invitation, InvitationAnswer, Presence, Typing, ReadUpTo
+      Broadcast, Invitation, InvitationAnswer, Presence, Typing, ReadUpTo, Reported, ReportAnswered
       ConnectionLost, ConnectionRestored, RoomReset      from the library, not from the server
 
 `raw` is the message of the server as it was decoded; it is empty in events of the library, and is
@@ -317,6 +317,33 @@ class ReadUpTo(Event, frozen=True, kw_only=True, eq=False):
 
     room: str | Direct
     read_seq: int
+
+
+class Reported(Event, frozen=True, kw_only=True, eq=False):
+    """`by` has reported the message `of` of `user`; the user may answer the report.
+
+    room: None for a direct message, of which operators are told.
+    """
+
+    report_id: int
+    room: str | None
+    user: str = field(name="usr")
+    of: int
+    by: str
+    reason: str | None = None
+    at: datetime | None = None
+
+
+class ReportAnswered(Event, frozen=True, kw_only=True, eq=False):
+    """A report of ours was answered; `outcome` is `accepted` or `dismissed`."""
+
+    report_id: int
+    room: str | None
+    user: str = field(name="usr")
+    of: int
+    outcome: str
+    answer: str | None = None
+    at: datetime | None = None
 
 
 class ConnectionLost(Event, frozen=True, kw_only=True, eq=False):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from typing import Any
+
 from gtchat.client.account_actions import AccountActions
-from gtchat.client.replies import Reply
+from gtchat.client.replies import Reply, Report
+from gtchat.client.resumable import resumable
 
 
 class ModerationActions(AccountActions):
@@ -67,3 +71,33 @@ class ModerationActions(AccountActions):
         """Delete what a user said within the last hour; return how many messages that were."""
         reply = await self._command("delete_messages", room_name=room, user=user, reason=reason)
         return int(reply.raw["deleted"])
+
+    @resumable
+    async def reports(
+        self, room: str | None = None, *, own: bool = False, answered: bool = False
+    ) -> AsyncIterator[Report]:
+        """Yield reports, newest first; pages are read as needed.
+
+        Args:
+            room: of messages of this room, for its moderators; None for all, for operators.
+            own: those that the user has made.
+            answered: also those that are answered.
+        """
+        position: dict[str, Any] = {} if room is None else {"room_name": room}
+        while True:
+            page = await self.call("get_reports", own=own, answered=answered, **position)
+            for report in page.reports:
+                yield report
+            if not page.next:
+                return
+            position["before"] = page.next
+
+    async def answer_report(self, id: int, outcome: str, *, answer: str | None = None) -> None:
+        """Answer a report.
+
+        Args:
+            id: that of its `Report`.
+            outcome: `accepted` or `dismissed`.
+            answer: what the user who reported is told.
+        """
+        await self._command("answer_report", report_id=id, outcome=outcome, answer=answer)

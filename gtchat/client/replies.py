@@ -61,6 +61,40 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     text: str = field(name="msg", default="")
 
 
+class Report(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
+    """A report of a message, with a copy of it.
+
+    Attributes:
+        id: names it in `answer_report`.
+        room: the room, None for a direct message.
+        seq: number of the message.
+        user: its author.
+        text: its text.
+        sent: when it was sent, aware.
+        by: who has reported it.
+        reason: why, "" for no reason.
+        at: when it was reported, aware.
+        outcome: `accepted` or `dismissed`, None if it is not answered; then the next three, too.
+        answer: what the user who reported was told.
+        answered_by: who has answered.
+        answered: when, aware.
+    """
+
+    id: int = field(name="report_id")
+    room: str | None = field(name="room_name", default=None)
+    seq: int
+    user: str = field(name="usr")
+    text: str = field(name="msg")
+    sent: datetime | None = None
+    by: str = ""
+    reason: str = ""
+    at: datetime | None = None
+    outcome: str | None = None
+    answer: str | None = None
+    answered_by: str | None = None
+    answered: datetime | None = None
+
+
 class SessionInfo(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     """A session of the user, or a device that can begin one.
 
@@ -159,6 +193,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     recipients: int = 0
     blocked: tuple[str, ...] = ()
     versions: tuple[Version, ...] = ()
+    report_id: int = 0
+    reports: tuple[Report, ...] = ()
     log_first: int = 0
     log_last: int = 0
     more: bool = False

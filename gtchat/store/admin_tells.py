@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import attrs
+
 from gtchat.chat.audit import AuditRecord
 from gtchat.chat.ban_records import Ban
+from gtchat.chat.moderation_events import ReportAnswered, ReportMade
 from gtchat.chat.node_records import (
     AccountRenamed,
     BanAdded,
@@ -62,3 +65,18 @@ def add_ban(account_id: int | None, audit: AuditRecord) -> Plan:
 def remove_ban(ban_id: int, audit: AuditRecord) -> Plan:
     """Return the plan of `remove_ban`."""
     return Plan(Locks(system=True), lambda _: [BanRemoved(ban_id)], audit=audit)
+
+
+def add_report(event: ReportMade, audit: AuditRecord) -> Plan:
+    """Return the plan of `add_report`."""
+
+    def tells(report_id: int) -> Iterable[SystemEntry]:
+        return (attrs.evolve(event, report_id=report_id),)
+
+    # With the lock of the system log reports are counted one after the other.
+    return Plan(Locks(system=True), tells, audit=audit)
+
+
+def answer_report(event: ReportAnswered, audit: AuditRecord) -> Plan:
+    """Return the plan of `answer_report`."""
+    return Plan(Locks(system=True), lambda _: [event], audit=audit)

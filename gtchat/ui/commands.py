@@ -341,7 +341,7 @@ TABLE: tuple[SlashCommand, ...] = (
     SlashCommand("delete-room", "delete a room", "delete_room", (ROOM,)),
     SlashCommand("add", "add a member to a room", "add_member", (USER, ROOM_OR_CURRENT)),
     SlashCommand("remove", "remove a member from a room", "remove_member", (USER, ROOM_OR_CURRENT)),
-    SlashCommand("kick", "kick a user from a room", "kick", (USER, ROOM_OR_CURRENT)),
+    SlashCommand("kick", "kick a user from this room", "kick", (USER, REASON, CURRENT_ROOM)),
     SlashCommand("ban", "ban a user or names (spam*) here", "ban", SANCTION),
     SlashCommand("unban", "end a ban", "unban", (USER, CURRENT_ROOM)),
     SlashCommand("mute", "mute a user, such as: /mute bob 10m", "mute", SANCTION),
@@ -359,6 +359,31 @@ TABLE: tuple[SlashCommand, ...] = (
     SlashCommand("moderation", "list roles, mutes and bans", "get_moderation", (ROOM_OR_CURRENT,)),
     SlashCommand(
         "delete-all", "delete what a user said in the last hour", "delete_messages", DELETE_ALL
+    ),
+    SlashCommand(
+        "report",
+        "report a message to those who moderate it",
+        "report",
+        (PLACE, MESSAGE, REASON),
+        newest="other",
+    ),
+    SlashCommand("reports", "list the reports of messages here", "get_reports", (ROOM_OR_CURRENT,)),
+    SlashCommand("all-reports", "list all reports, as an operator", "get_reports"),
+    SlashCommand(
+        "my-reports",
+        "list your reports, and what came of them",
+        "get_reports",
+        constant={"own": True, "answered": True},
+    ),
+    SlashCommand(
+        "answer",
+        "answer a report: /answer NUMBER accepted, or dismissed",
+        "answer_report",
+        (
+            CommandArgument("report_id", "NUMBER", "number"),
+            CommandArgument("outcome", "OUTCOME"),
+            CommandArgument("answer", "TEXT", "text", "nothing"),
+        ),
     ),
     SlashCommand("block", "stop receiving messages from a user", "block", (USER,)),
     SlashCommand("unblock", "receive messages from a user again", "unblock", (USER,)),

@@ -17,6 +17,8 @@ from gtchat.client import (
     Presence,
     Reacted,
     ReadUpTo,
+    ReportAnswered,
+    Reported,
     RoomEvent,
     Typing,
 )
@@ -66,6 +68,15 @@ def describe_event(event: Event) -> str:
     if isinstance(event, InvitationAnswer):
         verb = INVITATION_REPLIES.get(event.answer, "answered")
         return f"{format_user(event.user)} {verb} your invitation to {format_room(event.room)}"
+    if isinstance(event, Reported):
+        reason = f": {escape_controls(event.reason)}" if event.reason else ""
+        lists = "/reports" if event.room is not None else "/all-reports"
+        by, message = format_user(event.by), _reported_message(event)
+        return f"{by} reports {message}{reason} ({lists}, /answer {event.report_id})"
+    if isinstance(event, ReportAnswered):
+        answer = f": {escape_controls(event.answer)}" if event.answer else ""
+        outcome = escape_controls(event.outcome)
+        return f"your report of {_reported_message(event)} was {outcome}{answer}"
     if isinstance(event, Presence):
         changes = ((event.came, "logged in"), (event.went, "logged out"))
         return "; ".join(f"{format_users(users)} {verb}" for users, verb in changes if users)
@@ -77,6 +88,12 @@ def format_place(room: str | Direct | None) -> str:
     if isinstance(room, Direct):
         return f"the direct messages with {format_user(room.user)}"
     return format_room(room or "")
+
+
+def _reported_message(event: Reported | ReportAnswered) -> str:
+    kind = "a message" if event.room is not None else "a direct message"
+    where = "" if event.room is None else f" in {format_room(event.room)}"
+    return f"{kind} of {format_user(event.user)}{where}"
 
 
 def _describe_entry(event: Event) -> str:

@@ -67,7 +67,7 @@ class MessageCommands(ABC):
         fields, newest = dict(parsed.fields), parsed.command.newest
         if not newest:
             return parsed
-        if "reason" in fields and "seq" not in fields:
+        if parsed.command.name == "delete" and "reason" in fields and "seq" not in fields:
             raise InputError(
                 "to delete a message with a reason: /delete #NUMBER REASON; "
                 "to delete a room: /delete-room ROOM"

@@ -16,6 +16,7 @@ from gtchat.client import (
     ConnectionRestored,
     Event,
     Reply,
+    Report,
     Room,
     RoomReset,
     SessionInfo,
@@ -315,6 +316,29 @@ class Renderer:
         found = [self._notice(escape_controls(line)) for line in lines]
         return found or [self._notice("no roles, mutes or bans")]
 
+    def _reported(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
+        before = "you had reported this message before" if reply.dup else "reported"
+        return [self._notice(f"{before}: report {reply.report_id}")]
+
+    def _reports(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
+        lines = [line for one in reversed(reply.reports) for line in self._report_lines(one)]
+        if reply.next:
+            lines.insert(0, self._notice("there are older ones: answer these first"))
+        return lines or [self._notice("no reports")]
+
+    def _report_lines(self, report: Report) -> list[str]:
+        """Return the lines of a report: the copy of the message, who reports it, the answer."""
+        place = format_room(report.room) if report.room is not None else "direct message"
+        head = f"{report.id} {place} {self._paint(f'<{format_user(report.user)}>', 'bold')}"
+        lines = self._text_lines(report.text, report.sent, head, "%Y-%m-%d %H:%M")
+        reason = f": {escape_controls(report.reason)}" if report.reason else ""
+        lines.append(self._notice(f"reported by {format_user(report.by)}{reason}"))
+        if report.outcome:
+            answer = f": {escape_controls(report.answer)}" if report.answer else ""
+            by = format_user(report.answered_by or "")
+            lines.append(self._notice(f"{escape_controls(report.outcome)} by {by}{answer}"))
+        return lines
+
     def _deleted(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
         deleted = escape_controls(str(reply.raw.get("deleted")))
         return [self._notice(f"{deleted} messages were deleted")]
@@ -374,6 +398,8 @@ REPLY_FORMATTERS: dict[str, Callable[[Renderer, ParsedCommand, Reply], list[str]
     "ping": Renderer._ping,
     "get_moderation": Renderer._moderation,
     "delete_messages": Renderer._deleted,
+    "report": Renderer._reported,
+    "get_reports": Renderer._reports,
     "broadcast": Renderer._broadcast,
     "get_sessions": Renderer._sessions,
 }

@@ -17,6 +17,7 @@ from gtchat.client import (
     Reacted,
     Reaction,
     ReplyTo,
+    Report,
     Room,
     SessionInfo,
     Version,
@@ -187,6 +188,35 @@ class Actions(ConnectedTestCase):
             self.server.pump()
         self.assertEqual(self.successResultOf(result), [3, 2, 1])
         self.assertEqual(self.server.requests[-1]["before"], "AAA")
+
+    def test_reports_have_methods(self) -> None:
+        c = self.connection
+        self.server.answers["report"] = {"report_id": 4}
+        self.assertEqual(self.done(c.report("den", 7, reason="spam")), 4)
+        self.assertEqual(self.server.requests[-1]["reason"], "spam")
+        self.done(c.report(Direct(user="bob"), 7))
+        self.assertEqual(self.server.requests[-1]["target_user"], "bob")
+        self.done(c.answer_report(4, "accepted", answer="thanks"))
+        request = self.server.requests[-1]
+        asked = (request["report_id"], request["outcome"], request["answer"])
+        self.assertEqual(asked, (4, "accepted", "thanks"))
+
+        def page(request: dict[str, Any]) -> dict[str, Any]:
+            report = {"report_id": 4, "seq": 7, "usr": "bob", "msg": "x", "room_name": "den"}
+            if "before" in request:
+                return {"reports": [{**report, "outcome": "accepted"}]}
+            return {"reports": [{**report, "report_id": 5}], "next": "A"}
+
+        async def listed() -> list[Report]:
+            return [one async for one in c.reports("den", answered=True)]
+
+        self.server.answers["get_reports"] = page
+        newer, older = self.done(listed())
+        self.assertEqual(newer, Report(id=5, seq=7, user="bob", text="x", room="den"))
+        self.assertEqual((older.id, older.outcome), (4, "accepted"))
+        request = self.server.requests[-1]
+        asked = (request["room_name"], request["answered"], request["own"], request["before"])
+        self.assertEqual(asked, ("den", True, False, "A"))
 
     def test_a_txn_of_the_caller_is_kept(self) -> None:
         self.server.answers["edit"] = {"seq": 9, "at": AT, "dup": True}

@@ -44,6 +44,7 @@ from tests.store.nodes_contract import (
 from tests.store.nodes_mail_contract import NodesMailContract
 from tests.store.preview_contract import PreviewContract
 from tests.store.read_state_contract import ReadStateContract, UnreadContract
+from tests.store.reports_contract import ReportsContract
 from tests.store.rooms_contract import RoomsContract
 from tests.store.search_contract import (
     SearchChangesContract,
@@ -183,6 +184,10 @@ class AuditTests(InMemory, AuditContract, TestCase):
 
 class BanTests(InMemory, BansContract, TestCase):
     """See `BansContract`."""
+
+
+class ReportsTests(InMemory, ReportsContract, TestCase):
+    """See `ReportsContract`."""
 
 
 class InviteTests(InMemory, InviteContract, TestCase):

@@ -109,6 +109,12 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "/add bob": {"cmd": "add_member", "room_name": "garden", "user": "bob"},
     "/remove bob den": {"cmd": "remove_member", "room_name": "den", "user": "bob"},
     "/kick bob": {"cmd": "kick", "room_name": "garden", "user": "bob"},
+    "/kick bob too loud": {
+        "cmd": "kick",
+        "room_name": "garden",
+        "user": "bob",
+        "reason": "too loud",
+    },
     "/ban spam*": {"cmd": "ban", "room_name": "garden", "user": "spam*"},
     "/unban spam*": {"cmd": "unban", "room_name": "garden", "user": "spam*"},
     "/mute bob 10m too loud": {
@@ -137,6 +143,18 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "/unmoderate": {"cmd": "set_room", "room_name": "garden", "moderated": False},
     "/moderation": {"cmd": "get_moderation", "room_name": "garden"},
     "/delete-all bob": {"cmd": "delete_messages", "room_name": "garden", "user": "bob"},
+    "/report #12 spam": {"cmd": "report", "room_name": "garden", "seq": 12, "reason": "spam"},
+    "/report": {"cmd": "report", "room_name": "garden"},
+    "/reports": {"cmd": "get_reports", "room_name": "garden"},
+    "/all-reports": {"cmd": "get_reports"},
+    "/my-reports": {"cmd": "get_reports", "own": True, "answered": True},
+    "/answer 3 accepted thank you": {
+        "cmd": "answer_report",
+        "report_id": 3,
+        "outcome": "accepted",
+        "answer": "thank you",
+    },
+    "/answer 3 dismissed": {"cmd": "answer_report", "report_id": 3, "outcome": "dismissed"},
     "/block bob": {"cmd": "block", "user": "bob"},
     "/unblock bob": {"cmd": "unblock", "user": "bob"},
     "/broadcast we stop at noon": {

@@ -12,6 +12,7 @@ from gtchat.client import (
     ConnectionLost,
     Message,
     Reply,
+    Report,
     Room,
     RoomReset,
     SessionInfo,
@@ -138,8 +139,9 @@ class RenderingTests(SynchronousTestCase):
                 "logins": (EVIL,),
                 "of": 1,
             }
-            | {"msg": EVIL, "emoji": EVIL, "reason": EVIL}
-            for kind in (*EVENTS, "presence", EVIL)
+            | {"msg": EVIL, "emoji": EVIL, "reason": EVIL, "answer": EVIL, "outcome": EVIL}
+            | {"report_id": 3}
+            for kind in (*EVENTS, "presence", "reported", "report_answered", EVIL)
         ]
         for push in pushes:
             for line in self.shown(**push):
@@ -163,6 +165,11 @@ class RenderingTests(SynchronousTestCase):
                 "limits": {EVIL: 1.0},
                 "blocked": (EVIL,),
                 "delivered": EVIL,
+                "reports": [
+                    {"report_id": 1, "seq": 1, "answered_by": EVIL}
+                    | dict.fromkeys(("room_name", "usr", "msg", "by", "reason"), EVIL)
+                    | dict.fromkeys(("outcome", "answer"), EVIL)
+                ],
                 "sessions": [dict.fromkeys(("id", "device_name", "protocol", "address"), EVIL)],
             },
             Reply,
@@ -192,6 +199,38 @@ class RenderingTests(SynchronousTestCase):
         ):
             for line in self.renderer.event_lines(happened):
                 self.assertTrue(line.isprintable(), repr(line))
+
+    def test_a_report_is_told_and_listed(self) -> None:
+        reported = {"cmd": "c_event", "usr": "bob", "of": 3, "report_id": 4}
+        [line] = self.shown(**reported, type="reported", by="cid", reason="spam", room_name="den")
+        self.assertEqual(
+            line, "07:08 * cid reports a message of bob in #den: spam (/reports, /answer 4)"
+        )
+        [line] = self.shown(**reported, type="reported", by="cid")
+        self.assertIn("cid reports a direct message of bob (/all-reports", line)
+        [line] = self.shown(**reported, type="report_answered", outcome="dismissed", answer="no")
+        self.assertIn("your report of a direct message of bob was dismissed: no", line)
+        report = Report(id=4, room="den", seq=3, user="bob", text="a\nb", by="cid", reason="spam")
+        answered = msgspec.structs.replace(
+            report, id=3, room=None, reason="", outcome="accepted", answer="ok", answered_by="mod"
+        )
+        self.assertEqual(
+            self.replied("/reports", reports=(report, answered), next="x"),
+            [
+                "* there are older ones: answer these first",
+                "--:-- 3 direct message <bob> a",
+                "      | b",
+                "* reported by cid",
+                "* accepted by mod: ok",
+                "--:-- 4 #den <bob> a",
+                "      | b",
+                "* reported by cid: spam",
+            ],
+        )
+        self.assertEqual(self.replied("/reports"), ["* no reports"])
+        self.assertEqual(self.replied("/report #3", report_id=4), ["* reported: report 4"])
+        [line] = self.replied("/report #3", report_id=4, dup=True)
+        self.assertIn("before", line)
 
     def test_a_line_of_a_text_can_not_imitate_another_message(self) -> None:
         lines = self.shown(**spoken(1, "eve", msg="hi\n07:08 #lobby <ann> I quit"))

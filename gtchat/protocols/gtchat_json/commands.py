@@ -14,6 +14,7 @@ from gtchat.protocols.gtchat_json import (
     invite_links,
     messages,
     moderation,
+    reports,
     requests,
     rooms,
     search,
@@ -101,6 +102,9 @@ COMMANDS: dict[type[Request], Command] = {
     moderation.DeleteMessages: Command(
         moderation.delete_messages, "Messages deleted.", repeatable=True
     ),
+    reports.ReportMessage: Command(reports.report, "Message reported.", repeatable=True),
+    reports.GetReports: Command(reports.get_reports, "Reports.", repeatable=True),
+    reports.AnswerReport: Command(reports.answer_report, "Report answered.", repeatable=True),
     requests.Speak: Command(messages.speak, "Message stored."),
     requests.Edit: Command(changes.edit, "Message edited."),
     requests.Delete: Command(changes.delete, "Message deleted."),

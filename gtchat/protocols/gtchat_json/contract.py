@@ -12,6 +12,7 @@ from gtchat.chat.direct_records import LISTED_DIRECTS
 from gtchat.chat.errors import CODES
 from gtchat.chat.messages import HISTORY_LIMIT
 from gtchat.chat.read_state import MENTIONS_LIMIT
+from gtchat.chat.reports import REPORTS_LIMIT
 from gtchat.chat.search import SEARCH_LIMIT
 from gtchat.protocols.gtchat_json.commands import BY_CMD, COMMANDS
 from gtchat.protocols.gtchat_json.requests import Request
@@ -57,6 +58,7 @@ PAGE_LIMITS: dict[str, int] = {
     "search": SEARCH_LIMIT,
     "get_mentions": MENTIONS_LIMIT,
     "get_direct_list": LISTED_DIRECTS,
+    "get_reports": REPORTS_LIMIT,
 }
 
 #: Error codes with which the same request may succeed later: after `retry_after`, or after a while.

@@ -145,6 +145,9 @@ class CEvent(msgspec.Struct, kw_only=True):
     role: str | UnsetType = UNSET
     banned: bool | UnsetType = UNSET
     until: str | UnsetType = UNSET
+    report_id: int | UnsetType = UNSET
+    outcome: str | UnsetType = UNSET
+    answer: str | UnsetType = UNSET
 
 
 def _message(event: events.MessageSent) -> CSpeak:
@@ -226,6 +229,8 @@ EVENT_TYPES: dict[type[Event], str] = {
     moderation_events.Unmuted: "unmuted",
     moderation_events.UserBanned: "banned",
     moderation_events.UserUnbanned: "unbanned",
+    moderation_events.ReportMade: "reported",
+    moderation_events.ReportAnswered: "report_answered",
     events.SessionReplaced: "replaced",
     events.AddressRequested: "address_request",
     events.AddressGranted: "address_granted",
@@ -273,10 +278,11 @@ def push(event: Event) -> msgspec.Struct:
 
 #: Fields that are not copied: `at` is formatted, `members` of a deleted room are for RandomChat,
 #: what only `fold` uses is not told.
-_OTHER_FIELDS = frozenset({"at", "members", "subject_id", "guest", "log_id"})
+_OTHER_FIELDS = frozenset({"at", "members", "subject_id", "guest", "log_id", "to_operators"})
 #: Fields that are told where they are true, and others that are told where they are not 0.
 TRUE_ONLY = frozenset({"preview", "moderated", "banned"})
 OPTIONAL = TRUE_ONLY | {"slow", "until", "reason"}
+_ABOUT_REPORTS = (moderation_events.ReportMade, moderation_events.ReportAnswered)
 #: Former names of fields, which are sent too until the next release, and their present names.
 FORMER_NAMES: dict[type[Event], dict[str, str]] = {events.ReadMarked: {"seq": "read_seq"}}
 #: Where there is `target_user` among the fields of an event, it has one of these.
@@ -298,6 +304,8 @@ ENTRY_KINDS: dict[str, str] = {
 
 def optional(kind: type[Event]) -> frozenset[str]:
     """Return the fields of events that are left out where they say nothing."""
+    if kind in _ABOUT_REPORTS:
+        return OPTIONAL | {"room_name", "answer"}
     return OPTIONAL - {"reason"} if kind is events.Deleted else OPTIONAL
 
 

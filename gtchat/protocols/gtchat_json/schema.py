@@ -18,7 +18,7 @@ from msgspec import UnsetType
 
 from gtchat.chat.annotations import Deletion, Reaction, ReplyTo
 from gtchat.chat.events import Edited, Entry, Reacted
-from gtchat.protocols.gtchat_json import invite_links, moderation, pushes, responses
+from gtchat.protocols.gtchat_json import invite_links, moderation, pushes, reports, responses
 from gtchat.protocols.gtchat_json.commands import BY_CMD, COMMANDS
 from gtchat.protocols.gtchat_json.requests import Request
 
@@ -43,6 +43,7 @@ OBJECTS: tuple[type, ...] = (
     responses.Resumption,
     responses.Version,
     moderation.SanctionInfo,
+    reports.ReportInfo,
     Deletion,
     Reaction,
     ReplyTo,

@@ -1,4 +1,7 @@
-"""The methods of `IAdminStore` of the store in memory; `MemoryStore` inherits them."""
+"""The methods of `IAdminStore` of the store in memory; `MemoryStore` inherits them.
+
+Those of `IReportStore` are here, too.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,8 @@ from gtchat.chat.admin_store import (
 from gtchat.chat.audit import AuditRecord
 from gtchat.chat.ban_records import Ban, NamePattern
 from gtchat.chat.interfaces import Account, EndedSession
+from gtchat.chat.moderation_events import ReportAnswered, ReportMade
+from gtchat.chat.report_store import Report, ReportAnswer, ReportLimits, ReportQuery
 from gtchat.store.memory.calls import MemoryCalls
 from gtchat.store.memory.tables import MemoryTables
 
@@ -100,3 +105,29 @@ class MemoryAdminCalls(MemoryCalls):
         """See `IAdminStore.remove_ban`."""
         plan = admin_tells.remove_ban(ban_id, audit)
         return self._write(self._tables.bans.remove, ban_id, plan=plan)
+
+    def add_report(
+        self, report: Report, event: ReportMade, limits: ReportLimits, audit: AuditRecord
+    ) -> Deferred[int]:
+        """See `IReportStore.add_report`."""
+        plan = admin_tells.add_report(event, audit)
+        return self._write(self._tables.reports.add_report, report, limits, plan=plan)
+
+    def find_report(self, reporter_id: int, log_id: int, seq: int) -> Deferred[int | None]:
+        """See `IReportStore.find_report`."""
+        return self._read(self._tables.reports.find_report, reporter_id, log_id, seq)
+
+    def report(self, report_id: int) -> Deferred[Report | None]:
+        """See `IReportStore.report`."""
+        return self._read(self._tables.reports.report, report_id)
+
+    def reports(self, query: ReportQuery) -> Deferred[Sequence[Report]]:
+        """See `IReportStore.reports`."""
+        return self._read(self._tables.reports.reports, query)
+
+    def answer_report(
+        self, report_id: int, answer: ReportAnswer, event: ReportAnswered, audit: AuditRecord
+    ) -> Deferred[None]:
+        """See `IReportStore.answer_report`."""
+        plan = admin_tells.answer_report(event, audit)
+        return self._write(self._tables.reports.answer_report, report_id, answer, plan=plan)

@@ -22,6 +22,7 @@ from gtchat.store.memory.devices import DeviceTable
 from gtchat.store.memory.invite_calls import InviteTable
 from gtchat.store.memory.mailbox import Mailbox
 from gtchat.store.memory.mentions import MentionTable
+from gtchat.store.memory.reports import ReportTable
 from gtchat.store.memory.room_calls import RoomLists
 from gtchat.store.memory.rooms import RoomTable
 from gtchat.store.memory.rows import AccountRow, SessionRow
@@ -50,6 +51,7 @@ class MemoryTables:
         mentions: the mentions of accounts in messages.
         admin: what operators do, and the audit log.
         bans: the bans from the server.
+        reports: the reports of messages.
         room_lists: the rooms as records, and lists of them.
         invites: the links with which users register.
         nodes: node id -> the node, of those that have not ended.
@@ -69,6 +71,7 @@ class MemoryTables:
         self.admin = AdminTable(self.accounts, self.rooms)
         self.sessions.use_login_link = self.admin.use_login_link
         self.bans = BanTable(self.accounts, self.sessions)
+        self.reports = ReportTable()
         self.mentions = MentionTable(self.rooms, self.accounts, self.mailbox.directs)
         self.room_lists = RoomLists(self.rooms, self.accounts)
         self.invites = InviteTable(self.accounts)

@@ -1,4 +1,4 @@
-"""The tables of accounts, devices and sessions.
+"""The tables of accounts, devices and sessions, and of what operators and moderators do.
 
 `schema` names all tables; it is what other modules import.
 """
@@ -16,6 +16,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    UniqueConstraint,
     false,
     literal_column,
 )
@@ -199,5 +200,31 @@ invite_links = Table(
     Column("used", Integer, nullable=False),
     Column("rooms", Text, nullable=False),
     Index("invite_links_maker", "maker_id"),
+    sqlite_autoincrement=True,
+)
+
+#: Reports of messages; see `Report`. Without foreign keys: they stay when the room or an account is
+#: gone, whose ids are not given again.
+reports = Table(
+    "reports",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("log_id", ID, nullable=False),
+    Column("room", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("author_id", ID),
+    Column("author", Text, nullable=False),
+    Column("msg", Text, nullable=False),
+    Column("sent_at", BigInteger, nullable=False),
+    Column("reporter_id", ID, nullable=False),
+    Column("reporter", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("answered_by", Text, nullable=False),
+    Column("answered_at", BigInteger, nullable=False),
+    UniqueConstraint("reporter_id", "log_id", "seq"),
+    Index("reports_log", "log_id", "id"),
     sqlite_autoincrement=True,
 )

@@ -1,4 +1,7 @@
-"""Methods of `IAdminStore` and `IMeasuredStore` of the store on disk; `SQLStore` inherits them."""
+"""Methods of `IAdminStore` and `IMeasuredStore` of the store on disk; `SQLStore` inherits them.
+
+Those of `IReportStore` are here, too.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,10 @@ from gtchat.chat.admin_store import (
 from gtchat.chat.audit import AuditRecord
 from gtchat.chat.ban_records import Ban, NamePattern
 from gtchat.chat.interfaces import Account, EndedSession
+from gtchat.chat.moderation_events import ReportAnswered, ReportMade
+from gtchat.chat.report_store import Report, ReportAnswer, ReportLimits, ReportQuery
 from gtchat.store.jobs import NO_PLAN, Plan
-from gtchat.store.sql import administration, audit_log, bans, choices, storage
+from gtchat.store.sql import administration, audit_log, bans, choices, reports, storage
 from gtchat.store.sql.database import Connection, Database
 from gtchat.store.sql.read_pool import ReadPool
 from gtchat.store.sql.writer import Writer
@@ -110,6 +115,32 @@ class AdminCalls(ABC):
     def remove_ban(self, ban_id: int, audit: AuditRecord) -> Deferred[None]:
         """See `IAdminStore.remove_ban`."""
         return self._write(bans.remove, ban_id, plan=admin_tells.remove_ban(ban_id, audit))
+
+    def add_report(
+        self, report: Report, event: ReportMade, limits: ReportLimits, audit: AuditRecord
+    ) -> Deferred[int]:
+        """See `IReportStore.add_report`."""
+        plan = admin_tells.add_report(event, audit)
+        return self._write(reports.add, report, limits, plan=plan)
+
+    def find_report(self, reporter_id: int, log_id: int, seq: int) -> Deferred[int | None]:
+        """See `IReportStore.find_report`."""
+        return self._reads.run(lambda db: reports.find(db, reporter_id, log_id, seq))
+
+    def report(self, report_id: int) -> Deferred[Report | None]:
+        """See `IReportStore.report`."""
+        return self._reads.run(lambda db: reports.get(db, report_id))
+
+    def reports(self, query: ReportQuery) -> Deferred[Sequence[Report]]:
+        """See `IReportStore.reports`."""
+        return self._reads.run(lambda db: reports.page(db, query))
+
+    def answer_report(
+        self, report_id: int, answer: ReportAnswer, event: ReportAnswered, audit: AuditRecord
+    ) -> Deferred[None]:
+        """See `IReportStore.answer_report`."""
+        plan = admin_tells.answer_report(event, audit)
+        return self._write(reports.answer, report_id, answer, plan=plan)
 
 
 def _do_nothing(db: Connection) -> None:

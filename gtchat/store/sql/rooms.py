@@ -30,6 +30,7 @@ from gtchat.store.sql import (
     failures,
     invite_links,
     joining,
+    reports,
     room_records,
     schema,
 )
@@ -294,6 +295,7 @@ class Cleanup:
         administration.prune(db, sessions_before)
         bans.prune(db, sessions_before)
         invite_links.prune(db, sessions_before)
+        reports.prune(db, audit.reports_before)
         self.audit = audit
         if isinstance(db, PostgresSQL):
             # What another node has left undone is looked for, too.

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
-from gtchat.protocols.gtchat_json import contract, messages, rooms, search
+from gtchat.protocols.gtchat_json import contract, messages, reports, rooms, search
 from gtchat.protocols.gtchat_json.commands import BY_CMD
 from tests.fakes import FakeClient, TestServer
 
@@ -22,6 +22,7 @@ _MOST = [
     (search, "SEARCH_LIMIT"),
     (messages, "MENTIONS_LIMIT"),
     (messages, "LISTED_DIRECTS"),
+    (reports, "REPORTS_LIMIT"),
 ]
 #: Command -> its other fields, and how many items its reply has.
 _PAGES: dict[str, tuple[dict[str, object], Callable[[dict[str, Any]], int]]] = {
@@ -32,6 +33,7 @@ _PAGES: dict[str, tuple[dict[str, object], Callable[[dict[str, Any]], int]]] = {
     "search": ({"q": "hello"}, lambda reply: len(reply["entries"])),
     "get_mentions": ({}, lambda reply: len(reply["entries"])),
     "get_direct_list": ({}, lambda reply: len(reply["directs"])),
+    "get_reports": ({"own": True}, lambda reply: len(reply["reports"])),
 }
 
 
@@ -42,7 +44,8 @@ class Pages(SynchronousTestCase):
         others = [server.guest(f"guest{number}") for number in range(2)]
         client = server.member("ann")
         for number, other in enumerate([*others, server.guest("guest3")]):
-            other.call("speak", room_name="lobby", msg="hello @ann")
+            spoken = other.call("speak", room_name="lobby", msg="hello @ann")
+            client.call("report", room_name="lobby", seq=spoken["seq"])
             other.call("whisper", target_user="ann", msg="x")
             other.call("create_room", room_name=f"r{number}")
         server.clock.advance(5)

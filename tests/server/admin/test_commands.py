@@ -67,6 +67,8 @@ LINES: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "bans list": ("--search spam", "--limit 0", {"bans": ["spammer*"]}),
     "bans remove": ("1", "99", {"id": 1}),
+    "reports list": ("--room garden", "--room nowhere", {"reports": ["roses"]}),
+    "reports answer": ("1 accepted --answer thanks", "1 maybe", {"id": 1, "outcome": "accepted"}),
     "announce": ("Down at noon", "", {}),
 }
 #: Fields of the items of lists by which `LINES` name them.
@@ -77,6 +79,7 @@ NAMES = {
     "bans": "target",
     "limits": "name",
     "invitations": "id",
+    "reports": "message",
 }
 SECRETS = ("open sesame", "tiny")
 
@@ -96,8 +99,9 @@ class Administration(SynchronousTestCase):
         self.olga = self.server.member("Olga")
         self.done(self.server.chat.admin.accounts.set_operator("olga", True, AT_CONSOLE))
         ann.call("create_room", room_name="Garden", topic="plants")
-        ann.call("speak", room_name="Garden", msg="roses")
+        seq = ann.call("speak", room_name="Garden", msg="roses")["seq"]
         bob.call("join_room", room_name="Garden")
+        bob.call("report", room_name="Garden", seq=seq)
         bob.call("logout")
         bob.drop()
         banned = self.server.chat.admin.bans.ban_names("spammer*", BanTerms("spam"), AT_CONSOLE)

@@ -41,6 +41,7 @@ from gtchat.store.sql.schema import SQLITE_REVISIONS
 from tests import postgres
 from tests.databases import create_empty
 from tests.store.contract import NETWORK, StoreCase, joined, message, new_session, room_changed
+from tests.store.reports_contract import MADE, NO_LIMITS, RECORD, REPORT
 from tests.store.sql.test_postgres_migration import old_chat
 
 if postgres.MISSING is None:
@@ -118,6 +119,7 @@ class ChatCase(StoreCase):
         )
         made = audit_record("invite_link", 9, by="Ann", uses="1 use", days="1 day")
         await store.add_invite_link(link, InviteLimits(), made)
+        await store.add_report(REPORT, MADE, NO_LIMITS, RECORD)
         await store.block(ids["Ann"], ids["Uma"], True)
         sent = WhisperSent(usr="Ann", msg="psst", id="w", at=1000, subject_id=ids["Ann"])
         whisper = PendingWhisper(entry=sent, sender_id=ids["Ann"], target_id=ids["Bob"])

@@ -61,6 +61,7 @@ from tests.store.networks_contract import NetworkContract
 from tests.store.nodes_contract import NodesContract
 from tests.store.preview_contract import PreviewContract
 from tests.store.read_state_contract import ReadStateContract, UnreadContract
+from tests.store.reports_contract import ReportsContract
 from tests.store.rooms_contract import RoomsContract
 from tests.store.search_contract import (
     SearchChangesContract,
@@ -194,6 +195,10 @@ class AuditTests(OnDisk, AuditContract, TestCase):
 
 class BanTests(OnDisk, BansContract, TestCase):
     """See `BansContract`."""
+
+
+class ReportsTests(OnDisk, ReportsContract, TestCase):
+    """See `ReportsContract`."""
 
 
 class InviteTests(OnDisk, InviteContract, TestCase):

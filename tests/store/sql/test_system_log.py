@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from gtchat.chat.ban_records import Ban
 from gtchat.chat.events import InvitationEnded, InviteAnswered, Invited, NotifySet
 from gtchat.chat.interfaces import Account, Inviter, PhoneAccount, StoredGuest
+from gtchat.chat.moderation_events import ReportAnswered, ReportMade
 from gtchat.chat.node_records import (
     SYSTEM_TYPES,
     AccountEnded,
@@ -93,6 +94,22 @@ ENTRIES: dict[type[Any], st.SearchStrategy[Any]] = {
         st.builds(Ban, ID, TEXT, TEXT, st.none() | ID, TEXT, TEXT, ID, st.none() | ID),
     ),
     BanRemoved: st.builds(BanRemoved, ID),
+    ReportMade: st.builds(
+        ReportMade,
+        at=ID,
+        report_id=ID,
+        room_name=TEXT,
+        usr=TEXT,
+        of=ID,
+        by=TEXT,
+        reason=TEXT,
+        subject_id=st.none() | ID,
+        log_id=ID,
+        to_operators=st.booleans(),
+    ),
+    ReportAnswered: st.builds(
+        ReportAnswered, at=ID, report_id=ID, room_name=TEXT, usr=TEXT, of=ID, outcome=TEXT
+    ),
     ChoiceMade: st.builds(ChoiceMade, TEXT, st.none() | TEXT),
     EpochBegun: st.builds(EpochBegun, TEXT),
     AddressAsked: st.builds(AddressAsked, ID, TEXT, TOKEN, ID, ID),

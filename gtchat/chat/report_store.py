@@ -1,0 +1,143 @@
+"""Reports of messages to those who moderate: records, and what a store does with them.
+
+`IReportStore` is part of `interfaces.IStore`, whose conventions hold. Reports refer to rooms and
+accounts by ids that are never given again, and stay when these are gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+from twisted.internet.defer import Deferred
+from zope.interface import Interface
+
+from gtchat.chat.audit import AuditRecord
+from gtchat.chat.moderation_events import ReportAnswered, ReportMade
+
+
+@attrs.frozen(kw_only=True)
+class Report:
+    """A report of a message, with a copy of it as it was then.
+
+    Attributes:
+        id: its number; 0 as long as it is not stored.
+        log_id: the room, or the log of the direct conversation.
+        room: name of the room, "" for a direct message.
+        seq: number of the message.
+        author_id, author: who has sent it; the id is None if it was not known any more.
+        msg: its text.
+        sent_at: when it was sent, in milliseconds since 1970, UTC.
+        reporter_id, reporter: who reports it.
+        reason: why.
+        at: when it was reported.
+        outcome: one of `reports.OUTCOMES`, "" as long as it is not answered.
+        answer: what the reporter is told with the outcome, "" for nothing.
+        answered_by: name of who has answered it, "" as long as it is not answered.
+        answered_at: when, 0 for not yet.
+    """
+
+    id: int = 0
+    log_id: int
+    room: str
+    seq: int
+    author_id: int | None
+    author: str
+    msg: str
+    sent_at: int
+    reporter_id: int
+    reporter: str
+    reason: str
+    at: int
+    outcome: str = ""
+    answer: str = ""
+    answered_by: str = ""
+    answered_at: int = 0
+
+
+@attrs.frozen
+class ReportLimits:
+    """How many reports are kept; 0 for no limit.
+
+    Attributes:
+        account: of an account, that are not answered.
+        room: of messages of a room or a direct conversation, that are not answered.
+        total: in all; the oldest that is answered makes place for another one.
+    """
+
+    account: int = 0
+    room: int = 0
+    total: int = 0
+
+
+@attrs.frozen
+class ReportQuery:
+    """Which reports are listed, newest first.
+
+    Attributes:
+        log_id: of messages of a room; None for all rooms, and direct messages.
+        reporter_id: of an account, None for all.
+        answered: whether those that are answered are listed, too.
+        before: number of the report before which the page begins, None for the newest.
+        limit: the most reports of the page.
+    """
+
+    log_id: int | None = None
+    reporter_id: int | None = None
+    answered: bool = False
+    before: int | None = None
+    limit: int = 100
+
+
+@attrs.frozen
+class ReportAnswer:
+    """An answer to a report; see `Report`."""
+
+    outcome: str
+    answer: str
+    by: str
+    at: int
+
+
+class IReportStore(Interface):
+    """Keeps reports."""
+
+    def add_report(
+        report: Report, event: ReportMade, limits: ReportLimits, audit: AuditRecord
+    ) -> Deferred[int]:
+        """Keep a report. Return its number.
+
+        Args:
+            report: the report, with the number 0.
+            event: what other nodes are told, with the number of the report.
+            limits: how many are kept.
+            audit: the record that is stored with it.
+
+        Raises:
+            NotAllowed: the account has reported the message before.
+            TooMany: a limit is reached.
+        """
+
+    def find_report(reporter_id: int, log_id: int, seq: int) -> Deferred[int | None]:
+        """Return the number of the report of a message by an account, None for none (read)."""
+
+    def report(report_id: int) -> Deferred[Report | None]:
+        """Return the report with a number, None if there is none (read)."""
+
+    def reports(query: ReportQuery) -> Deferred[Sequence[Report]]:
+        """Return reports, newest first (read)."""
+
+    def answer_report(
+        report_id: int, answer: ReportAnswer, event: ReportAnswered, audit: AuditRecord
+    ) -> Deferred[None]:
+        """Answer a report.
+
+        Args:
+            report_id: its number.
+            answer: the answer.
+            event: what other nodes are told.
+            audit: the record that is stored with it.
+
+        Raises:
+            NotAllowed: it was answered before, or there is none.
+        """
