@@ -41,7 +41,7 @@
       keepUnsent: (unsent) => this.#keepUnsent(unsent),
       markRead: ({ room }) => this.#markRead(room),
       expireTyping: ({ room, usr }) => this.#expireTyping(room, usr),
-      notice: ({ text, values }) => this.emit("notice", { text, values }),
+      notice: (shown) => this.emit("notice", shown),
       message: (message) => this.emit("message", message),
     };
 

@@ -31,18 +31,20 @@
     // Whether the server knows an extension of the protocol: "edit", "delete", "react", "reply", "action", "pin", "search".
     can(feature) { return Boolean(this.connection.hello.features?.includes(feature)); }
 
-    // What the user may do with a message, as far as the page knows: {unread, edit, delete, react, reply, pin}.
+    // What the user may do with a message, as far as the page knows: {unread, edit, delete, react, reply, pin, report}.
     rights(conversation, entry) {
       if (entry.deleted || !entry.seq) return {};
       const own = entry.usr === this.state.me;
       const unread = this.can("mark_unread") && conversation.joined && !own;
-      if (conversation.readOnly) return { unread };
+      const report = this.can("report") && conversation.joined && !own;
+      if (conversation.readOnly) return { unread, report };
       const moderates = conversation.moderates(this.state.me);
       const silence = conversation.silence(this.state.me);
       const { edit_window: window } = this.connection.hello.limits ?? {};
       const inTime = !window || Date.now() - new Date(entry.at) < window * 1000;
       return {
         unread,
+        report,
         edit: this.can("edit") && own && inTime && !silence,
         delete: this.can("delete") && (own || moderates),
         react: this.can("react") && silence !== "muted",

@@ -199,7 +199,8 @@
       const actions = this.actions = new GTChat.Actions(new GTChat.State(), connection);
       if (saved) this.#restore(saved);
       actions.on("change", () => this.change());
-      actions.on("notice", ({ text, values }) => this.notice(GTChat.text(text, values), text));
+      actions.on("notice", ({ text, values, dialog }) => this.notice(GTChat.text(text, values), text,
+        dialog && { label: GTChat.text("show"), run: () => this.showDialog(dialog) }));
       actions.on("message", (message) => this.notifications.onMessage(message));
       actions.on("over", (end) => this.#endSession(actions, end));
       actions.on("unsent", (unsent) => this.#keepTexts(unsent));

@@ -15,7 +15,7 @@
 //                                                    their conversation is no more
 //   {effect: "markRead", room}                       report `readSeq` to the server
 //   {effect: "expireTyping", room, usr}              end the typing notice after a time
-//   {effect: "notice", text, values}                 show a text of texts.js for some seconds
+//   {effect: "notice", text, values, dialog}         show a text of texts.js for some seconds, and a button for a dialog
 //   {effect: "message", conversation, usr, msg, mention}   a message of another user has come
 // Nothing here sends, waits or draws.
 "use strict";
@@ -197,6 +197,12 @@
     invitation_ended: only(invitations.end),
     address_request: only((state, { usr }) => { state.addressRequests = [...state.addressRequests.filter((name) => name !== usr), usr]; }),
     address_granted: (_state, event) => [notice("address_granted", event)],
+    reported: (state, event) => {
+      const room = state.rooms.get(event.room_name);
+      const dialog = room?.moderates(state.me) ? { name: "reports", room } : { name: "operator", section: "reports" };
+      return [{ ...notice("reported", event), dialog }];
+    },
+    report_answered: (_state, event) => [notice(`report_${event.outcome}`, { answer: "", ...event })],
     address_denied: (_state, event) => [notice("address_denied", event)],
   };
 

@@ -59,6 +59,11 @@ class PageOperatorTest(TestCase):
 
     def test_an_operator_bans_and_looks_after_accounts(self) -> None:
         page = self.page
+        self.ann.call("whisper", target_user="spam1", msg="come here")
+        reporter = Client(self.server.ws_port)
+        self.addCleanup(reporter.close)
+        reporter.call("login", type="reg", usr="spam1", pwd=PASSWORD)
+        reporter.call("report", target_user="ann", seq=1)
         self.open_view()
         page.find(".settings .card li", "spam1")
         self.check("accounts")
@@ -99,6 +104,13 @@ class PageOperatorTest(TestCase):
         page.click(".settings .card button", "Revoke")
         page.click(".dialog footer button.danger", "Revoke")
         page.wait_gone(".settings .card button[aria-label='Revoke invitation 1']")
+        self.section("Reports")
+        page.find(".settings .report", "Direct message")
+        page.find(".settings .report", "come here")
+        self.check("reports")
+        page.click(".settings .report button", "Accept")
+        page.click(".dialog footer button.primary", "Accept")
+        page.find(".settings .main", "No report waits")
         self.section("Audit log")
         page.find(".settings .card li", "ban_added")
         self.check("audit log")

@@ -12,7 +12,7 @@
     await server.reply("history", { more: false, log_first: 1, log_last: 61, entries: [reply, other] });
     const shown = await loading;
     equal(shown.entries.map(({ seq }) => seq), [60, 61]);
-    equal([shown.joined, actions.rights(shown, shown.entries[0])], [false, { unread: false }]);
+    equal([shown.joined, actions.rights(shown, shown.entries[0])], [false, { unread: false, report: false }]);
     // What is before the preview is not asked for.
     equal([shown.quote(3), shown.quote(60).msg], [null, "yes"]);
     equal([den.entries.length, den.loaded, state.joinedRooms.map(({ name }) => name)], [0, false, ["lobby"]]);

@@ -421,6 +421,16 @@
     ], [["notice broadcast"], ["notice invite_reply_N"], ["notice address_granted"], ["notice address_denied"]]);
   });
 
+  test("a report is a notice that leads to the list of those who may answer it", () => {
+    const state = stateAfterLogin();
+    const dialogOf = (fields) => GTChat.sync.push(state, event("reported", { usr: "bob", by: "eve", of: 1, report_id: 4, ...fields }))[0].dialog;
+    equal(dialogOf({}), { name: "operator", section: "reports" });
+    equal(dialogOf({ room_name: "lobby" }).name, "operator");
+    state.lobby.roles.set("ann", "moderator");
+    equal(dialogOf({ room_name: "lobby" }), { name: "reports", room: state.lobby });
+    equal(push(state, event("report_answered", { usr: "bob", of: 1, report_id: 4, outcome: "dismissed" })), ["notice report_dismissed"]);
+  });
+
   test("a request for the address waits until it is answered", () => {
     const state = stateAfterLogin();
     for (const usr of ["bob", "carol", "bob", "dora"]) push(state, event("address_request", { usr }));

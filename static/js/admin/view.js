@@ -120,10 +120,13 @@
       fields=${{ old_password: { label: "op_password", type: "password", required: true, autofocus: true, autocomplete: "current-password" } }}>
       <p class="second">${text("op_confirm_hint")}</p><//>`;
 
+  const Reports = ({ shell }) => html`<${GTChat.Reports} shell=${shell} back=${{ name: "operator", section: "reports" }} />`;
+
   const SECTIONS = {
     accounts: { icon: "users", Section: Accounts },
     rooms: { icon: "hash", Section: Rooms },
     bans: { icon: "ban", Section: Bans },
+    reports: { icon: "flag", Section: Reports },
     access: { icon: "key", Section: Access },
     invitations: { icon: "link", Section: Invitations },
     audit: { icon: "clock", Section: AuditLog },

@@ -17,6 +17,7 @@
     { act: "link", key: "copy_link", icon: "link", wanted: isRoom, inToolbar: !rights.edit },
     { act: "unread", key: "mark_unread", icon: "unread", keys: "U", wanted: rights.unread },
     { act: "pin", key: entry.pinned ? "unpin" : "pin", icon: "pin", wanted: rights.pin },
+    { act: "report", key: "report_", icon: "flag", wanted: rights.report, danger: true },
     { act: "delete", key: "delete_message", icon: "trash", wanted: rights.delete, danger: true },
   ];
 
@@ -41,7 +42,7 @@
     const all = popover.touched || shell.narrow || anchor.matches("li");
     const act = (name) => GTChat.MESSAGE_ACTS[name](shell, conversation, entry, anchor);
     const wanted = itemsFor(rights, conversation.kind === "room", entry).filter((item) => item.wanted && (all || !item.inToolbar));
-    const items = wanted.flatMap(({ act: name, key = name, icon, keys, danger }) => [...(danger && wanted.length > 1 ? [null] : []),
+    const items = wanted.flatMap(({ act: name, key = name, icon, keys, danger }) => [...(danger && wanted.length > 1 && wanted.find((one) => one.danger).act === name ? [null] : []),
       { icon, keys: popover.touched || shell.narrow ? undefined : keys, danger, label: text(key), run: () => act(name) }]);
     return html`
       <${GTChat.Menu} anchor=${anchor} close=${close} label=${text("message_actions")} items=${items} kind="message-menu">

@@ -33,11 +33,12 @@
     pin: (shell, conversation, entry) => shell.attempt(() => shell.actions.pin(conversation, entry)),
     unread: (shell, conversation, entry) => shell.attempt(() => shell.actions.markUnread(conversation, entry.seq)),
     delete: (shell, conversation, entry) => shell.showDialog({ name: "delete_message", room: conversation, entry }),
+    report: (shell, conversation, entry) => shell.showDialog({ name: "report", room: conversation, entry }),
     menu: (shell, conversation, entry, anchor, touched = false) => (
       shell.showPopover({ name: "message_menu", anchor, conversation, entry, seq: entry.seq, touched })),
   };
   // The right that an act needs; the others need none.
-  const RIGHTS = new Set(["react", "reply", "edit", "delete", "pin", "unread"]);
+  const RIGHTS = new Set(["react", "reply", "edit", "delete", "pin", "unread", "report"]);
 
   const ignore = (event) => {
     event.preventDefault();

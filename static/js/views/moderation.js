@@ -109,6 +109,7 @@
             <${Select} id="slow" name="slow" value=${String(room.slow)} onChange=${(slow) => set({ slow: Number(slow) })}
               options=${pauses.map((pause) => [String(pause), pause ? GTChat.duration(pause) : text("slow_off")])} />
             <p class="hint">${text("slow_hint")}</p></div>
+          ${actions.can("report") && html`<div><button type="button" class="button" onClick=${() => shell.showDialog({ name: "reports", room })}>${text("reports")}</button></div>`}
           <${Problem} error=${error} />
           ${lists && html`
             <${Listed} title="mutes" found=${lists.mutes} cmd="unmute" end=${end} />

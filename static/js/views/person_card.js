@@ -37,6 +37,7 @@
       ...(!shell.actions.can("moderation") ? [] : [
         ["set_role", "shield", isMember], ["mute_user", "bell_off", isMember], ["ban_user", "ban", !isLobby]]),
     ].filter(([, , wanted]) => wanted);
+    const latest = !isMe && room?.entries?.findLast((entry) => entry.usr === usr && GTChat.isMessage(entry) && shell.actions.rights(room, entry).report);
     // What it leads to takes the focus.
     const then = (action) => () => {
       close();
@@ -59,6 +60,7 @@
             ${acts.map(([name, icon]) => html`<${Item} key=${name} icon=${icon} label=${text(`${name}_`)} danger=${name !== "set_role"}
               onClick=${() => shell.showDialog({ name, room, usr })} />`)}</div>`}
           <div class="part"><${Item} icon="link" label=${text("ask_address")} onClick=${then(() => askAddress(shell, usr))} />
+            ${latest && html`<${Item} icon="flag" label=${text("report_")} danger onClick=${() => shell.showDialog({ name: "report", room, entry: latest })} />`}
             <${Item} icon="user_blocked" label=${text(blocked ? "unblock_user" : "block_user", { usr })} danger=${!blocked}
               onClick=${then(() => setBlocked(shell, usr, !blocked))} /></div>`}
       <//>`;
