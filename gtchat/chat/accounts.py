@@ -191,8 +191,6 @@ class Accounts:
         key, network = login_key(name), network_key(address)
         await self.guesses.check(key, network)
         account = await self._store.find_account(key, None, network)
-        if account is not None:
-            self._bans.check_account(account)
 
         async def verify() -> bool:
             digest = account.password_hash if account is not None else None
@@ -219,6 +217,7 @@ class Accounts:
         correct = await (check() if known else self._turns.run(network, check))
         if account is None or not correct:
             raise BadCredentials()
+        self._bans.check_account(account)  # only its user is told
         return account
 
     async def _fail(

@@ -11,6 +11,7 @@ from gtchat.chat.errors import AlreadyInRoom, BadRequest, Blocked, NotAllowed
 from gtchat.chat.events import InvitationEnded, InviteAnswered, Invited
 from gtchat.chat.interfaces import Ack, InvitationLimits, RepeatableRequest
 from gtchat.chat.membership import Membership
+from gtchat.chat.moderation import check_ban
 from gtchat.chat.repeats import RoomAck
 from gtchat.chat.repetition import repeated
 from gtchat.chat.state import State
@@ -50,8 +51,8 @@ class Invitations:
             request: what asked for it, if that may be repeated; see `Repeats`.
 
         Raises:
-            NoSuchRoom, NotInRoom, NoSuchUser, SelfTarget, AlreadyInRoom, Blocked, SlowMode,
-                TxnConflict, NotStored.
+            NoSuchRoom, NotInRoom, NoSuchUser, SelfTarget, AlreadyInRoom, BannedFromRoom, Blocked,
+                SlowMode, TxnConflict, NotStored.
             NotAllowed: too many invitations are pending; or as of `PanicMode.check`.
         """
         inviter = session.user
@@ -60,6 +61,7 @@ class Invitations:
         room = await self._loader.require_member(raw, inviter)
         if room.is_lobby or target.id in room.members:
             raise AlreadyInRoom("This user is already a member.")
+        check_ban(room, target.id, target.name, self._users.now())
         if target.blocks_asker:
             raise Blocked()
         self._panic.check(session)

@@ -70,6 +70,9 @@ class Limits:
     failed_logins_per_minute: float = _limit(10.0, "failed logins a minute, for an address")
     registrations_burst: int = _limit(30, "registrations at once, for an address")
     registrations_per_minute: float = _limit(10.0, "registrations a minute, for an address")
+    login_links_per_minute: float = _limit(
+        6.0, "links a minute that log a user in on another device, for an account"
+    )
     previews_per_minute: float = _limit(
         10.0, "previews of rooms that are not joined a minute, for an address"
     )

@@ -16,9 +16,17 @@ from gtchat.chat.audit import Actor, write_line
 from gtchat.chat.background import run_in_background
 from gtchat.chat.credentials import phone_hash
 from gtchat.chat.devices import Device, SessionRules
-from gtchat.chat.errors import AlreadyLoggedIn, BadRequest, Banned, NotAllowed, NotLoggedIn
+from gtchat.chat.errors import (
+    AlreadyLoggedIn,
+    BadRequest,
+    Banned,
+    NotAllowed,
+    NotLoggedIn,
+    RateLimited,
+)
 from gtchat.chat.guests import Guests
 from gtchat.chat.interfaces import Account, IConnection, IEncoder, NewDevice
+from gtchat.chat.limits import BucketTable, Limits
 from gtchat.chat.live_sessions import LiveSessions, token_hash
 from gtchat.chat.names import HOST, Name, user_name
 from gtchat.chat.read_state import read_account
@@ -56,6 +64,10 @@ class _Client:
     link: bytes | None = None
 
 
+def _link_rate(limits: Limits) -> tuple[float, float]:
+    return limits.login_links_per_minute / 60, max(limits.login_links_per_minute, 1)
+
+
 class Logins:
     """Begins sessions.
 
@@ -85,6 +97,7 @@ class Logins:
         self._live = live
         self._rules = rules
         self._bans = state.bans
+        self._link_rates = BucketTable(state.limits.rate(_link_rate), state.clock.seconds)
 
     async def login(
         self,
@@ -190,11 +203,13 @@ class Logins:
 
         Raises:
             NotAllowed: the user is temporary.
-            NotStored.
+            RateLimited, NotStored.
         """
         user = session.user
         if not user.registered:
             raise NotAllowed("Guests are logged in at one place.")
+        if wait := self._link_rates.take(user.id):
+            raise RateLimited("Too many login links.", retry_after=wait)
         token, expires_at = self._state.token(), self._users.now() + OWN_LINK_S * 1000
         address = session.connection.address
         record = self._state.audit.record(

@@ -22,6 +22,10 @@ from gtchat.chat.rooms import Room
 from gtchat.chat.state import State
 from gtchat.chat.users import Session
 
+#: Longest mute of a temporary user, in milliseconds: the account ends before, and nothing else
+#: would end the mute.
+GUEST_MUTE_MS = 24 * 3600 * 1000
+
 
 class Moderators:
     """Changes roles and mutes of rooms.
@@ -122,7 +126,7 @@ class Moderators:
         sanction: Sanction,
         request: RepeatableRequest | None = None,
     ) -> RoomAck:
-        """Mute a member.
+        """Mute a member; a temporary user for `GUEST_MUTE_MS` at most.
 
         Args:
             session: a session of a moderator.
@@ -136,16 +140,19 @@ class Moderators:
         """
         room, member = await self._authority.find(session.user, raw, target)
         self._authority.check_member(room, member)
-        mutes = room.moderation.lasting(self._users.now()).mutes
+        now, until = self._users.now(), self._authority.until(sanction)
+        mutes = room.moderation.lasting(now).mutes
         check_count(mutes, member.id, self._limits.mutes_per_room)
+        if not member.registered:
+            until = min(until or now + GUEST_MUTE_MS, now + GUEST_MUTE_MS)
         entry = Muted(
             room_name=room.name,
             usr=member.name,
             subject_id=member.id,
             by=session.user.name,
             reason=check_reason(sanction.reason),
-            until=self._authority.until(sanction),
-            at=self._users.now(),
+            until=until,
+            at=now,
         )
         return await self._authority.append(room, entry, session, request, reason=entry.reason)
 

@@ -65,6 +65,7 @@ COMMANDS: dict[str, ClientCommand] = {
     "logout": ClientCommand(_NO, Effect.LOGGED_OUT),
     "update_pwd": ClientCommand(_NO, Effect.PASSWORD_CHANGED, own_rate=True),
     "get_sessions": ClientCommand(_ALWAYS),
+    "create_login_link": ClientCommand(_NO, own_rate=True),
     "find_invite_link": ClientCommand(_ALWAYS),
     "get_invite_links": ClientCommand(_ALWAYS),
     "end_session": ClientCommand(_ALWAYS),

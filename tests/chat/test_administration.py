@@ -101,6 +101,10 @@ class OwnLinks(Administered):
         self.server.clock.advance(OWN_LINK_S)
         late = self.server.connect().call("login", type="link", link=link)
         self.assertEqual(late["code"], "bad_credentials")
+        for _ in range(6):
+            self.assertNotIn("code", ann.call("create_login_link"))
+        reply = ann.call("create_login_link")
+        self.assertEqual((reply["code"], round(reply["retry_after"])), ("rate_limited", 10))
         refused = self.server.guest("Gus").call("create_login_link")
         self.assertEqual(refused["code"], "not_allowed")
 

@@ -187,8 +187,14 @@ class Bans(ModeratedCase):
         reply = self.call("bob", "join_room")
         self.assertEqual((reply["code"], round(reply["retry_after"])), ("room_banned", 60))
         self.assertEqual(self.code("vox", "add_member", user="bob"), "room_banned")
+        self.assertEqual(self.code("ann", "invite", invitee="bob"), "room_banned")
+
+    def test_an_invitation_from_before_a_ban_lets_no_one_in(self) -> None:
+        self.ok("bob", "leave_room")
         self.ok("ann", "invite", invitee="bob")
+        self.ok("mod", "ban", user="bob")
         self.assertEqual(self.code("bob", "invite_reply", inviter="ann", reply="Y"), "room_banned")
+        self.assertEqual(self.code("ann", "invite", invitee="bob"), "room_banned")
 
     def test_a_ban_ends_by_the_clock(self) -> None:
         self.ok("mod", "ban", user="bob", seconds=60)
@@ -288,6 +294,18 @@ class Mutes(ModeratedCase):
         self.assertEqual(self.code("bob", "react", seq=seq, emoji="\N{THUMBS UP SIGN}"), "muted")
         self.assertEqual(self.code("bob", "typing"), "muted")
         self.assertEqual(self.code("bob", "delete", seq=seq), "ok")
+
+    def test_a_mute_of_a_temporary_user_ends(self) -> None:
+        """Else those of users who are gone would stay in the room, and count."""
+        guest = self.server.guest("gus")
+        self.ok(guest, "join_room")
+        day = 24 * 3600
+        for seconds, lasts in ((0, day), (2 * day, day), (60, 60)):
+            self.ok("mod", "mute", user="gus", seconds=seconds)
+            reply = self.call(guest, "speak", msg="x")
+            self.assertEqual((reply["code"], round(reply["retry_after"])), ("muted", lasts))
+        self.ok("mod", "mute", user="bob")
+        self.assertNotIn("retry_after", self.call("bob", "speak", msg="x"))
 
     def test_a_mute_ends_by_the_clock(self) -> None:
         self.ok("mod", "mute", user="bob", seconds=60)
