@@ -6,6 +6,7 @@ from collections.abc import Hashable
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -30,6 +31,29 @@ def _log_failure(failure: Failure, what: str) -> None:
         _log.warn("{what} failed: {code}", what=what, code=error.code)
     else:
         _log.failure("{what} failed", failure=failure, what=what)
+
+
+def within(seconds: float, clock: IReactorTime, work: Deferred[None]) -> Deferred[None]:
+    """Wait for work, but not long; it goes on.
+
+    Args:
+        seconds: how long.
+        clock: calls later.
+        work: fires when it is done, and does not fail.
+
+    Returns:
+        Fires then, or when the time is over.
+    """
+    waiting: Deferred[None] = Deferred()
+    timer = clock.callLater(seconds, waiting.callback, None)
+
+    def done(_: None) -> None:
+        if timer.active():
+            timer.cancel()
+            waiting.callback(None)
+
+    work.addCallback(done)
+    return waiting
 
 
 class InProgress:

@@ -10,6 +10,7 @@ import hmac
 from collections import Counter
 from collections.abc import Mapping
 
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -291,35 +292,38 @@ class Sessions:
         write_line(record)
         return found.name
 
-    def connection_lost(self, session: Session, clean: bool, arrived: bool = False) -> None:
-        """Take note that the connection of a session is lost.
-
-        The session can be resumed, if clients of its protocol do that.
+    def connection_lost(
+        self, session: Session, clean: bool, arrived: bool = False
+    ) -> Deferred[None]:
+        """Take note that the connection of a session is lost. Clients of some protocols resume it.
 
         Args:
             session: the session.
             clean: whether the user closed the client. A temporary account ends then.
             arrived: whether its client closed it in order, and so received what was sent to it.
+
+        Returns:
+            Fires when that is stored, with what its client has received, or can't be.
         """
         user = session.user
         if session not in user.sessions:
-            return
+            return succeed(None)
         self._live.detach(session, arrived=clean or arrived)
-        self._store_loss(session)
         if not user.registered and not user.sessions:
             self._guests.start_grace_period(user, 0 if clean else GUEST_GRACE_S)
+        return self._store_loss(session, self._live.record(session))
 
-    def _store_loss(self, session: Session) -> None:
-        """Store that the connection of a session is lost."""
-        ended = self._live.record(session)
+    def _store_loss(self, session: Session, ended: EndedSession) -> Deferred[None]:
+        """Store that the connection of a session is lost; see `connection_lost`."""
         if session.token_hash in self._resuming:
             # It would be stored after the resume, and the session taken for lost from then on.
             self._live.not_stored(ended)
-            return
-        resumable = session.connection.resumable
-        store_end = self._store.session_lost if resumable else self._store.end_session
+            return succeed(None)
+        store = self._store
+        store_end = store.session_lost if session.connection.resumable else store.end_session
         lost = store_end(ended, self._users.now()).addErrback(self._not_stored, ended)
         run_in_background(lost, "storing a lost connection")
+        return lost
 
     def _not_stored(self, failure: Failure, ended: EndedSession) -> Failure:
         self._live.not_stored(ended)

@@ -10,6 +10,11 @@ from __future__ import annotations
 from enum import Enum
 from math import ceil
 
+from autobahn.util import encode_truncate
+
+#: Maximum size of a close reason in bytes: a control frame has 125, the code 2 (section 5.5).
+REASON_BYTES = 123
+
 
 class CloseReason(Enum):
     """A close code and the first word of its reason.
@@ -61,3 +66,17 @@ BY_LIBRARY: dict[int, CloseReason] = {
     reason.code: reason
     for reason in (CloseReason.PROTOCOL_ERROR, CloseReason.INVALID_UTF8, CloseReason.TOO_BIG)
 }
+
+
+def with_word(code: int | None, reason: bytes) -> bytes:
+    """Return a close reason with the word of its code before a text of Autobahn's.
+
+    Args:
+        code: close code, None for a frame without payload.
+        reason: UTF-8; ours begins with its word already.
+    """
+    found = BY_LIBRARY.get(code or 0)
+    if found is None or reason.startswith(found.word.encode()):
+        return reason
+    shortened: bytes = encode_truncate(found(reason.decode("utf-8", "replace"))[1], REASON_BYTES)
+    return shortened

@@ -15,18 +15,26 @@ from collections.abc import Callable, Collection, Coroutine, Iterator
 from typing import Any, Protocol
 
 import attrs
+from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from gtchat.chat import events
 from gtchat.chat.accounts import login_key
+from gtchat.chat.background import within
 from gtchat.chat.chat import Chat
 from gtchat.chat.errors import Banned, ChatError, NotLoggedIn, RateLimited
 from gtchat.chat.events import Event, LoggedIn, LoggedOut, PresenceChanged
 from gtchat.chat.interfaces import DeliveryProof, IConnection
 from gtchat.chat.users import Session, User
 from gtchat.protocols.base.command_queue import CommandQueue
-from gtchat.protocols.base.dialback import QUEUE_LIMIT, DialbackQueue, OutgoingCall, Unread
+from gtchat.protocols.base.dialback import (
+    END,
+    QUEUE_LIMIT,
+    DialbackQueue,
+    OutgoingCall,
+    Unread,
+)
 from gtchat.protocols.base.text import TextGroups, split_text
 
 #: Calls that are made for the direct messages that wait at a login. More wait for the next one.
@@ -70,6 +78,9 @@ class ClientOwner(Protocol):
 
     def keep(self, user: User, event: events.MessageSent) -> None:
         """Keep a message of the lobby for the next login of a user it did not reach."""
+
+    async def kept(self) -> None:
+        """Wait until all such messages are stored, or can't be."""
 
     def build_write(self, text: str) -> OutgoingCall:
         """Return the call that sends a text."""
@@ -370,19 +381,35 @@ class DialbackClient:
     # The end.
 
     async def log_out(self) -> None:
-        """End the session when the call under way has ended: else its message would come again."""
+        """End the session when the call under way has ended: else its message would come again.
+
+        It returns when that is stored, for the same reason: the user may log in at another node
+        then. Neither is waited for longer than `END`.
+        """
         if self.calls is not None:
             await self.calls.finish()
-        self.disconnect()
+        stored = Deferred.fromCoroutine(self._end_stored())
+        await within(END, self.server.reactor, stored)
+
+    async def _end_stored(self) -> None:
+        """End the session; wait until all is stored that the next login needs."""
+        await self._end()
+        await self.server.kept()
 
     def disconnect(self) -> None:
         """End the session; what has not arrived waits for the next login."""
+        self._end()
+
+    def _end(self) -> Deferred[None]:
+        """End the session. Return what fires when its end is stored, or can't be."""
         session, self.session = self.session, None
         self._collected = None
         self._remove()
+        stored: Deferred[None] = succeed(None)
         if session is not None:
-            self.server.chat.sessions.connection_lost(session, clean=False)
+            stored = self.server.chat.sessions.connection_lost(session, clean=False)
         self._close_calls(None)
+        return stored
 
     def close(self, event: Event | None, reason: str, text: str = "") -> None:
         """Send the last text after the session has ended; see `IConnection.close`."""

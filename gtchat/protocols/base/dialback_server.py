@@ -18,7 +18,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from gtchat.chat.background import run_in_background
+from gtchat.chat.background import InProgress, run_in_background
 from gtchat.chat.chat import Chat
 from gtchat.chat.errors import ChatError, NotStored
 from gtchat.chat.events import Event, MessageSent, PresenceChanged, WhisperSent
@@ -72,7 +72,7 @@ class DialbackServer:
         self._check: IDelayedCall | None = None
         self._background: set[Deferred[None]] = set()
         self._unkept: deque[tuple[User, MessageSent]] = deque()
-        self._keeping = False
+        self._keeping = InProgress()
         self._not_kept = 0
 
     @property
@@ -151,9 +151,13 @@ class DialbackServer:
             self._unkept.append((user, event))
         else:
             self._not_kept += 1
-        if not self._keeping:
-            self._keeping = True
+        if self not in self._keeping:
+            self._keeping.begin(self)
             self.run(self._keep_all(), "keeping undelivered messages")
+
+    async def kept(self) -> None:
+        """Wait until all messages that were to be kept are stored, or can't be."""
+        await self._keeping.finished(self)
 
     async def _keep_all(self) -> None:
         """Store what waits, `KEEP_TOGETHER` at a time, and log how many were not stored."""
@@ -168,7 +172,7 @@ class DialbackServer:
         finally:
             lost, self._not_kept = self._not_kept + len(self._unkept), 0
             self._unkept.clear()
-            self._keeping = False
+            self._keeping.end(self)
         if lost:
             _log.warn("{count} undelivered messages were not kept", count=lost)
             last.raiseException()

@@ -63,7 +63,7 @@ class ConnectionAPI(Protocol):
 
     def pong_received(self) -> None: ...
 
-    def connection_lost(self, clean: bool, arrived: bool = False) -> None: ...
+    def connection_lost(self, clean: bool, arrived: bool = False) -> Deferred[None] | None: ...
 
 
 class RandomChatTransport(MessageTransport, Protocol):
@@ -151,22 +151,30 @@ class RandomChatAPI:
         if self.session is not None:
             self.state.chat.whispers.pong_received(self.session)
 
-    def connection_lost(self, clean: bool, arrived: bool = False) -> None:
-        """The connection is gone. arrived: whether its client closed it in order."""
+    def connection_lost(self, clean: bool, arrived: bool = False) -> Deferred[None] | None:
+        """The connection is gone. arrived: whether its client closed it in order.
+
+        The client has the answer when that is stored: what it has received does not come again,
+        whatever node it registers at then.
+        """
         self.closed = True
         self.queue.close()
-        self._end_session(arrived)
+        return self._end_session(arrived)
 
     def check_deferred(self) -> None:
         """Disconnect a client that reads its `state` so slowly that too much waits behind it."""
         if self.deferred is not None and self.deferred.overflowed:
             self.transport.close(*CloseReason.SLOW_READER("the first messages were not read"))
 
-    def _end_session(self, arrived: bool = False) -> None:
+    def _end_session(self, arrived: bool = False) -> Deferred[None] | None:
+        """End the session, if there is one; return what fires when that is stored."""
         session, self.session = self.session, None
-        if session is not None:
-            self.state.chat.sessions.connection_lost(session, clean=False, arrived=arrived)
-            self._note_left(session)
+        if session is None:
+            return None
+        sessions = self.state.chat.sessions
+        stored = sessions.connection_lost(session, clean=False, arrived=arrived)
+        self._note_left(session)
+        return stored
 
     # What a login asks of its client.
 

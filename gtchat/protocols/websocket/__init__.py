@@ -47,6 +47,7 @@ Overridden, that is, called by Autobahn
     _onOpen                 when the response 101 is sent: make the outbox, forget the handshake
     _closeConnection        to close TCP: flush the outbox first, do not reset after a clean close
     sendData                for all that it sends: through the outbox
+    onCloseFrame            for each close frame of the peer: answer it when its end is stored
     sendCloseFrame          for each close frame, its answers included: detach the API, once
     failHandshake           for each handshake that it refuses: our response
     unregisterProducer      before TCP is closed: the outbox does that

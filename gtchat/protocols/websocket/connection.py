@@ -9,20 +9,23 @@ Everything that is sent goes through the outbox. Source: RFC 6455, whose section
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from math import inf
 from typing import Any
 
 from autobahn.util import encode_truncate
 from autobahn.websocket.utf8validator import Utf8Validator
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from gtchat.chat.background import run_in_background, within
 from gtchat.chat.limits import Rate, TokenBucket
-from gtchat.protocols.base.closing import BY_LIBRARY, CloseReason
+from gtchat.protocols.base.closing import REASON_BYTES, CloseReason, with_word
 from gtchat.protocols.base.outbox import Outbox
 from gtchat.protocols.websocket.context import (
     API,
     CLOSING_TIMEOUT_S,
+    END_TIMEOUT_S,
     MESSAGE_TIMEOUT_S,
     ConnectionState,
 )
@@ -35,8 +38,6 @@ from gtchat.protocols.websocket.opening import OpeningProtocol
 CONTROL_FRAMES = Rate(100, 200)
 #: Maximum number of frames of one connection in a reactor iteration. Other connections wait for it.
 FRAMES_PER_ITERATION = 64
-#: Maximum size of a close reason in bytes: a control frame has 125, the code 2 (section 5.5).
-REASON_BYTES = 123
 
 # What is compared for each frame: plain numbers, since comparing members of an IntEnum, and finding
 # them in their class, would cost 2 % of the time that a frame takes.
@@ -46,6 +47,10 @@ _CONNECTING, _OPEN, _CLOSED = (
     ConnectionState.CLOSED.value,
 )
 _PING_SENT = Keepalive.PING_SENT
+#: Close codes of a client that ends its session, and of one that has read what it was sent: a page
+#: that is left closes with 1001.
+_CLEAN = (1000, None)
+_IN_ORDER = (*_CLEAN, 1001)
 
 _log = Logger()
 
@@ -328,6 +333,24 @@ class ChatProtocol(OpeningProtocol):
         else:
             super().close(code, reason)
 
+    def onCloseFrame(self, code: int, reasonRaw: bytes) -> bool | None:
+        """Answer a close frame, if need be when the end of the session is stored (by Autobahn).
+
+        Args:
+            code: close code, None for a frame without payload.
+            reasonRaw: close reason, None without one.
+        """
+        answer = partial(super().onCloseFrame, code, reasonRaw)
+        ended = None
+        if self.state == _OPEN and code in _IN_ORDER:
+            self.outbox.flush()  # what is sent now has arrived, if the client takes the answer
+            ended = self._detach_api(clean=code in _CLEAN, arrived=True)
+        if ended is None:
+            return answer()
+        waited = within(END_TIMEOUT_S, self.context.clock, ended)
+        run_in_background(waited.addCallback(lambda _: answer()), "closing a connection")
+        return None
+
     def sendCloseFrame(
         self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False
     ) -> None:
@@ -340,14 +363,13 @@ class ChatProtocol(OpeningProtocol):
         """
         if self.state == ConnectionState.OPEN:
             if not isReply:
-                reasonUtf8 = _with_word(code, reasonUtf8 or b"")
+                reasonUtf8 = with_word(code, reasonUtf8 or b"")
             super().sendCloseFrame(code, reasonUtf8, isReply)
             _log.debug("closing {address}: {code}", address=self.address, code=code)
             self.outbox.close()
             self.context.timers.put(self, CLOSING_TIMEOUT_S)
             # Nothing more can be delivered here: events from now on count as missed.
-            code = self.remoteCloseCode if isReply else CloseReason.INTERNAL.code
-            self._detach_api(clean=code in (1000, None), arrived=code in (1000, 1001, None))
+            self._detach_api(clean=False)
 
     def _outbox_overflow(self) -> None:
         self.outbox.close()
@@ -371,22 +393,7 @@ class ChatProtocol(OpeningProtocol):
         finally:
             super().connectionLost(reason)  # last: with the last connection the store is closed
 
-    def _detach_api(self, clean: bool, arrived: bool = False) -> None:
+    def _detach_api(self, clean: bool, arrived: bool = False) -> Deferred[None] | None:
         """Tell the API that its connection has ended, once (see `API.connection_lost`)."""
         api, self.api = self.api, None
-        if api is not None:
-            api.connection_lost(clean, arrived)
-
-
-def _with_word(code: int | None, reason: bytes) -> bytes:
-    """Return a close reason with the word of its code before a text of Autobahn's.
-
-    Args:
-        code: close code, None for a frame without payload.
-        reason: UTF-8; ours begins with its word already.
-    """
-    found = BY_LIBRARY.get(code or 0)
-    if found is None or reason.startswith(found.word.encode()):
-        return reason
-    shortened: bytes = encode_truncate(found(reason.decode("utf-8", "replace"))[1], REASON_BYTES)
-    return shortened
+        return None if api is None else api.connection_lost(clean, arrived)

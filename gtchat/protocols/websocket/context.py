@@ -31,6 +31,8 @@ SUBPROTOCOL = "gtchat.v1"
 OPENING_TIMEOUT_S = 5.0
 #: Seconds until the peer must have answered a close frame, or closed TCP (RFC 6455 section 7.1).
 CLOSING_TIMEOUT_S = 5.0
+#: Seconds for which the answer to a close frame waits until the end of the session is stored.
+END_TIMEOUT_S = 3.0
 #: Seconds from the first frame of a fragmented message to its last (RFC 6455 section 5.4).
 MESSAGE_TIMEOUT_S = 30.0
 #: Seconds that a refused client has to read the HTTP response before TCP is closed.
@@ -68,12 +70,15 @@ class API(Protocol):
     def pong_received(self) -> None:
         """Take note of the answer to that ping: what was written before it has arrived."""
 
-    def connection_lost(self, clean: bool, arrived: bool = False) -> None:
+    def connection_lost(self, clean: bool, arrived: bool = False) -> Deferred[None] | None:
         """End the session: nothing more is received or sent.
 
         Args:
             clean: whether the client closed the connection with code 1000 or without a code.
             arrived: whether it did so, or with 1001, as a page that is left does.
+
+        Returns:
+            Fires when that is stored, for which the answer to its client waits; None if it doesn't.
         """
 
 

@@ -23,6 +23,7 @@ from gtchat.protocols.base.dialback_server import (
 )
 from gtchat.protocols.message_center import MessageCenter, framed
 from gtchat.protocols.pa1 import COMMAND_PAUSE, PA1
+from tests.chat.test_edge_cases import DelayedMethod
 from tests.protocols.cases import RULES
 from tests.protocols.fakes import ADDRESS, FakeConnection, FakeTransport, TCPTestCase
 
@@ -361,6 +362,15 @@ class PA1Clients(DialbackTestCase):
         self.assertEqual(self.web.call("get_user_list")["users"], ["eve"])
         self.send("logIn ann password 6067")
         self.assertEqual(self.called()[0], (6067, b"Ok "))
+
+    def test_a_log_out_is_answered_when_it_is_stored(self) -> None:
+        self.send("logIn ann password 6067")
+        self.called()
+        ended = DelayedMethod(self, self.server, "end_session")
+        client = self.send("ann logout")
+        self.assertFalse(client.transport.disconnecting)
+        ended.release()
+        self.assertTrue(client.closed)
 
     def test_a_request_that_is_not_answered_is_rejected(self) -> None:
         self.send("logIn ann password 6067")

@@ -8,6 +8,7 @@ import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.protocols.randomchat import RandomChatState
+from tests.chat.test_edge_cases import DelayedMethod
 from tests.fakes import RecordingBatcher, TestServer, nodes
 from tests.protocols.randomchat.fakes import RandomClient, RandomTestCase
 
@@ -66,6 +67,21 @@ class TwoNodes(SynchronousTestCase):
         self.assertEqual(users[0], users[1])
         self.assertIn(":01:00", users[0]["disconnection_date"])
 
+    def test_what_was_read_at_one_node_does_not_come_again_at_the_other(self) -> None:
+        self.ana.request("create_chat", name="den")
+        self.ana.request("add_member", chat="den", phone="222")
+        self.ana.request("send_message", chat="den", message="room")
+        self.nodes[0].server.guest("web").call("whisper", target_user="Bob", msg="direct")
+        self.assertEqual([one["type"] for one in self.bob.received()], ["new_member"] + MESSAGES)
+        stored = DelayedMethod(self, self.nodes[1].server, "end_session")
+        ended = self.bob.api.connection_lost(clean=True, arrived=True)
+        assert ended is not None
+        self.assertNoResult(ended)  # for which the answer to the close frame waits
+        stored.release()
+        self.successResultOf(ended)
+        [den] = RandomClient(self.nodes[0]).register("Bob", "222")
+        self.assertEqual(den["messages"], [])
+
     def test_a_node_without_clients_of_randomchat_keeps_no_numbers(self) -> None:
         batcher: Any = RecordingBatcher()
         server = self.nodes[1].server
@@ -76,3 +92,4 @@ class TwoNodes(SynchronousTestCase):
 
 
 OTHERS = ["Ana", "Bob", "Cat"]
+MESSAGES = ["message", "message"]

@@ -6,6 +6,7 @@ import struct
 from typing import Any
 
 from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from gtchat.chat.limits import Limits
@@ -75,6 +76,7 @@ class RecordingAPI:
     Attributes:
         received: payloads of the messages.
         clean, arrived: arguments of `connection_lost`, None before it was called.
+        ended: what that returns.
         proofs: `ping` and `pong` for each call of `ping_sent` and `pong_received`.
     """
 
@@ -84,6 +86,7 @@ class RecordingAPI:
         self.received: list[bytes] = []
         self.clean: bool | None = None
         self.arrived: bool | None = None
+        self.ended: Deferred[None] | None = None
         self.proofs: list[str] = []
 
     def message(self, payload: bytes) -> None:
@@ -92,8 +95,9 @@ class RecordingAPI:
             raise RuntimeError("a bug")
         self.received.append(payload)
 
-    def connection_lost(self, clean: bool, arrived: bool = False) -> None:
+    def connection_lost(self, clean: bool, arrived: bool = False) -> Deferred[None] | None:
         self.clean, self.arrived = clean, arrived
+        return self.ended
 
     def ping_sent(self) -> None:
         self.proofs.append("ping")

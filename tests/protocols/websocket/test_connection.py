@@ -10,7 +10,7 @@ from gtchat.chat.errors import Banned
 from gtchat.chat.limits import Limits
 from gtchat.protocols.base.http_access import Hosts, Origins, Proxies
 from gtchat.protocols.websocket import context
-from gtchat.protocols.websocket.context import OPENING_TIMEOUT_S
+from gtchat.protocols.websocket.context import END_TIMEOUT_S, OPENING_TIMEOUT_S
 from gtchat.protocols.websocket.frames import text_frame
 from gtchat.protocols.websocket.opening import HANDSHAKE_BYTES
 from tests.protocols.websocket.fakes import (
@@ -18,6 +18,7 @@ from tests.protocols.websocket.fakes import (
     CLOSE,
     PING,
     PONG,
+    TEXT,
     FakeSocket,
     TestFactory,
     frame,
@@ -400,6 +401,26 @@ class Closing(SynchronousTestCase):
         theirs.receive(frame(b"\x03\xe8", CLOSE))
         ours.protocol.close(4008, "too slow")
         self.assertEqual((theirs.api.clean, ours.api.clean), (True, False))
+
+    def test_a_close_frame_is_answered_when_the_end_is_stored(self) -> None:
+        for ends in ("stored", "late", "closed here", "lost"):
+            socket = TestFactory().open()
+            socket.api.ended = Deferred()
+            socket.protocol.outbox.write(text_frame(b"last"))
+            socket.receive(frame(b"\x03\xe8", CLOSE) + frame(b"ignored"))
+            self.assertEqual((socket.api.clean, socket.api.received), (True, []))
+            self.assertEqual(socket.frames(), [(TEXT, b"last")])
+            if ends == "late":
+                socket.factory.clock.advance(END_TIMEOUT_S)
+            elif ends == "closed here":
+                socket.protocol.close(1012, "restart")
+            elif ends == "lost":
+                socket.lose()
+            socket.api.ended.callback(None)
+            code = {"closed here": 1012, "lost": None}.get(ends, 1000)
+            self.assertEqual((ends, socket.close_code()), (ends, code))
+            self.assertEqual((ends, socket.transport.disconnecting), (ends, ends != "lost"))
+            self.assertFalse(socket.transport.aborted)
 
     def test_a_close_by_the_server_is_not_clean(self) -> None:
         socket = TestFactory().open()

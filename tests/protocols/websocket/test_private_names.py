@@ -48,6 +48,8 @@ CALLED: list[tuple[str, bytes, Callable[[Call], bool]]] = [
         handshake(Sec_WebSocket_Version="12"),
         lambda call: refused(call)[1] is not None,
     ),
+    ("onCloseFrame", CLOSED_BY_CLIENT, lambda call: call == ((1000, None), {})),
+    ("onCloseFrame", OPEN + frame(b"", CLOSE), lambda call: call == ((None, None), {})),
     ("sendCloseFrame", CLOSED_BY_CLIENT, lambda call: call[1]["isReply"] is True),
     (
         "sendCloseFrame",
