@@ -252,14 +252,14 @@ class ChatService(Service):
         except ValueError as error:
             raise StartError(f"callback_allow: {error}", EXIT_CONFIG) from error
         return CallbackRules(
-            own_ports=self._listeners.numbers,
+            own_ports=lambda: self._listeners.numbers() | self._storage.ports.others,
             allowed=allowed,
             proxies=self._proxies,
             loopback=server.loopback_callbacks,
         )
 
     def _listen(self) -> None:
-        """Listen on all endpoints of the settings, and log where."""
+        """Listen on all endpoints of the settings, log where, and tell the other servers."""
         server = self.settings.server
         site = build_site(
             static_directory(),
@@ -283,6 +283,7 @@ class ChatService(Service):
         page, log = MetricsPage(self._metrics.render, None), self._websocket.context.request_log
         alone = build_metrics_site(page, self._reactor, log)
         self._listen_on(server.metrics, alone, "metrics", "http")
+        self._storage.ports.told = " ".join(self._urls)
 
     def _listen_on(
         self, descriptions: tuple[str, ...], factory: Any, what: str, scheme: str

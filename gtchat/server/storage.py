@@ -22,6 +22,7 @@ from gtchat.server.checks import hide_password, split_addresses
 from gtchat.server.process import EXIT_CONFIG, EXIT_UNAVAILABLE, StartError
 from gtchat.server.settings import ServerSettings
 from gtchat.store import MemoryStore, SQLStore, StoreError, StoreUnavailable
+from gtchat.store.sql.node_ports import NodePorts
 from gtchat.store.sql.sqlite import give_to_owner
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Storage:
         directory: the data directory; None for a store in memory.
         relay: tells other nodes of the store what is not stored.
         has_nodes: whether other servers may use the store.
+        ports: of all servers that use it.
     """
 
     store: IStore
@@ -55,6 +57,7 @@ class Storage:
     _lock: IO[str] | None = None
     relay: IRelay = attrs.field(factory=NoRelay)
     has_nodes: bool = False
+    ports: NodePorts = attrs.field(factory=NodePorts)
 
     async def close(self) -> None:
         """Finish what is queued, close the store, then let another server use the directory."""
@@ -218,7 +221,7 @@ def open_storage(server: ServerSettings, reactor: Any) -> Storage:
         _log.info("store: {database}", database=database)
         store = SQLStore(database, reactor, notifier=bus)
         relay = NoRelay() if bus is None else bus.relay
-        return Storage(store, directory, lock, relay, has_nodes=True)
+        return Storage(store, directory, lock, relay, has_nodes=True, ports=database.ports)
     except StoreError as error:
         lock.close()
         raise cannot_start(error) from error

@@ -183,8 +183,32 @@ class TwoServersCase(OldProtocolsCase):
                 one.taken.clear()
 
 
+def await_beats(url: str) -> None:
+    """Wait until all servers have told where they listen, and have read it of each other."""
+    with postgres.connect(url) as db:
+        while db.execute("SELECT FROM nodes WHERE url = ''").fetchone():
+            pass
+        beats = "SELECT id, expires FROM nodes ORDER BY id"
+        for _ in range(2):  # the first one may have begun before
+            before = db.execute(beats).fetchall()
+            while set(before) & set(db.execute(beats).fetchall()):
+                pass
+
+
 class MessageCenter(TwoServersCase, transcripts.MessageCenter):
     """At two servers."""
+
+    def test_no_client_is_called_at_a_port_of_any_server(self) -> None:
+        await_beats(two_servers().url)
+        seas, refused = self.message_center("seas"), "names a port that is not called"
+        for server, _ in itertools.product(self.stage.servers, self.stage.addresses):
+            google = self.message_center()
+            google.port = port_of(server, "websocket")
+            google.log_in(b"google", b"hasglasses")
+            self.assertEqual(seas.next_push(), "google has logged on.")
+            self.assertEqual(seas.next_push(), "google is offline.")
+        for server in self.stage.servers:
+            self.assertEqual("".join(server.lines).count(refused), 2)
 
 
 class PA1(TwoServersCase, transcripts.PA1):

@@ -52,7 +52,7 @@ class CallbackRules:
     """Says which clients are called.
 
     Args:
-        own_ports: returns the ports that this server listens on.
+        own_ports: returns the ports that this server and the others of its chat listen on.
         allowed: networks whose addresses are called in any case: `callback_allow`.
         proxies: the trusted proxies.
         loopback: whether clients on loopback are called: `loopback_callbacks`.

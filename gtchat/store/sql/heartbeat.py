@@ -18,6 +18,7 @@ from twisted.logger import Logger
 
 from gtchat.store.sql import expiry
 from gtchat.store.sql.database import Connection
+from gtchat.store.sql.node_ports import NodePorts
 
 #: Seconds between two beats, and after the last one that a node lives.
 BEAT_S = 1.0
@@ -28,14 +29,20 @@ RETRY_S = 0.2
 ORPHANS = 600
 
 _PROLONG = (
-    f"UPDATE nodes SET expires = clock_timestamp() + interval '{LIFE_S} s'"
+    f"UPDATE nodes SET expires = clock_timestamp() + interval '{LIFE_S} s', url = %s"
     " WHERE id = %s AND expires > clock_timestamp()"
 )
-_EXPIRED = "SELECT id FROM nodes WHERE expires < clock_timestamp() AND id <> %s ORDER BY id LIMIT 1"
+_OTHERS = "SELECT id, url, expires < clock_timestamp() FROM nodes WHERE id <> %s ORDER BY id"
 
 
 class HeartbeatDatabase(Protocol):
-    """Opens the connections of a heartbeat: `PostgresDatabase`."""
+    """Opens the connections of a heartbeat: `PostgresDatabase`.
+
+    Attributes:
+        ports: what the nodes tell each other.
+    """
+
+    ports: NodePorts
 
     def open_heartbeat(self) -> Connection:
         """Return a new connection whose statements end within a second."""
@@ -127,7 +134,7 @@ class Heartbeat:
             self._db = None
 
     def beat(self) -> bool:
-        """Prolong the row, and look for nodes whose rows have expired.
+        """Prolong the row, and look at those of the others, which may have expired.
 
         Returns:
             Whether the row was still there, and had not expired.
@@ -138,13 +145,16 @@ class Heartbeat:
         began = self._seconds()
         if self._db is None:
             self._db = self._database.open_heartbeat()
-        if self._db.execute(_PROLONG, (self._node_id,)).rowcount != 1:
+        ports = self._database.ports
+        if self._db.execute(_PROLONG, (ports.told, self._node_id)).rowcount != 1:
             return False
         self._prolonged = began
         self._beats += 1
-        expired = self._db.execute(_EXPIRED, (self._node_id,)).fetchone()
+        others = self._db.execute(_OTHERS, (self._node_id,)).fetchall()
+        ports.hear(url for _, url, _ in others)
+        expired = next((id_ for id_, _, is_expired in others if is_expired), None)
         if expired is not None:
-            self._begin(lambda db, at: expiry.expire(db, expired[0], self._node_id, at))
+            self._begin(lambda db, at: expiry.expire(db, expired, self._node_id, at))
         elif self._beats % ORPHANS == 0:
             self._begin(lambda db, at: expiry.adopt_orphans(db, self._node_id, at))
         return True

@@ -33,10 +33,11 @@ ADD_HEADS = (
 )
 #: Makes what belongs to no revision of SQLite's schema.
 #:
-#: `nodes`: `host` is the machine, `began` when the server entered, `loaded` whether it has loaded
-#: the chat. `sessions.node_id`: the node that has the connection or, after its loss, that waits for
-#: the guest. `online`: who is online at which node. `system_log`: the log that all nodes follow;
-#: `node_id` is the node that wrote the entry.
+#: `nodes`: `url` has the URLs at which the server listens (`node_ports`), `host` is the machine,
+#: `began` when it entered, `loaded` whether it has loaded the chat. `sessions.node_id`: the node
+#: that has the connection or, after its loss, that waits for the guest. `online`: who is online at
+#: which node. `system_log`: the log that all nodes follow; `node_id` is the node that wrote the
+#: entry.
 CREATE = (
     'CREATE TABLE nodes (id bigint PRIMARY KEY, name text COLLATE "C" NOT NULL,'
     ' url text COLLATE "C" NOT NULL, expires timestamptz NOT NULL,'

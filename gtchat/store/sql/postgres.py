@@ -33,6 +33,7 @@ from gtchat.store.sql.database import (
 )
 from gtchat.store.sql.living import Life, LivingStore
 from gtchat.store.sql.node_life import NodeLife
+from gtchat.store.sql.node_ports import NodePorts
 from gtchat.store.sql.nodes import Node, NodeExpired, WrittenByAnother
 from gtchat.store.sql.watchdog import PostgresConnection, Watchdog
 
@@ -98,6 +99,7 @@ class PostgresDatabase(Database):
 
     Attributes:
         alone: whether no other server may use it meanwhile.
+        ports: those of all servers.
 
     Raises:
         StoreError: that is no such URI.
@@ -117,6 +119,7 @@ class PostgresDatabase(Database):
         parameters: dict[str, Any] = {**_PARAMETERS, **given}
         self._conninfo = make_conninfo(**parameters)
         self.alone = False
+        self.ports = NodePorts()
         self._node = Node(node, wall)
         self._watchdog = Watchdog()
         self._waits_for_disk = True

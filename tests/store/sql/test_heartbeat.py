@@ -250,6 +250,16 @@ class BeatTests(ExpiryCase):
         self.assertFalse(self.beat(heart))
         self.assertEqual(self.names(), ["one", "three", "two"])
 
+    def test_nodes_tell_each_other_where_they_listen(self) -> None:
+        told = ("ws://localhost:9000/ http://[::1]:8080/", "tcp://10.0.0.2:6066/ /run/x", "")
+        hearts = [self.heart(number) for number in range(3)]
+        for node, urls in zip(self.nodes, told, strict=True):
+            node.ports.told = urls
+        for heart in (*hearts, *hearts):
+            self.beat(heart)
+        others = [node.ports.others for node in self.nodes]
+        self.assertEqual(others, [{6066}, {9000, 8080}, {9000, 8080, 6066}])
+
     def test_two_nodes_expire_a_third_once(self) -> None:
         self.change(EXPIRE, "three")
         hearts = [self.heart(0), self.heart(1)]
