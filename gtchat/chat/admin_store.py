@@ -208,7 +208,11 @@ class IAdminStore(IReportStore):
         """
 
     def add_login_link(
-        account_id: int, token_hash: bytes, expires_at: int, audit: AuditRecord
+        account_id: int,
+        token_hash: bytes,
+        expires_at: int,
+        audit: AuditRecord,
+        made_by: bytes | None = None,
     ) -> Deferred[None]:
         """Keep a link that logs an account in once, in place of the one it had.
 
@@ -217,9 +221,12 @@ class IAdminStore(IReportStore):
             token_hash: of its secret, 32 bytes.
             expires_at: when it ends.
             audit: the record that is stored with it.
+            made_by: token hash of the session of the account that makes it; None if an operator
+                does.
 
         Raises:
             NoSuchUser: there is no such account, or it is temporary.
+            NotLoggedIn: that session has ended, maybe at another node.
         """
 
     def find_login_link(token_hash: bytes, at: int) -> Deferred[Account | None]:

@@ -203,6 +203,7 @@ class Logins:
 
         Raises:
             NotAllowed: the user is temporary.
+            NotLoggedIn: the session was ended at another node.
             RateLimited, NotStored.
         """
         user = session.user
@@ -215,7 +216,8 @@ class Logins:
         record = self._state.audit.record(
             "own_login_link", session.actor, name=user.name, address=address
         )
-        await self._store.add_login_link(user.id, token_hash(token), expires_at, record)
+        link = token_hash(token)
+        await self._store.add_login_link(user.id, link, expires_at, record, session.token_hash)
         write_line(record)
         return LoginLink(user.name, token, expires_at)
 

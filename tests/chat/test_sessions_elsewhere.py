@@ -252,6 +252,16 @@ class Ends(TwoNodes):
             self.assertIsNone(self.here.closed)
             self.there, self.login_there = self.login(self.b, "ann", pwd="password", device="two")
 
+    def test_an_ended_session_makes_no_login_link(self) -> None:
+        self.tables.wakes = False
+        self.assertEqual(self.there.call("create_login_link")["status"], "ok")
+        for cmd, code in (("get_sessions", None), ("end_other_sessions", "not_logged_in")):
+            self.assertEqual(self.here.call(cmd)["status"], "ok")
+            self.assertIsNone(self.there.closed)  # its node has not heard of it
+            self.assertEqual(self.there.call("create_login_link").get("code"), code)
+        self.look(self.b)
+        self.assertIsNotNone(self.there.closed)
+
     def test_a_login_replaces_a_session_elsewhere(self) -> None:
         first, _ = self.login(self.a, "ann", pwd="password")
         _, reply = self.login(self.b, "ann", "192.0.2.8", pwd="password")

@@ -22,6 +22,7 @@ from gtchat.chat.errors import (
     NameTaken,
     NoSuchUser,
     NotAllowed,
+    NotLoggedIn,
     NotStored,
     TooMany,
 )
@@ -293,6 +294,18 @@ class AccountAdminContract(Recorded):
         await self.store.add_login_link(ann, LINK, 1000, record())
         await self.store.prune(1001, 0, 0)
         self.assertIsNone(await self.store.find_login_link(LINK, 5))
+
+    async def test_a_session_that_has_ended_makes_no_login_link(self) -> None:
+        ann, bob = await self.account("Ann"), await self.account("Bob")
+        await self.store.login(ann, "hash", new_session(TOKEN, 5))
+        await self.store.add_login_link(ann, LINK, 1000, record("login_link"), TOKEN)
+        of_another = self.store.add_login_link(bob, OTHER, 1000, record(), TOKEN)
+        await self.assertFails(of_another, NotLoggedIn)
+        await self.store.end_session(EndedSession(ann, TOKEN, {}), 6)
+        late = self.store.add_login_link(ann, OTHER, 1000, record(), TOKEN)
+        await self.assertFails(late, NotLoggedIn)
+        self.assertIsNotNone(await self.store.find_login_link(LINK, 7))
+        self.assertEqual(await self.codes(), ["login_link"])
 
     async def test_a_guest_has_no_login_link(self) -> None:
         gus = await self.store.login_guest("Gus", "gus", new_session(TOKEN))

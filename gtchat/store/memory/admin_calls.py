@@ -73,11 +73,16 @@ class MemoryAdminCalls(MemoryCalls):
         return self._write(rename, plan=admin_tells.rename(account_id, old, name, key, audit))
 
     def add_login_link(
-        self, account_id: int, token_hash: bytes, expires_at: int, audit: AuditRecord
+        self,
+        account_id: int,
+        token_hash: bytes,
+        expires_at: int,
+        audit: AuditRecord,
+        made_by: bytes | None = None,
     ) -> Deferred[None]:
         """See `IAdminStore.add_login_link`."""
         plan = admin_tells.add_login_link(account_id, audit)
-        args = (account_id, token_hash, expires_at)
+        args = (account_id, token_hash, expires_at, made_by)
         return self._write(self._tables.admin.add_login_link, *args, plan=plan)
 
     def find_login_link(self, token_hash: bytes, at: int) -> Deferred[Account | None]:

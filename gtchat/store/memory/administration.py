@@ -24,7 +24,7 @@ from gtchat.chat.admin_store import (
     StoredTexts,
 )
 from gtchat.chat.audit import AUDIT, AuditRecord
-from gtchat.chat.errors import BadCredentials, NameTaken, NoSuchUser, NotAllowed
+from gtchat.chat.errors import BadCredentials, NameTaken, NoSuchUser, NotAllowed, NotLoggedIn
 from gtchat.chat.events import MessageSent
 from gtchat.chat.interfaces import Account
 from gtchat.store.memory.accounts import AccountTable
@@ -155,9 +155,13 @@ class AdminTable:
         if old_key != key:
             self._accounts.reserve(account_id, old, old_key, at + RESERVED_MS)
 
-    def add_login_link(self, account_id: int, token_hash: bytes, expires_at: int) -> None:
+    def add_login_link(
+        self, account_id: int, token_hash: bytes, expires_at: int, made_by: bytes | None
+    ) -> None:
         """Keep a link that logs an account in once."""
-        self._registered(account_id)
+        row = self._registered(account_id)
+        if made_by is not None and made_by not in row.sessions:
+            raise NotLoggedIn()
         self._links[account_id] = token_hash, expires_at
 
     def find_login_link(self, token_hash: bytes, at: int) -> Account | None:

@@ -90,11 +90,16 @@ class AdminCalls(ABC):
         return self._write(administration.rename, account_id, old, name, key, at, plan=plan)
 
     def add_login_link(
-        self, account_id: int, token_hash: bytes, expires_at: int, audit: AuditRecord
+        self,
+        account_id: int,
+        token_hash: bytes,
+        expires_at: int,
+        audit: AuditRecord,
+        made_by: bytes | None = None,
     ) -> Deferred[None]:
         """See `IAdminStore.add_login_link`."""
         plan = admin_tells.add_login_link(account_id, audit)
-        args = (account_id, token_hash, expires_at)
+        args = (account_id, token_hash, expires_at, made_by)
         return self._write(administration.add_login_link, *args, plan=plan)
 
     def find_login_link(self, token_hash: bytes, at: int) -> Deferred[Account | None]:

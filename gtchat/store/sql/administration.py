@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Boolean, bindparam, delete, func, not_, or_, select, update
 
 from gtchat.chat.admin_store import RESERVED_MS, AccountQuery, ListedAccount
-from gtchat.chat.errors import BadCredentials, NameTaken, NoSuchUser, NotAllowed
+from gtchat.chat.errors import BadCredentials, NameTaken, NoSuchUser, NotAllowed, NotLoggedIn
 from gtchat.chat.interfaces import Account
 from gtchat.chat.look_alikes import rivals, skeleton
 from gtchat.store.sql import accounts, moderation, schema
@@ -55,6 +55,12 @@ _IS_CONNECTED = Statement(
     select(_sessions.c.token_hash)
     .where(_sessions.c.account_id == bindparam("account"), _sessions.c.expires_from.is_(None))
     .limit(1)
+)
+_SESSION = Statement(
+    select(_sessions.c.account_id).where(
+        _sessions.c.token_hash == bindparam("token"),
+        _sessions.c.account_id == bindparam("account"),
+    )
 )
 #: Accounts that are online without a stored session; only PostgreSQL knows those of other nodes.
 _IS_ONLINE = "SELECT 1 FROM online WHERE account_id = %s LIMIT 1"
@@ -191,9 +197,13 @@ def _registered(db: Connection, account_id: int) -> Account:
     return account
 
 
-def add_login_link(db: Connection, account_id: int, token_hash: bytes, expires_at: int) -> None:
+def add_login_link(
+    db: Connection, account_id: int, token_hash: bytes, expires_at: int, made_by: bytes | None
+) -> None:
     """Keep a login link; see `IAdminStore.add_login_link`."""
     _registered(db, account_id)
+    if made_by is not None and _SESSION.scalar(db, account=account_id, token=made_by) is None:
+        raise NotLoggedIn()
     _ADD_LINK(db, account_id=account_id, token_hash=token_hash, expires_at=expires_at)
 
 
