@@ -161,6 +161,8 @@ class RoomRegistry:
         self._by_id: dict[int, Room] = {}
         #: Account id -> the rooms that it owns; a dict takes less memory than a set.
         self._owned: dict[int | None, dict[Room, None]] = {}
+        #: Account id -> its name, of those that operators have renamed.
+        self._renamed: dict[int | None, str] = {}
         self.public = PublicRooms()
         self.reserved: set[str] = set()
 
@@ -214,6 +216,7 @@ class RoomRegistry:
     def clear(self) -> None:
         """Forget all rooms. What is queued for them will not be stored."""
         self._by_key, self._by_name, self._by_id, self._owned = {}, {}, {}, {}
+        self._renamed = {}
         self.public.begin((), 0)
 
     def _disown(self, room: Room, owner_id: int | None) -> None:
@@ -280,8 +283,20 @@ class RoomRegistry:
         """Fold an entry that another node has stored: it comes before what is queued here."""
         queued = self._take_back_all(room)
         self._follow(room, partial(room.fold, entry), is_foreign=True)
+        for account_id in (entry.subject_id, room.owner_id):
+            if account_id is not None and account_id in self._renamed:
+                room.rename(account_id, self._renamed[account_id])
         for change in queued:
             self.queue(room, change)
+
+    def rename(self, account_id: int, name: str) -> None:
+        """Show the new name of an account in all rooms.
+
+        Entries of other nodes from before that may come later, with the former name.
+        """
+        self._renamed[account_id] = name
+        for room in self:
+            room.rename(account_id, name)
 
     def _take_back_all(self, room: Room) -> list[QueuedChange]:
         """Take back all changes of a room that are queued; return them, oldest first."""

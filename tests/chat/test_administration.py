@@ -505,6 +505,22 @@ class TwoNodes(SynchronousTestCase):
             bob.call("get_room_user_list", room_name="Garden")["users"], ["Bob", "Zoe"]
         )
 
+    def test_a_new_name_is_seen_where_a_room_is_behind(self) -> None:
+        bob = self.b.guest("Bob")
+        bob.call("create_room", room_name="Garden")
+        self.a.store._tables.wakes = False
+        cat = self.a.member("Cat")
+        self.assertEqual(cat.call("join_room", room_name="Garden")["status"], "ok")
+        cat.drop()
+        self.done(self.a.chat.admin.accounts.rename("cat", "Zoe", OPERATOR))
+        self.done(self.b.chat.admin.access.rename("Chat", OPERATOR))  # it hears of the name
+        self.assertEqual(bob.call("get_room_user_list", room_name="Garden")["users"], ["Bob"])
+        self.b.store.look()
+        self.b.run_pending()
+        self.assertEqual(
+            bob.call("get_room_user_list", room_name="Garden")["users"], ["Bob", "Zoe"]
+        )
+
     def test_an_announcement_is_heard_at_the_other_node(self) -> None:
         self.assertEqual(self.a.chat.admin.rooms.announce("Down at noon", OPERATOR), 1)
         self.a.run_pending()
