@@ -86,13 +86,17 @@ class _Connection(Client):
         self._changed = changed
 
     async def fail(self, error: Exception) -> None:
-        """Take note of what the client could not do."""
-        self.error = error
+        """Take note of what the client could not do first: the end of a connection may fail, too.
+
+        A server that refuses a login closes the connection while there is something to read, so
+        that TCP resets it.
+        """
+        self.error = self.error or error
         self._changed.set()
 
     async def ended(self) -> None:
         """Take note that the client has closed the connection."""
-        await self.fail(self.error or ConnectionClosedError())
+        await self.fail(ConnectionClosedError())
 
     def _connect_command(self) -> bytes:
         if self._is_tls and not self._server_info.get("tls_required"):
@@ -279,7 +283,7 @@ class NatsLink:
                 await asyncio.sleep(ASK_S)
                 await client.rtt(cast(int, ANSWER_S))
         except _ERRORS as error:
-            await client.fail(client.error or error)
+            await client.fail(error)
 
     async def _hear(self, message: Msg) -> None:
         """Take a message."""

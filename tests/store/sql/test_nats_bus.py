@@ -435,14 +435,11 @@ class NatsLoginTests(NatsCase):
         self.assertEqual(self.lines, [])
 
     async def test_a_wrong_one_is_not_in_the_log(self) -> None:
-        # The server closes with input unread: TCP resets, and its reason may be lost on the way.
-        for tries in range(1, 31):
+        for tries in range(1, 6):  # the connection is reset at some of them
             bus = self.open("a", self.place("ann:wr0ng"))
             await self.until(lambda tries=tries: len(self.lines) == tries)
             await bus.stop()
-            if "Authorization Violation" in self.lines[-1]:
-                break
-        self.assertRegex(self.lines[-1], "Authorization Violation")
+            self.assertRegex(self.lines[-1], "Authorization Violation")
         self.assertNotIn("wr0ng", str(self.lines))
         self.assertEqual(self.heard, [])
 
