@@ -136,7 +136,7 @@ class Delivery(ChangeQueue):
                 if batch is not None:
                     measures.deliveries -= len(indexes)
                 own = _send_parts(batch, session, indexes, messages)
-                if own:
+                if own and batch is not None:  # else it was not sent what came before
                     marks = self._sender_marks
                     if not marks.pending:
                         marks.start_timer()

@@ -90,6 +90,12 @@ class State(RandomTestCase):
         self.bob.drop()
         self.assertEqual(self.missed(), [["two"]])  # what came before the own message is read
 
+    def test_what_comes_before_an_own_message_when_the_session_has_ended_is_missed(self) -> None:
+        self.ana.write("send_message", chat="den", message="theirs")
+        self.bob.write("send_message", chat="den", message="mine")
+        self.bob.drop()
+        self.assertEqual(self.missed(), [["theirs"]])
+
     def test_what_was_read_is_not_missed(self) -> None:
         self.send("one")
         self.bob.drop()
