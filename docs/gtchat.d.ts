@@ -2256,6 +2256,7 @@ export type Code =
   | "moderated"
   | "slow_mode"
   | "not_allowed"
+  | "filtered"
   | "blocked"
   | "self_target"
   | "txn_conflict"

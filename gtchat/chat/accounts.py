@@ -77,6 +77,7 @@ class Accounts:
         self._audit = state.audit
         self._access = state.access
         self._bans = state.bans
+        self._filter = state.word_filter
         self._passwords = passwords
         self.guesses = Guesses(state)
         self.password_changes = InProgress()
@@ -109,7 +110,7 @@ class Accounts:
             admission: what the registration is let in by, None for nothing.
 
         Raises:
-            BadRequest, BadName, Banned, WeakPassword, NameTaken, RateLimited, NotStored.
+            BadRequest, BadName, Banned, Filtered, WeakPassword, NameTaken, RateLimited, NotStored.
             RegistrationClosed, InviteWanted: the operator lets not all register.
             BadInvite: the admission is not valid any more.
         """
@@ -122,6 +123,7 @@ class Accounts:
             if name is None or secret is None:
                 raise BadRequest("usr and pwd, or uuid, are required.")
             chosen, digest = await self._hashed(name, secret)
+        self._filter.check_name(chosen.display, address)
         self._access.check_registration(admission)  # it may have been closed meanwhile
         record, now = self.registered(chosen.display, address, admission), self._users.now()
         args = (chosen.display, chosen.key, digest, credential, now, network_key(address), record)
@@ -258,14 +260,11 @@ class Accounts:
         return self.guesses.own.attempts_left(login_key(name), network_key(address))
 
     async def authenticate_uuid(self, uuid: str, address: str) -> Account:
-        """Check a UUID.
+        """Check a UUID. Return its account.
 
         Args:
             uuid: a version-4 UUID as text.
             address: IP address of the client.
-
-        Returns:
-            The account.
 
         Raises:
             BadRequest, BadCredentials.

@@ -5,7 +5,7 @@ It is part of `interfaces.IStore`, whose conventions hold.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import attrs
@@ -153,6 +153,42 @@ class StorageUse:
     complete: bool
 
 
+@attrs.frozen
+class ScanQuery:
+    """A part of all logs whose messages are compared with something, newest first.
+
+    Attributes:
+        since: what is older than this is left out, in milliseconds since 1970, UTC.
+        room_id: a room, None for all.
+        directs: whether direct messages are compared, too.
+        before: where the part begins: that of the `Scanned` before; None for the newest entry.
+        limit: how many entries are read.
+    """
+
+    since: int
+    room_id: int | None = None
+    directs: bool = False
+    before: int | None = None
+    limit: int = 1_000
+
+
+@attrs.frozen
+class Scanned:
+    """What was found in a part of all logs.
+
+    Attributes:
+        messages: how many messages were compared.
+        matching: how many of them match.
+        users: ids of the accounts that wrote those, or names where there is no id.
+        before: where the next part begins, None if there is nothing more.
+    """
+
+    messages: int
+    matching: int
+    users: frozenset[int | str]
+    before: int | None
+
+
 class IAdminStore(IReportStore):
     """Keeps the audit log, and what operators do with accounts."""
 
@@ -164,6 +200,14 @@ class IAdminStore(IReportStore):
 
     def storage(query: StorageQuery) -> Deferred[StorageUse]:
         """Return what the texts of messages take, by room or by account (read)."""
+
+    def scan(query: ScanQuery, matches: Callable[[str], bool]) -> Deferred[Scanned]:
+        """Return how many messages of a part of all logs match (read).
+
+        Args:
+            query: which part.
+            matches: returns whether a text matches; it may be called in another thread.
+        """
 
     def choose(name: str, value: str | None, audit: AuditRecord) -> Deferred[None]:
         """Keep what an operator has chosen at run time; see `access` and `StoredState.choices`.

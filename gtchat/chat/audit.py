@@ -100,6 +100,14 @@ AUDIT: dict[str, AuditKind] = {
     "admin_room_deleted": _admin("{by} deleted the room {room}", subject=""),
     "ban_added": _admin("{by} banned {kind} {name} {end}: {reason}"),
     "ban_removed": _admin("{by} ended the ban of {kind} {name}"),
+    "filter_added": _admin(
+        "{by} added rule {rule} to the word filter: {action} {pattern} in {room}", subject=""
+    ),
+    "filter_removed": _admin(
+        "{by} removed rule {rule} from the word filter: {action} {pattern} in {room}", subject=""
+    ),
+    "filter_flagged": _own("rule {rule} of the word filter flagged {seq} of {name} in {room}"),
+    "filter_refused": _own("rule {rule} of the word filter refused a text of {name} in {room}"),
     "announced": _admin("{by} sent an announcement to {to}", subject=""),
     "admin_read": AuditKind("{by} asked for {command}", subject=""),
     "admin_refused": AuditKind("{by} was refused {command}: {reason}", subject=""),

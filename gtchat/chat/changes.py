@@ -116,6 +116,7 @@ class Changes:
         self._delivery = delivery
         self._limits = state.limits
         self._panic = state.access.panic
+        self._filter = state.word_filter
         self._reactions = BucketTable(state.limits.rate(_reaction_rate), state.clock.seconds)
 
     @property
@@ -147,15 +148,20 @@ class Changes:
 
         Raises:
             NoSuchRoom, NotInRoom, IsMuted, ModeratedRoom, NoSuchUser, Blocked, NotAllowed,
-                BadRequest, TooLong, SlowMode, OverQuota, TxnConflict, NotStored.
+                BadRequest, TooLong, SlowMode, Filtered, OverQuota, TxnConflict, NotStored.
             NoSuchMessage, NotAuthor, MessageDeleted, TooLate.
         """
         room = await self._conversations.require_open(target, session.user)
         self._check_speech(room, session.user)
         msg = text(msg, self._limits.text_chars)
-        self._panic.check(session, room if isinstance(room, Room) else None)
+        place = room if isinstance(room, Room) else None
+        self._panic.check(session, place)
+        flag = None
+        if place is not None or self._filter.directs:
+            flag = self._filter.check(session, msg, place)
         entry = self._entry(Edited, session, room, seq, msg=msg)
-        return await self._say(session, target, room, entry, txn)
+        audit = self._filter.record(flag, session, entry)
+        return await self._say(session, target, room, entry, txn, audit)
 
     @repeated
     async def delete(
@@ -271,12 +277,13 @@ class Changes:
         found: Room | Conversation,
         entry: Edited | Reacted,
         txn: str | None,
+        audit: Callable[[], AuditRecord | None] | None = None,
     ) -> Ack:
         """Store an edit or a reaction, for which the rates are paid. Return its ack."""
         if isinstance(found, Room):  # may not be a room of the user any more
             found = await self._conversations.require_open(target, session.user)
         self._check_speech(found, session.user, reacts=isinstance(entry, Reacted))
-        return await self._append(session, found, entry, txn)
+        return await self._append(session, found, entry, txn, audit)
 
     @repeated
     async def pin(

@@ -111,6 +111,7 @@ class Chat:
         audit: writes the audit log.
         access: says who may come in.
         bans: who is banned from the server.
+        word_filter: which texts are refused.
     """
 
     def __init__(
@@ -148,6 +149,7 @@ class Chat:
         self.rates = BucketTable(limits.rate(command_rate), clock.seconds)
         self.guest_bursts = BucketTable(limits.rate(_guest_rate), clock.seconds)
         self.bans = state.bans
+        self.word_filter = state.word_filter
         self.rooms = state.rooms
         self.loader = state.loader
         self.users = state.users
@@ -159,6 +161,7 @@ class Chat:
         self.membership = Membership(state, delivery, self._ownership)
         self._joins = ForeignJoins(state)
         self.moderators = Moderators(state, delivery)
+        self.word_filter.mute = self.moderators.mute_by_filter
         self.room_bans = RoomBans(state, delivery, self.membership)
         self.invitations = Invitations(state, self.membership)
         self.invite_links = InviteLinks(state, self.accounts, self.membership)
@@ -192,6 +195,7 @@ class Chat:
             self.admin.accounts.foreign_handlers(),
             self.admin.access.foreign_handlers(),
             self.admin.bans.foreign_handlers(),
+            self.admin.word_filter.foreign_handlers(),
         ]
         self.speak = self.messages.speak
         self.history = self.messages.history
@@ -227,6 +231,7 @@ class Chat:
         """Begin with what the store has loaded."""
         self.sessions.epoch = stored.epoch
         self.access.begin(stored.choices)
+        self.word_filter.begin(stored.choices)
         self.bans.begin(stored.bans)
         self.rooms.public.begin(stored.public, stored.public_total)
         for record in stored.rooms:

@@ -65,6 +65,7 @@ class Whispers(Arrivals):
         self._next_id = state.next_id
         self._quota = state.quota
         self._panic = state.access.panic
+        self._filter = state.word_filter
 
     def foreign_handlers(self) -> ForeignHandlers:
         """Return what this part does with system entries of other nodes."""
@@ -94,7 +95,7 @@ class Whispers(Arrivals):
             The ack, and whether the user was online and was sent the message.
 
         Raises:
-            BadRequest, TooLong, NoSuchUser, NoSuchRoom, SelfTarget, Blocked, SlowMode,
+            BadRequest, TooLong, NoSuchUser, NoSuchRoom, SelfTarget, Blocked, SlowMode, Filtered,
                 GuestsRefused, TxnConflict, OverQuota, NotStored, NoSuchMessage, MessageDeleted.
             NotAllowed: the user's account has ended; or too many of the sender's messages wait
                 for the user, or, if the user has never written to the sender, too many of such
@@ -111,6 +112,7 @@ class Whispers(Arrivals):
             raise SelfTarget()
         found.require_open()
         self._panic.check(session)
+        flag = self._filter.check(session, msg) if self._filter.directs else None
         event = WhisperSent(
             usr=user.name,
             subject_id=user.id,
@@ -142,6 +144,8 @@ class Whispers(Arrivals):
         if ack.dup:
             self._quota.give_back(session, msg)
             return ack, False
+        if flag is not None:
+            self._filter.note(flag, session.actor, user.name)
         self._publish(event, pending.room_id, found.users, session)
         return ack, found.other_id != user.id and self._users.is_online(found.other_id)
 

@@ -258,6 +258,13 @@ class GuestsRefused(NotAllowed):
     default = "There are no guests here: log in with an account."
 
 
+class Filtered(ChatError):
+    """The word filter refuses a text. It does not say which word: else users would go round it."""
+
+    code = "filtered"
+    default = "The operator of this chat does not allow such a text."
+
+
 class Blocked(ChatError):
     """The target of the request has blocked this user."""
 

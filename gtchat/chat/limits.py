@@ -137,6 +137,7 @@ class Limits:
     panic_slow_seconds: float = _limit(
         30.0, "seconds between two messages of a user while the panic switch is on"
     )
+    filter_rules: int = _limit(1_000, "rules of the word filter")
     bans: int = _limit(10_000, "bans from the server that are kept")
     invite_links: int = _limit(
         10_000, "invitations by link that are valid at the same time, in all"

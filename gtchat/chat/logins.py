@@ -327,12 +327,13 @@ class Logins:
             encoder, connection, current, marks_read: as in `login`.
 
         Raises:
-            BadName, Banned, NameTaken, AlreadyLoggedIn, NotStored.
+            BadName, Banned, Filtered, NameTaken, AlreadyLoggedIn, NotStored.
             GuestsRefused: there are no temporary users here.
         """
         self._state.access.check_guests()
         chosen = user_name(name)
         self._check_guest(chosen, connection)
+        self._state.word_filter.check_name(chosen.display, connection.address)
         if current is not None and current.user.key == chosen.key:
             raise AlreadyLoggedIn()
         return await self._login_guest(chosen, _Client(encoder, connection, current, marks_read))

@@ -77,7 +77,7 @@ class Membership:
             request: what asked for it, if that may be repeated; see `Repeats`.
 
         Raises:
-            BadName, BadRequest, TooLong, RoomExists, SlowMode, TxnConflict, NotStored.
+            BadName, BadRequest, TooLong, RoomExists, SlowMode, Filtered, TxnConflict, NotStored.
             NotAllowed: the user created, or is a member of, as many rooms as the limit allows.
         """
         user = session.user
@@ -115,7 +115,7 @@ class Membership:
             request: as in `create`.
 
         Raises:
-            NoSuchRoom, NotOwner, NoSuchUser, BadRequest, TooLong, TxnConflict, NotStored.
+            NoSuchRoom, NotOwner, NoSuchUser, BadRequest, TooLong, Filtered, TxnConflict, NotStored.
             NotInRoom: the new owner is not a member.
             NotAllowed: the new owner has received as many rooms as the limit allows.
         """
@@ -128,7 +128,7 @@ class Membership:
             if next_owner.id not in room.members:
                 raise NotInRoom("The new owner must be a member of the room.")
             limits = self._ownership.limits_of_receiver(room, next_owner.id)
-        settings = self._ownership.settings(room, wanted, next_owner)
+        settings = self._ownership.settings(room, wanted, next_owner, session)
         by, record = session.user.name, self._ownership.record_of(room, settings, session.actor)
         ack = await self._ownership.change(room, settings, by, session, request, limits, record)
         return RoomAck(room, ack)

@@ -160,6 +160,7 @@ class Messages:
         self._next_id = state.next_id
         self._quota = state.quota
         self._panic = state.access.panic
+        self._filter = state.word_filter
         self._limits = state.limits
         self._broadcast_key = broadcast_key
         self._guesses = guesses
@@ -194,7 +195,7 @@ class Messages:
 
         Raises:
             NoSuchRoom, NotInRoom, IsMuted, ModeratedRoom, BadRequest, TooLong, SlowMode,
-                GuestsRefused, OverQuota, NotStored: at once; then `done` is not called.
+                GuestsRefused, Filtered, OverQuota, NotStored: at once; then `done` is not called.
         """
         user = session.user
         try:
@@ -216,6 +217,7 @@ class Messages:
         msg = text(msg, self._limits.text_chars)
         if self._panic.until:
             self._panic.check(session, room)
+        flag = self._filter.check(session, msg, room) if self._filter.rules else None
         # Quota.charge, without its call.
         size = len(msg) if msg.isascii() else utf8_size(msg)
         if size > session.prepaid or self._quota.disk_full:
@@ -241,6 +243,7 @@ class Messages:
                 sender_id=None if txn is None else user.id,
                 checked=room.foreign,
                 slow=slow,
+                audit=None if flag is None else self._filter.record(flag, session, entry),
                 room=room,
                 session=session,
                 done=done,

@@ -5,16 +5,20 @@ Messages of others are deleted in `changes`.
 
 from __future__ import annotations
 
+from twisted.internet.defer import Deferred
+
 from gtchat.chat.audit import Actor
 from gtchat.chat.authority import Authority, Sanction, check_count
+from gtchat.chat.background import run_in_background
 from gtchat.chat.changes import check_reason
 from gtchat.chat.delivery import Delivery
 from gtchat.chat.directory import ResolvedUser
 from gtchat.chat.errors import BadRequest, NoSuchUser, NotAllowed, NotOwner, SelfTarget
+from gtchat.chat.filter_rules import FilterRule
 from gtchat.chat.interfaces import RepeatableRequest
 from gtchat.chat.moderation import ROLES, Moderation, Rank, rank_of
 from gtchat.chat.moderation_events import Muted, RoleChanged, Unmuted
-from gtchat.chat.names import USER_CHARS, fold_user
+from gtchat.chat.names import HOST, USER_CHARS, fold_user
 from gtchat.chat.repeats import RoomAck
 from gtchat.chat.repetition import repeated
 from gtchat.chat.room_admin import shown_name
@@ -188,6 +192,36 @@ class Moderators:
             at=self._users.now(),
         )
         return await self._authority.append(room, entry, session, request)
+
+    def mute_by_filter(self, session: Session, room: Room, rule: FilterRule) -> None:
+        """Mute the user of a session in a room for a rule of the word filter, in the background.
+
+        Moderators of the room, who could end the mute, are not muted.
+        """
+        if rank_of(room, session.user.id, session.user.name) < Rank.MODERATOR:
+            muting = Deferred.fromCoroutine(self._mute_by_filter(session, room, rule))
+            run_in_background(muting, "muting a user for the word filter")
+
+    @repeated
+    async def _mute_by_filter(self, session: Session, room: Room, rule: FilterRule) -> None:
+        """Mute a user. Raises TooMany, NotStored."""
+        user, at = session.user, self._users.now()
+        mutes = room.moderation.lasting(at).mutes
+        if user.id in mutes:  # another node was first
+            return
+        check_count(mutes, user.id, self._limits.mutes_per_room)
+        entry = Muted(
+            room_name=room.name,
+            usr=user.name,
+            subject_id=user.id,
+            by=HOST.display,
+            reason="word filter",
+            until=at + rule.seconds * 1000,
+            at=at,
+        )
+        fields = {"name": user.name, "room": room.name, "reason": entry.reason}
+        record = self._audit.record("room_muted", Actor(HOST.display), **fields)
+        await self._delivery.append_change(room, entry, None, audit=record)
 
     # What moderators see.
 

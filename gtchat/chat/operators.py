@@ -23,6 +23,7 @@ from gtchat.chat.authority import is_operator
 from gtchat.chat.ban_admin import BanAdmin
 from gtchat.chat.devices import SessionRules
 from gtchat.chat.errors import ChatError, ConfirmPassword, NotAllowed, RateLimited, UnknownCommand
+from gtchat.chat.filter_admin import FilterAdmin
 from gtchat.chat.guests import Guests
 from gtchat.chat.limits import BucketTable, Limits
 from gtchat.chat.live_sessions import LiveSessions
@@ -138,7 +139,7 @@ class Administration:
 
     Attributes:
         operators: lets accounts run commands.
-        accounts, sessions, rooms, bans: what is done with them.
+        accounts, sessions, rooms, bans, word_filter: what is done with them.
         access: who may come in.
     """
 
@@ -158,6 +159,7 @@ class Administration:
         self.rooms = RoomAdmin(state, ownership)
         self.access = AccessAdmin(state)
         self.bans = BanAdmin(state, self.accounts, live, guests)
+        self.word_filter = FilterAdmin(state)
 
     async def storage(self, query: StorageQuery) -> tuple[StorageUse, Mapping[str, int]]:
         """Return what the texts of messages take, and the sizes of the database in bytes by part.

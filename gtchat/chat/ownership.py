@@ -87,6 +87,7 @@ class Ownership:
         self._users = state.users
         self._rooms = state.rooms
         self._panic = state.access.panic
+        self._filter = state.word_filter
         self._delivery = delivery
 
     @property
@@ -135,25 +136,35 @@ class Ownership:
         """Return the entry with which the user of a session creates a room.
 
         Raises:
-            BadRequest, TooLong, SlowMode, GuestsRefused.
+            BadRequest, TooLong, SlowMode, GuestsRefused, Filtered.
         """
         public, user = wanted.public is not False, session.user
+        topic = check_topic(wanted.topic or "")
         self._panic.check(session)
+        self._filter_text(session, room.name)
+        self._filter_text(session, topic)
         return RoomCreated(
             room_name=room.name,
             usr=user.name,
             subject_id=user.id,
             guest=not user.registered,
             public=public,
-            topic=check_topic(wanted.topic or ""),
+            topic=topic,
             max=self.max_members(wanted.max or 0),
             owner=user.name,
             preview=public if wanted.preview is None else wanted.preview,
             at=self._users.now(),
         )
 
+    def _filter_text(self, session: Session, raw: str, room: Room | None = None) -> None:
+        """Check the name or the topic of a room. Raises Filtered."""
+        flag = self._filter.check(session, raw, room)
+        if flag is not None:
+            where = "" if room is None else room.name
+            self._filter.note(flag, session.actor, session.user.name, where)
+
     def settings(
-        self, room: Room, wanted: RoomSettings, owner: ResolvedUser | None
+        self, room: Room, wanted: RoomSettings, owner: ResolvedUser | None, session: Session
     ) -> CurrentSettings:
         """Return the settings of a room with those that a user asks for.
 
@@ -161,14 +172,18 @@ class Ownership:
             room: the room.
             wanted: the settings to change.
             owner: the new owner, None to keep the owner.
+            session: a session of the user.
 
         Raises:
-            BadRequest, TooLong.
+            BadRequest, TooLong, Filtered.
         """
         before = room.moderation
+        topic = room.topic if wanted.topic is None else check_topic(wanted.topic)
+        if topic != room.topic:
+            self._filter_text(session, topic, room)
         return CurrentSettings(
             public=room.public if wanted.public is None else wanted.public,
-            topic=room.topic if wanted.topic is None else check_topic(wanted.topic),
+            topic=topic,
             max=room.max if wanted.max is None else self.max_members(wanted.max),
             owner_id=room.owner_id if owner is None else owner.id,
             owner=room.owner if owner is None else owner.name,

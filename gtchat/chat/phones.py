@@ -34,6 +34,7 @@ class Phones:
         self._users = state.users
         self._access = state.access
         self._bans = state.bans
+        self._filter = state.word_filter
         self._accounts = accounts
 
     async def register(self, name: str, number: str, address: str) -> PhoneAccount:
@@ -47,7 +48,7 @@ class Phones:
         Raises:
             BadName: there is nothing in the name that a user name can have.
             NameTaken: the number has an account, or all similar names are taken.
-            Banned, RegistrationClosed, InviteWanted, RateLimited, NotStored.
+            Banned, Filtered, RegistrationClosed, InviteWanted, RateLimited, NotStored.
         """
         self._access.check_registration(None)
         self._accounts.charge(address)
@@ -58,6 +59,7 @@ class Phones:
         for attempt in range(1, NAME_ATTEMPTS + 1):
             chosen = user_name(requested if attempt == 1 else f"{requested}-{attempt}")
             self._bans.check_name(chosen.display)
+            self._filter.check_name(chosen.display, address)
             if await self._store.find_similar(chosen.display, chosen.key) is not None:
                 continue
             record = self._accounts.registered(chosen.display, address)

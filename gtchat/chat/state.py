@@ -24,6 +24,7 @@ from gtchat.chat.room_loader import RoomLoader
 from gtchat.chat.rooms import RoomRegistry
 from gtchat.chat.sender_marks import SenderMarks
 from gtchat.chat.users import UserRegistry
+from gtchat.chat.word_filter import WordFilter
 
 
 @attrs.frozen(eq=False)
@@ -50,6 +51,7 @@ class State:
         audit: writes the audit log.
         measures: what is counted for metrics.
         bans: who is banned from the server.
+        word_filter: which texts are refused.
     """
 
     store: IStore
@@ -69,6 +71,7 @@ class State:
     audit: Audit = attrs.field(init=False)
     measures: ChatMeasures = attrs.field(init=False, factory=ChatMeasures)
     bans: Bans = attrs.field(init=False)
+    word_filter: WordFilter = attrs.field(init=False)
 
     @users.default
     def _make_users(self) -> UserRegistry:
@@ -97,6 +100,10 @@ class State:
     @bans.default
     def _make_bans(self) -> Bans:
         return Bans(self.users.now)
+
+    @word_filter.default
+    def _make_word_filter(self) -> WordFilter:
+        return WordFilter(self.audit, self.clock.seconds)
 
     @next_id.default
     def _make_next_id(self) -> Callable[[], str]:

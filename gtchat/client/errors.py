@@ -79,6 +79,7 @@ ERROR_CLASSES: dict[str, type[CommandFailed]] = {
             "bad_key",
             "room_banned",
             "blocked",
+            "filtered",
             "invite_wanted",
             "moderated",
             "muted",

@@ -6,8 +6,11 @@ import secrets
 import time
 from typing import Any
 
+from twisted.logger import Logger
+
 from gtchat.chat.access import AccessSettings
 from gtchat.chat.chat import Chat
+from gtchat.chat.filter_rules import MISSING
 from gtchat.chat.interfaces import IPasswords
 from gtchat.protocols.base.http_access import Proxies
 from gtchat.server.process import EXIT_CONFIG, StartError
@@ -19,6 +22,8 @@ from gtchat.web.branding import Branding, BrandingError
 #: Bytes of randomness of session ids, device tokens and login links.
 TOKEN_BYTES = 32
 
+_log = Logger()
+
 
 def access_settings(settings: Settings) -> AccessSettings:
     """Return who may come in as far as operators choose nothing else."""
@@ -29,6 +34,12 @@ def access_settings(settings: Settings) -> AccessSettings:
         name=settings.site.chat_name,
         invites=server.member_invitations,
     )
+
+
+def apply_access(chat: Chat, settings: Settings) -> None:
+    """Let other settings say who may come in, and what the word filter sees, from now on."""
+    chat.access.settings = access_settings(settings)
+    chat.word_filter.directs = settings.server.filter_directs
 
 
 def branding_of(settings: Settings) -> Branding:
@@ -71,6 +82,11 @@ def build_chat(settings: Settings, storage: Storage, reactor: Any, passwords: IP
         chat.start()
     except StoreError as error:
         raise cannot_start(error) from error
+    apply_access(chat, settings)
+    if ignored := chat.word_filter.matcher.ignored:
+        _log.warn(
+            "{count} rules of the word filter do nothing. {text}", count=ignored, text=MISSING
+        )
     return chat
 
 

@@ -32,7 +32,7 @@ from gtchat.protocols.base.connection_limit import ConnectionLimiter
 from gtchat.protocols.base.http_access import Proxies
 from gtchat.protocols.websocket import ChatFactory
 from gtchat.server.admin.console import SOCKET, ConsoleServer
-from gtchat.server.build_chat import access_settings, branding_of, build_chat, trust_proxies
+from gtchat.server.build_chat import apply_access, branding_of, build_chat, trust_proxies
 from gtchat.server.certificates import CertificateError
 from gtchat.server.daemon import fail
 from gtchat.server.endpoints import Listeners, port_number, port_url
@@ -339,7 +339,7 @@ class ChatService(Service):
     def _apply_access(self) -> None:
         """Let the settings say who, and which pages, hosts and programs, have access."""
         server, log = self.settings.server, self._log
-        self.chat.access.settings = access_settings(self.settings)
+        apply_access(self.chat, self.settings)
         set_access(self._websocket, server, self._web_ports)
         if log is not None:
             log.lines.level = server.log_level

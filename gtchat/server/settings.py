@@ -111,6 +111,9 @@ class ServerSettings:
         "the server runs goes before it",
         live=True,
     )
+    filter_directs: bool = _setting(
+        False, "let the word filter of the operators see direct messages, too", live=True
+    )
     member_invitations: bool = _setting(
         False, "let all registered users make links with which others register, not operators only"
     )

@@ -54,6 +54,7 @@ ADVICE: dict[str, str] = {
     "muted": "you are muted in this room",
     "moderated": "this room is moderated: only users with a role can speak",
     "slow_mode": "there is slow mode here: wait before your next message",
+    "filtered": "the operator does not allow such a text",
     "already_logged_in": "/logout first",
     "bad_session": "/login again",
     "bad_invite": "/login if you have registered with it, or ask for another one",

@@ -97,6 +97,12 @@ class Reloading(ReloadCase):
         self.assertEqual(done.changed, ("registration", "guests"))
         self.assertEqual((access.registration, access.guests), ("invite", False))
 
+    def test_whether_the_word_filter_sees_direct_messages(self) -> None:
+        server = self.begin()
+        self.assertFalse(server.chat.word_filter.directs)
+        self.change(filter_directs="true")
+        self.assertTrue(server.chat.word_filter.directs)
+
     def test_proxies(self) -> None:
         self.begin()
         forwarded = {"x-forwarded-for": "198.51.100.7"}
@@ -132,6 +138,7 @@ class Reloading(ReloadCase):
                 "log_level",
                 "log_requests",
                 "guests",
+                "filter_directs",
                 "allowed_origins",
                 "allowed_hosts",
                 "file_page",

@@ -13,6 +13,8 @@ from gtchat.chat.admin_store import (
     AccountQuery,
     AuditLimits,
     AuditQuery,
+    Scanned,
+    ScanQuery,
     StorageQuery,
 )
 from gtchat.chat.audit import AuditRecord, audit_record
@@ -379,6 +381,71 @@ class StorageContract(DirectCase):
         self.assertFalse(self.found.complete)
         self.assertEqual(await self.use("rooms", entries=4), [("Garden", 3, 14)])
         self.assertTrue(self.found.complete)
+
+
+class ScanContract(DirectCase):
+    """Which messages match, a part of all logs at a time."""
+
+    async def scan(self, **query: Any) -> Scanned:
+        found: Scanned = await self.store.scan(
+            ScanQuery(**{"since": 0, **query}), lambda msg: "spam" in msg
+        )
+        return found
+
+    async def fill(self) -> None:
+        self.ann, self.bob = await self.account("Ann"), await self.account("Bob")
+        self.garden = await self.room(self.ann)
+        shed = await self.room(self.ann, "Shed")
+        await self.stored(self.garden, message("spam"), self.ann)
+        await self.stored(self.garden, joined("Bob"), self.bob)
+        await self.stored(shed, message("spam again", at=2000, room="Shed"), self.bob)
+        await self.stored(shed, message("eggs", at=3000, room="Shed"), self.bob)
+        await self.whisper(self.ann, self.bob, "secret spam")
+
+    async def test_an_empty_chat_has_nothing(self) -> None:
+        self.assertEqual(await self.scan(), Scanned(0, 0, frozenset(), None))
+
+    async def test_messages_of_rooms_are_compared(self) -> None:
+        await self.fill()
+        users = frozenset({self.ann, self.bob})
+        self.assertEqual(await self.scan(), Scanned(3, 2, users, None))
+        self.assertEqual(await self.scan(directs=True), Scanned(4, 3, users, None))
+        ann = frozenset({self.ann})
+        self.assertEqual(await self.scan(room_id=self.garden), Scanned(1, 1, ann, None))
+        bob = frozenset({self.bob})
+        self.assertEqual(await self.scan(since=2000), Scanned(2, 1, bob, None))
+
+    async def test_parts_have_all_messages_once_newest_first(self) -> None:
+        await self.fill()
+        found = [await self.scan(limit=2, directs=True)]
+        while found[-1].before is not None:
+            found.append(await self.scan(limit=2, directs=True, before=found[-1].before))
+        counts = [(one.messages, one.matching) for one in found]
+        self.assertEqual(counts, [(2, 1), (1, 1), (1, 1), (0, 0)])
+
+    async def test_it_ends_with_a_part_that_is_too_old(self) -> None:
+        await self.fill()
+        self.assertIsNotNone((await self.scan(since=2000, limit=3)).before)
+        first = await self.scan(since=10_000, limit=3)
+        self.assertEqual(first, Scanned(0, 0, frozenset(), None))
+
+    async def test_a_message_without_an_account_counts_by_its_name(self) -> None:
+        garden = await self.room(await self.account("Ann"))
+        await self.stored(garden, message("spam", usr="Host"))
+        self.assertEqual((await self.scan()).users, {"Host"})
+
+    async def test_messages_have_records(self) -> None:
+        ann = await self.account("Ann")
+        garden = await self.room(ann)
+        flagged = message("spam")
+
+        def made() -> AuditRecord:
+            return record("filter_flagged", room="Garden", rule="x", seq=flagged.seq)
+
+        await self.stored(garden, flagged, ann, audit=made)
+        [found] = await self.store.audit_records(AuditQuery())
+        self.assertEqual(found.what["seq"], flagged.seq)
+        self.assertGreater(flagged.seq, 0)
 
 
 def ban(target: str = "192.0.2.1", until: int | None = None, account: int | None = None) -> Ban:

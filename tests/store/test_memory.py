@@ -19,6 +19,7 @@ from tests.store.admin_contract import (
     AccountAdminContract,
     AuditContract,
     BansContract,
+    ScanContract,
     StorageContract,
 )
 from tests.store.changes_contract import (
@@ -192,6 +193,10 @@ class ReportsTests(InMemory, ReportsContract, TestCase):
 
 class InviteTests(InMemory, InviteContract, TestCase):
     """See `InviteContract`."""
+
+
+class ScanTests(InMemory, ScanContract, TestCase):
+    """See `ScanContract`."""
 
 
 class StorageTests(InMemory, StorageContract, TestCase):

@@ -20,7 +20,17 @@ from gtchat.chat.audit import Actor
 from gtchat.chat.chat import Chat
 from gtchat.chat.errors import BadRequest, NotAllowed, UnknownCommand
 from gtchat.chat.operators import IAdminCommands
-from gtchat.server.admin import access, accounts, bans, limits, reports, rooms, running, storage
+from gtchat.server.admin import (
+    access,
+    accounts,
+    bans,
+    filters,
+    limits,
+    reports,
+    rooms,
+    running,
+    storage,
+)
 from gtchat.server.admin.arguments import check_arguments
 from gtchat.server.admin.command import AdminCommand, Call, Channel, nothing_to_reload
 from gtchat.server.admin.output import Output, table
@@ -49,6 +59,7 @@ COMMANDS: dict[str, AdminCommand] = {
         *running.ROWS,
         *bans.ROWS,
         *reports.ROWS,
+        *filters.ROWS,
         *limits.ROWS,
         *storage.ROWS,
     )

@@ -5,7 +5,7 @@ Those of `IReportStore` are here, too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from twisted.internet.defer import Deferred
 
@@ -14,6 +14,8 @@ from gtchat.chat.admin_store import (
     AccountQuery,
     AuditQuery,
     ListedAccount,
+    Scanned,
+    ScanQuery,
     StorageQuery,
     StorageUse,
 )
@@ -42,6 +44,10 @@ class MemoryAdminCalls(MemoryCalls):
     def storage(self, query: StorageQuery) -> Deferred[StorageUse]:
         """See `IAdminStore.storage`."""
         return self._read(self._tables.admin.storage, query)
+
+    def scan(self, query: ScanQuery, matches: Callable[[str], bool]) -> Deferred[Scanned]:
+        """See `IAdminStore.scan`."""
+        return self._read(self._tables.admin.scan, query, matches)
 
     def choose(self, name: str, value: str | None, audit: AuditRecord) -> Deferred[None]:
         """See `IAdminStore.choose`."""

@@ -6,7 +6,7 @@ Methods with the name of a method of `IAdminStore` do the same, but return the r
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 
 import attrs
@@ -19,6 +19,8 @@ from gtchat.chat.admin_store import (
     AuditLimits,
     AuditQuery,
     ListedAccount,
+    Scanned,
+    ScanQuery,
     StorageQuery,
     StorageUse,
     StoredTexts,
@@ -88,6 +90,30 @@ class AdminTable:
             return room.name if self._rooms.keys.get(room.key) is room else DIRECT_MESSAGES
         author = self._accounts.accounts.get(message.subject_id or 0)
         return NO_ACCOUNT if author is None else author.name
+
+    def scan(self, query: ScanQuery, matches: Callable[[str], bool]) -> Scanned:
+        """Return how many messages of a part of all logs match."""
+        before = query.before
+        entries = [
+            (room.rows[entry.seq], room, entry)
+            for room in self._rooms.rooms.values()
+            for entry in room.log
+        ]
+        newest = [one for one in entries if before is None or one[0] < before]
+        part = sorted(newest, key=lambda one: -one[0])[: query.limit]
+        compared = [
+            entry
+            for _, room, entry in part
+            if isinstance(entry, MessageSent)
+            and entry.msg
+            and entry.at >= query.since
+            and query.room_id in (None, room.id)
+            and (query.directs or self._rooms.keys.get(room.key) is room)
+        ]
+        found = [entry for entry in compared if matches(entry.msg)]
+        users = frozenset(entry.subject_id or entry.usr for entry in found)
+        is_end = len(part) < query.limit or all(one.at < query.since for _, _, one in part)
+        return Scanned(len(compared), len(found), users, None if is_end else part[-1][0])
 
     def prune(self, limits: AuditLimits, at: int) -> None:
         """Delete old records, links and reserved names; see `IStore.prune`."""

@@ -296,7 +296,8 @@ class MemoryStore(
             if isinstance(job, PendingEntry):
                 room = rooms.get(job.room_id)
                 is_plain = type(job.entry) is MessageSent or type(job.entry) is GuestMessage
-                if job.txn is None and room is not None and is_plain and not job.slow:
+                is_plain = is_plain and job.txn is None and not job.slow and job.audit is None
+                if room is not None and is_plain:
                     room.append(job.entry)
                 else:
                     self._mailbox.append(job)

@@ -16,6 +16,8 @@ from gtchat.chat.admin_store import (
     AccountQuery,
     AuditQuery,
     ListedAccount,
+    Scanned,
+    ScanQuery,
     StorageQuery,
     StorageUse,
 )
@@ -25,7 +27,15 @@ from gtchat.chat.interfaces import Account, EndedSession
 from gtchat.chat.moderation_events import ReportAnswered, ReportMade
 from gtchat.chat.report_store import Report, ReportAnswer, ReportLimits, ReportQuery
 from gtchat.store.jobs import NO_PLAN, Plan
-from gtchat.store.sql import administration, audit_log, bans, choices, reports, storage
+from gtchat.store.sql import (
+    administration,
+    audit_log,
+    bans,
+    choices,
+    message_scan,
+    reports,
+    storage,
+)
 from gtchat.store.sql.database import Connection, Database
 from gtchat.store.sql.read_pool import ReadPool
 from gtchat.store.sql.writer import Writer
@@ -63,6 +73,10 @@ class AdminCalls(ABC):
     def storage(self, query: StorageQuery) -> Deferred[StorageUse]:
         """See `IAdminStore.storage`."""
         return self._reads.run(lambda db: storage.count(db, query))
+
+    def scan(self, query: ScanQuery, matches: Callable[[str], bool]) -> Deferred[Scanned]:
+        """See `IAdminStore.scan`."""
+        return self._reads.run(lambda db: message_scan.scan(db, query, matches))
 
     def choose(self, name: str, value: str | None, audit: AuditRecord) -> Deferred[None]:
         """See `IAdminStore.choose`."""

@@ -27,6 +27,7 @@
     already_logged_in: ["This user is already logged in. Choose another name, or log out there first.", "该用户已登录。请换一个用户名，或先在另一处退出登录。"],
     self_target: ["You cannot choose yourself.", "不能选择自己。"],
     not_allowed: ["This is not allowed here, or no longer possible.", "此操作不被允许，或已无法执行。"],
+    filtered: ["The operator does not allow such a text.", "管理员不允许发送此类内容。"],
     too_long: ["The text is too long.", "文本过长。"],
     txn_conflict: ["This message was already sent with a different text. Write it again.", "该消息已以其他内容发送过，请重新输入。"],
     no_such_message: ["This message is not here any more.", "该消息已不存在。"],

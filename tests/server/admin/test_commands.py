@@ -10,9 +10,11 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
+from gtchat.chat import filter_rules
 from gtchat.chat.admin_store import AuditQuery, StorageUse
 from gtchat.chat.audit import AT_CONSOLE, AUDIT, OFFLINE, Actor
 from gtchat.chat.ban_admin import BanTerms
+from gtchat.chat.filter_rules import FilterRule
 from gtchat.chat.invite_links import Wanted
 from gtchat.chat.limits import Limits
 from gtchat.server.admin.arguments import read_words
@@ -70,6 +72,14 @@ LINES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "reports list": ("--room garden", "--room nowhere", {"reports": ["roses"]}),
     "reports answer": ("1 accepted --answer thanks", "1 maybe", {"id": 1, "outcome": "accepted"}),
     "announce": ("Down at noon", "", {}),
+    "filter add": (
+        "viagra* --action mute --for 1h",
+        "* --action mute --for 1h",
+        {"pattern": "viagra*", "action": "mute", "seconds": 3600},
+    ),
+    "filter list": ("--search sp --limit 1", "--limit 0", {"rules": ["spam"]}),
+    "filter remove": ("d96d443a", "none", {"id": "d96d443a"}),
+    "filter test": ("roses --days 1", "roses --days 0", {"messages": 1, "users": 1, "read": 1}),
 }
 #: Fields of the items of lists by which `LINES` name them.
 NAMES = {
@@ -80,6 +90,7 @@ NAMES = {
     "limits": "name",
     "invitations": "id",
     "reports": "message",
+    "rules": "pattern",
 }
 SECRETS = ("open sesame", "tiny")
 
@@ -106,6 +117,8 @@ class Administration(SynchronousTestCase):
         bob.drop()
         banned = self.server.chat.admin.bans.ban_names("spammer*", BanTerms("spam"), AT_CONSOLE)
         self.done(banned)
+        rule = FilterRule("spam", "flag")
+        self.done(self.server.chat.admin.word_filter.add(rule, None, AT_CONSOLE))
         made = self.server.chat.invite_links.create_as_operator(Wanted(), AT_CONSOLE)
         self.done(made)
         self.olga.call("admin", name="help", pwd="password")
@@ -337,6 +350,33 @@ class Rights(Administration):
         self.over_socket("rooms list", "")
         self.assertNotIn("Host", self.olga.call("get_user_list")["users"])
         self.assertEqual(self.consoles.consoles, [])
+
+
+class WordFilter(Administration):
+    """What is shown of the rules of the word filter."""
+
+    def test_rules_come_in_pages(self) -> None:
+        for word in ("ham", "eggs"):
+            self.server.clock.advance(1)
+            self.over_socket("filter add", f"{word} --room garden")
+        words: list[str] = []
+        line = "--limit 1"
+        while line:
+            page = self.over_socket("filter list", line)
+            words += [rule["pattern"] for rule in page["rules"]]
+            line = f"--limit 1 --after {page['next']}" if "next" in page else ""
+        self.assertEqual(words, ["spam", "ham", "eggs"])
+        self.assertEqual(page["rules"][0]["room"], "garden")
+        self.assertNotIn("warning", page)
+
+    def test_rules_that_do_nothing_are_named(self) -> None:
+        self.patch(filter_rules, "re2", None)
+        rule = FilterRule("a+", "flag", True)
+        self.server.chat.word_filter.choose(f"filter {rule.id}", rule.stored())
+        page = self.over_socket("filter list", "")
+        self.assertEqual(page["warning"], f"1 rules do nothing. {filter_rules.MISSING}")
+        refused = self.over_socket("filter add", "a+ --regex")
+        self.assertEqual(refused["text"], filter_rules.MISSING)
 
 
 class Panic(Administration):

@@ -42,6 +42,7 @@ from tests.store.admin_contract import (
     AccountAdminContract,
     AuditContract,
     BansContract,
+    ScanContract,
     StorageContract,
 )
 from tests.store.changes_contract import (
@@ -203,6 +204,10 @@ class ReportsTests(OnDisk, ReportsContract, TestCase):
 
 class InviteTests(OnDisk, InviteContract, TestCase):
     """See `InviteContract`."""
+
+
+class ScanTests(OnDisk, ScanContract, TestCase):
+    """See `ScanContract`."""
 
 
 class StorageTests(OnDisk, StorageContract, TestCase):
