@@ -13,6 +13,7 @@ export type Request =
   | EndSessionRequest
   | EndOtherSessionsRequest
   | UpdatePwdRequest
+  | DeleteAccountRequest
   | GetRoomListRequest
   | GetUserListRequest
   | GetRoomUserListRequest
@@ -77,6 +78,7 @@ export type Reply =
   | EndSessionReply
   | EndOtherSessionsReply
   | UpdatePwdReply
+  | DeleteAccountReply
   | GetRoomListReply
   | GetUserListReply
   | GetRoomUserListReply
@@ -252,6 +254,17 @@ export interface UpdatePwdRequest {
   pwd: string;
   new_pwd: string;
   new_pwd2: string;
+  tracker?: string | number | null;
+  usr?: string | null;
+}
+
+/** Delete the account of the user, who gives the password or the UUID again. */
+export interface DeleteAccountRequest {
+  cmd: "delete_account";
+  pwd?: string | null;
+  uuid?: string | null;
+  messages?: string | null;
+  directs?: string | null;
   tracker?: string | number | null;
   usr?: string | null;
 }
@@ -922,6 +935,15 @@ export interface UpdatePwdReply {
   tracker: string;
   msg: string;
   device_token?: string;
+}
+
+/** The reply to one request. Which other fields it has depends on the command. */
+export interface DeleteAccountReply {
+  cmd: "c_response";
+  status: "ok";
+  last_cmd: "delete_account";
+  tracker: string;
+  msg: string;
 }
 
 /** A page of rooms. */
@@ -2168,6 +2190,7 @@ export interface Commands {
   end_session: { request: EndSessionRequest; reply: EndSessionReply };
   end_other_sessions: { request: EndOtherSessionsRequest; reply: EndOtherSessionsReply };
   update_pwd: { request: UpdatePwdRequest; reply: UpdatePwdReply };
+  delete_account: { request: DeleteAccountRequest; reply: DeleteAccountReply };
   get_room_list: { request: GetRoomListRequest; reply: GetRoomListReply };
   get_user_list: { request: GetUserListRequest; reply: GetUserListReply };
   get_room_user_list: { request: GetRoomUserListRequest; reply: GetRoomUserListReply };

@@ -34,12 +34,14 @@ class AccessSettings:
         guests: whether temporary users can log in.
         name: the name of the chat, for people.
         invites: whether all members can make links with which others register, not operators only.
+        deleted_messages: what becomes of the messages of deleted accounts, one of `MESSAGES_MODES`.
     """
 
     registration: str = "open"
     guests: bool = True
     name: str = "GTChat"
     invites: bool = False
+    deleted_messages: str = "choice"
 
 
 class Access:
@@ -100,6 +102,11 @@ class Access:
     def invites(self) -> bool:
         """Whether all members can make links with which others register."""
         return self.settings.invites
+
+    @property
+    def deleted_messages(self) -> str:
+        """What becomes of the messages of deleted accounts: one of `MESSAGES_MODES`."""
+        return self.settings.deleted_messages
 
     def told(self) -> dict[str, str | bool]:
         """Return what clients are told before a login, by the names of the choices."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import attrs
 
+from gtchat.chat.account_deletion import AccountDeletions
 from gtchat.chat.accounts import Accounts, login_key
 from gtchat.chat.admin_store import AccountQuery, ListedAccount
 from gtchat.chat.audit import Actor, write_line
@@ -48,15 +49,19 @@ class AccountAdmin:
         state: the chat's shared objects.
         accounts: registers accounts.
         live: the sessions that are connected.
+        deletions: deletes accounts.
     """
 
-    def __init__(self, state: State, accounts: Accounts, live: LiveSessions) -> None:
+    def __init__(
+        self, state: State, accounts: Accounts, live: LiveSessions, deletions: AccountDeletions
+    ) -> None:
         self._state = state
         self._store = state.store
         self._users = state.users
         self._audit = state.audit
         self._accounts = accounts
         self._live = live
+        self._deletions = deletions
 
     def foreign_handlers(self) -> ForeignHandlers:
         """Return what this part does with system entries of other nodes."""
@@ -128,6 +133,27 @@ class AccountAdmin:
         self._state.rooms.public.renamed(account.name, chosen.display)
         self._renamed(0, AccountRenamed(account.id, chosen.display, chosen.key))
         return chosen.display
+
+    async def delete(
+        self, name: str, messages: str | None, directs: str | None, actor: Actor
+    ) -> str:
+        """Delete an account, which goes on in the background. Return its name.
+
+        Args:
+            name: as it was typed.
+            messages, directs: as in `AccountDeletions.delete_own`.
+            actor: who does it.
+
+        Raises:
+            NoSuchUser, BadRequest, NotStored.
+            NotAllowed: it is an operator's account, and the actor is not at the server; or the
+                settings say something else of messages.
+        """
+        erasure = self._deletions.erasure(messages, directs)
+        account = await self.find_others(name, actor)
+        record = self._audit.record("account_deleted", actor, name=account.name)
+        await self._deletions.begin(account, erasure, record)
+        return account.name
 
     def _renamed(self, node_id: int, entry: AccountRenamed) -> None:
         """Show the new name of an account in all rooms."""

@@ -135,7 +135,7 @@ class Accounts:
         """Return the name of a new account, and the hash of its password."""
         chosen, normalized = user_name(name), password(secret)
         self._bans.check_name(chosen.display)
-        if await self._store.find_similar(chosen.display, chosen.key) is not None:
+        if await self._store.is_name_taken(chosen.display, chosen.key):
             raise NameTaken()
         return chosen, await self._passwords.hash(normalized)
 

@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 
 from gtchat.chat.audit import AuditRecord
 from gtchat.chat.ban_records import Ban, NamePattern
+from gtchat.chat.deletion_rules import Erasure
 from gtchat.chat.records import Account
 from gtchat.chat.report_store import IReportStore
 from gtchat.chat.session_records import EndedSession
@@ -275,6 +276,33 @@ class IAdminStore(IReportStore):
 
     def find_login_link(token_hash: bytes, at: int) -> Deferred[Account | None]:
         """Return the account that a link logs in, None if it is not valid (read)."""
+
+    def begin_deletion(
+        account_id: int,
+        proved: str | None,
+        erasure: Erasure,
+        connected: Sequence[EndedSession],
+        audit: AuditRecord,
+    ) -> Deferred[None]:
+        """Begin to delete a registered account, which goes on until `IStore.end_guest`.
+
+        From then on its sessions, devices, credentials and links have ended, its names are reserved
+        for ever, and it becomes no member or owner of a room any more.
+
+        Args:
+            account_id: the account.
+            proved: its password hash, as the right to do this was checked.
+            erasure: what of its messages loses its text.
+            connected: what its sessions that are connected here were sent.
+            audit: the record that is stored with it.
+
+        Raises:
+            NoSuchUser: there is no such account, it is temporary, or its deletion has begun.
+            BadCredentials: its password was changed meanwhile.
+        """
+
+    def deletions() -> Deferred[Sequence[Account]]:
+        """Return the accounts whose deletion has begun and has to go on (read)."""
 
     def count_names(pattern: NamePattern) -> Deferred[int]:
         """Return how many accounts without the operator mark match a pattern (read)."""

@@ -83,6 +83,8 @@ AUDIT: dict[str, AuditKind] = {
     "broadcast": _own("{name} sent a broadcast"),
     "broadcast_refused": _own("{name} sent a broadcast with a wrong key"),
     "account_created": _admin("{by} created the account {name}"),
+    "account_deleted": _admin("{by} deleted the account {name}"),
+    "own_account_deleted": _own("{name} deleted the account from {address}"),
     "account_renamed": _admin("{by} renamed {name} to {new_name}"),
     "password_set": _admin("{by} set the password of {name}"),
     "login_link": _admin("{by} made a login link for {name}"),

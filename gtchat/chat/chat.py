@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from gtchat.chat.access import Access, AccessSettings
+from gtchat.chat.account_deletion import AccountDeletions
 from gtchat.chat.accounts import Accounts
 from gtchat.chat.admin_store import AuditLimits
 from gtchat.chat.background import run_in_background
@@ -101,7 +102,7 @@ class Chat:
         accounts, phones, logins, sessions, membership, moderators, room_bans, invitations,
             invite_links, repeats,
             messages, changes, conversations, whispers, blocks, peer_address, read_state, searches,
-            reports: the parts.
+            reports, deletions: the parts.
         session_rules: how many places an account can be logged in at.
         admin: what operators do.
         speak, history, preview, broadcast: the methods of `messages`.
@@ -180,13 +181,17 @@ class Chat:
         live = LiveSessions(state, self.whispers)
         self.logins = Logins(state, self.accounts, self._guests, live, rules)
         self.sessions = Sessions(state, self.accounts, self._guests, live, rules)
+        self.deletions = AccountDeletions(
+            state, self.accounts, live, self.membership, self.moderators
+        )
         self.admin = Administration(
-            state, self.accounts, live, self._guests, self._ownership, rules
+            state, self.accounts, live, self._guests, self._ownership, rules, self.deletions
         )
         self._foreign = ForeignDelivery(state, delivery, self._ownership, self._joins)
         self._foreign.handlers += [
             self.sessions.foreign_handlers(),
             self._guests.foreign_handlers(),
+            self.deletions.foreign_handlers(),
             self.whispers.foreign_handlers(),
             self.blocks.foreign_handlers(),
             self.peer_address.foreign_handlers(),
@@ -238,6 +243,7 @@ class Chat:
             self.rooms.add(Room.from_record(record))
         self.users.presence.begin(stored.online)
         self._guests.restore(stored.guests, stored.ownerless)
+        self.deletions.resume()
         self.available = True
 
     def _lost(self) -> None:
@@ -285,6 +291,7 @@ class Chat:
             self._prune_timer.cancel()
             self._prune_timer = None
         self.whispers.stop()
+        self.deletions.stop()
         self.users.stop()
         self.loader.stop()
         self._joins.stop()

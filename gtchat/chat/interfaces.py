@@ -193,8 +193,8 @@ class IStore(
             network: key of a network for `Account.seen_at`.
         """
 
-    def find_similar(name: str, key: str) -> Deferred[Account | None]:
-        """Return the account with a name, else one with a name that looks like it (read)."""
+    def is_name_taken(name: str, key: str) -> Deferred[bool]:
+        """Return whether an account has a name, or one that looks like it; or had it (read)."""
 
     def find_by_uuid(uuid_hash: bytes) -> Deferred[Account | None]:
         """Return the account with a credential of 32 bytes (read)."""
@@ -263,7 +263,10 @@ class IStore(
         """
 
     def end_guest(account_id: int) -> Deferred[None]:
-        """Delete a temporary account and all that it has.
+        """Delete a temporary account, or one whose deletion has begun, and all that it has.
+
+        Of the latter the names stay reserved, and what it has said is changed in idle time, as its
+        deletion says; see `deletion_rules`.
 
         Raises:
             NotStored: it is a member or the owner of a room: the log of the room has to say first

@@ -281,16 +281,16 @@ class Membership:
             NotStored: some memberships have not ended, or a room still has this owner.
         """
         for room in list(user.rooms):
-            await self._leave_one(room, user)
+            await self.withdraw(room, user)
         for room in list(self._rooms.owned_by(user.id)):
             await self.reassign(room)
 
     @repeated
-    async def _leave_one(self, room: Room, user: User) -> None:
-        """End a membership of a temporary user, and find an owner for the room."""
+    async def withdraw(self, room: Room, user: User) -> None:
+        """End what the account of a user that ends is in a room: a member, and its owner."""
         if user.id in room.members:  # else the membership is about to end
             await self._end_membership(room, self._left(room, user), None)
-            await self.reassign(room)
+        await self._ownership.reassign_or_delete(room, user.id)
 
     async def reassign(self, room: Room) -> None:
         """Find an owner for a room that has none any more; see `Ownership.reassign_or_delete`.

@@ -91,6 +91,23 @@ def whisper_of(message: MessageSent, to: str = "") -> WhisperSent:
     return WhisperSent(**{**fields, "to": to})
 
 
+def without_text(message: AnnotatedMessage, deletion: Deletion) -> AnnotatedMessage:
+    """Return a message as it is once it was deleted, but for `changed`."""
+    return AnnotatedMessage(
+        room_name=message.room_name,
+        usr=message.usr,
+        seq=message.seq,
+        subject_id=message.subject_id,
+        at=message.at,
+        id=message.id,
+        msg="",
+        changed=message.changed,
+        deleted=deletion,
+        guest=message.guest,
+        root=message.root,
+    )
+
+
 def prepare_reply(message: Entry, rows: MessageRows) -> None:
     """Fill in what a message that is about to be stored replies to, if it is a reply.
 
@@ -186,18 +203,7 @@ def _delete(
 ) -> AnnotatedMessage:
     entry.usr, entry.subject_id = message.usr, message.subject_id
     rows.erase(message)
-    return AnnotatedMessage(
-        room_name=message.room_name,
-        usr=message.usr,
-        seq=message.seq,
-        subject_id=message.subject_id,
-        at=message.at,
-        id=message.id,
-        msg="",
-        deleted=Deletion(entry.by, entry.reason),
-        guest=message.guest,
-        root=message.root,
-    )
+    return without_text(message, Deletion(entry.by, entry.reason))
 
 
 def _check_reaction(

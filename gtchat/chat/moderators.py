@@ -24,7 +24,7 @@ from gtchat.chat.repetition import repeated
 from gtchat.chat.room_admin import shown_name
 from gtchat.chat.rooms import Room
 from gtchat.chat.state import State
-from gtchat.chat.users import Session
+from gtchat.chat.users import Session, User
 
 #: Longest mute of a temporary user, in milliseconds: the account ends before, and nothing else
 #: would end the mute.
@@ -222,6 +222,20 @@ class Moderators:
         fields = {"name": user.name, "room": room.name, "reason": entry.reason}
         record = self._audit.record("room_muted", Actor(HOST.display), **fields)
         await self._delivery.append_change(room, entry, None, audit=record)
+
+    @repeated
+    async def drop_role(self, room: Room, user: User) -> None:
+        """Take the role that a user has in a room, since the account ends. Raises NotStored."""
+        if user.id in room.moderation.roles:
+            entry = RoleChanged(
+                room_name=room.name,
+                usr=user.name,
+                subject_id=user.id,
+                role="",
+                by=HOST.display,
+                at=self._users.now(),
+            )
+            await self._delivery.append_change(room, entry, None)
 
     # What moderators see.
 

@@ -101,6 +101,8 @@ class INodeStore(Interface):
     def begin_ending(account_id: int) -> Deferred[tuple[int, ...] | None]:
         """End the sessions of a temporary account, so that none can be resumed.
 
+        Those of an account whose deletion has begun have ended.
+
         Args:
             account_id: the account.
 

@@ -16,6 +16,7 @@ from zope.interface import Interface
 
 from gtchat.chat.access_admin import AccessAdmin
 from gtchat.chat.account_admin import AccountAdmin
+from gtchat.chat.account_deletion import AccountDeletions
 from gtchat.chat.accounts import Accounts, login_key
 from gtchat.chat.admin_store import AuditQuery, StorageQuery, StorageUse
 from gtchat.chat.audit import Actor, AuditRecord
@@ -136,6 +137,7 @@ class Administration:
         guests: ends temporary accounts.
         ownership: changes owners and deletes rooms.
         rules: how many places an account can be logged in at.
+        deletions: deletes accounts.
 
     Attributes:
         operators: lets accounts run commands.
@@ -151,10 +153,11 @@ class Administration:
         guests: Guests,
         ownership: Ownership,
         rules: SessionRules,
+        deletions: AccountDeletions,
     ) -> None:
         self._state = state
         self.operators = Operators(state, accounts)
-        self.accounts = AccountAdmin(state, accounts, live)
+        self.accounts = AccountAdmin(state, accounts, live, deletions)
         self.sessions = SessionAdmin(state, live, guests, rules)
         self.rooms = RoomAdmin(state, ownership)
         self.access = AccessAdmin(state)

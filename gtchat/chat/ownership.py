@@ -294,18 +294,22 @@ class Ownership:
         self._delivery.publish_deletion(room, by, actor, ended)
 
     @repeated
-    async def reassign_or_delete(self, room: Room) -> None:
-        """Find an owner for a room whose temporary owner is not a member any more.
+    async def reassign_or_delete(self, room: Room, ending: int | None = None) -> None:
+        """Find an owner for a room whose owner ends, or is temporary and not a member any more.
 
         The owner is then the registered member who joined first, of those who may receive a room,
         or else of all: an account can receive as many rooms as it can create. Without a registered
         member the room has no owner as long as temporary users are in it; then it is deleted.
 
+        Args:
+            room: the room.
+            ending: the account that ends and is no member any more, None for none.
+
         Raises:
             NotStored.
         """
-        received = {} if self._keeps_owner(room) else await self._count_received(room)
-        if self._keeps_owner(room):
+        received = {} if self._keeps_owner(room, ending) else await self._count_received(room)
+        if self._keeps_owner(room, ending):
             return
         if not room.members:
             await self.delete(room, room.owner)
@@ -324,11 +328,13 @@ class Ownership:
             settings = attrs.evolve(room.settings, owner_id=next_owner, owner=name)
             await self.change(room, settings, room.owner, None)
 
-    def _keeps_owner(self, room: Room) -> bool:
+    def _keeps_owner(self, room: Room, ending: int | None) -> bool:
         """Return whether a room needs no other owner, and does not end."""
+        if room.deleted or room.owner_id is None:
+            return room.deleted
         owner = self._users.get_by_id(room.owner_id)
         keeps_owner = owner is None or owner.registered or owner.id in room.members
-        return room.deleted or (room.owner_id is not None and keeps_owner)
+        return keeps_owner and room.owner_id != ending
 
     async def _count_received(self, room: Room) -> dict[int, int]:
         """Return how many rooms the first registered members have received from others."""

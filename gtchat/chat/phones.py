@@ -60,7 +60,7 @@ class Phones:
             chosen = user_name(requested if attempt == 1 else f"{requested}-{attempt}")
             self._bans.check_name(chosen.display)
             self._filter.check_name(chosen.display, address)
-            if await self._store.find_similar(chosen.display, chosen.key) is not None:
+            if await self._store.is_name_taken(chosen.display, chosen.key):
                 continue
             record = self._accounts.registered(chosen.display, address)
             account_id = await self._store.register_phone(

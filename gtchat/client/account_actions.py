@@ -121,6 +121,23 @@ class AccountActions(Caller):
         """End all other sessions of the user."""
         await self.call("end_other_sessions")
 
+    async def delete_account(
+        self,
+        password: str,
+        *,
+        messages: Literal["keep", "erase"] | None = None,
+        directs: Literal["keep", "erase"] | None = None,
+    ) -> None:
+        """Delete the account of the user for good; the connection ends.
+
+        Args:
+            password: the password of the user.
+            messages: whether messages in rooms are kept, without the name, or erased.
+            directs: the same of direct messages. Both are kept by default.
+        """
+        fields = {"pwd": password, "messages": messages, "directs": directs}
+        await self._command("delete_account", **fields)
+
     async def invite(self, room: str, user: str) -> None:
         """Invite a user to a room."""
         await self.call("invite", room_name=room, invitee=user)

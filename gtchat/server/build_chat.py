@@ -33,6 +33,7 @@ def access_settings(settings: Settings) -> AccessSettings:
         guests=server.guests,
         name=settings.site.chat_name,
         invites=server.member_invitations,
+        deleted_messages=server.deleted_messages,
     )
 
 

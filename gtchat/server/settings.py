@@ -14,6 +14,7 @@ from typing import Any
 import attrs
 
 from gtchat.chat.access import REGISTRATION_MODES
+from gtchat.chat.deletion_rules import MESSAGES_MODES
 from gtchat.chat.devices import SESSION_MODES
 from gtchat.chat.limits import Limits
 from gtchat.server import checks
@@ -116,6 +117,13 @@ class ServerSettings:
     )
     member_invitations: bool = _setting(
         False, "let all registered users make links with which others register, not operators only"
+    )
+    deleted_messages: str = _setting(
+        "choice",
+        "what becomes of the messages of an account that is deleted: choice (its user, or the "
+        "operator who deletes it, decides), keep (they stay without its name) or erase",
+        choices=MESSAGES_MODES,
+        live=True,
     )
     broadcast_key: str = _setting(
         "", "secret that allows a user to send a message to all users", secret=True

@@ -17,6 +17,7 @@ from gtchat.chat.node_records import (
     BanAdded,
     BanRemoved,
     ChoiceMade,
+    SessionsEnded,
     SystemEntry,
 )
 from gtchat.store.jobs import Locks, Plan
@@ -39,6 +40,12 @@ def rename(account_id: int, old: str, name: str, key: str, audit: AuditRecord) -
     locks = Locks(names=(old, name), accounts=(account_id,), system=True)
     renamed = AccountRenamed(account_id, name, key)
     return Plan(locks, tells=lambda _: [renamed], audit=audit)
+
+
+def begin_deletion(account_id: int, audit: AuditRecord) -> Plan:
+    """Return the plan of `begin_deletion`."""
+    ended = SessionsEnded(account_id, None, "ended")
+    return Plan(Locks(accounts=(account_id,), system=True), lambda _: [ended], audit=audit)
 
 
 def add_login_link(account_id: int, audit: AuditRecord) -> Plan:

@@ -81,6 +81,16 @@ TABLE: tuple[SlashCommand, ...] = (
             CommandArgument("new_pwd2", "NEW", "secret", prompt="Repeat the new password"),
         ),
     ),
+    SlashCommand(
+        "delete-account",
+        "delete your account; MESSAGES and DIRECTS: keep or erase",
+        "delete_account",
+        (
+            CommandArgument("messages", "MESSAGES", default="nothing"),
+            CommandArgument("directs", "DIRECTS", default="nothing"),
+            CommandArgument("pwd", "", "secret", prompt="Password"),
+        ),
+    ),
     SlashCommand("rooms", "list the rooms", "get_room_list", (AFTER,)),
     SlashCommand("users", "list the users who are online", "get_user_list", (AFTER,)),
     SlashCommand(

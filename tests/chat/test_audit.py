@@ -48,6 +48,8 @@ LINES = [
     "invited: cat registered from 192.0.2.7 with an invitation of (console)",
     "operator_link: (console) made a link for the first operator",
     "first_operator: dora registered from 192.0.2.7 as the first operator",
+    "login: cat logged in from 192.0.2.7",
+    "own_account_deleted: cat deleted the account from 192.0.2.7",
 ]
 
 #: Codes of administrative commands, which `server.admin.test_commands` tries, and of the start.
@@ -107,6 +109,8 @@ class AuditLog(SynchronousTestCase):
         server.run_pending()
         self.links.append(self.successResultOf(first).token)
         newcomer.call("register", usr="dora", pwd=SECRETS[0], link=self.links[-1])
+        newcomer.login("cat", pwd=SECRETS[0])
+        newcomer.call("delete_account", pwd=SECRETS[0])
 
     def test_each_audited_action_writes_its_line(self) -> None:
         with capturedLogs() as events:

@@ -275,7 +275,7 @@ class AccessTest(TestCase):
             page.open_settings(name)
             self.check(f"settings: {name}")
             page.close_dialog()
-        for line in ("Change password", "Blocked users", "Direct connections", "Broadcast"):
+        for line in ("Change password", "Blocked users", "Delete account", "Broadcast"):
             page.open_settings("Account")
             page.click(".settings .line", line)
             page.find("dialog:not(.settings)")

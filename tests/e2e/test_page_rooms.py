@@ -212,6 +212,21 @@ class RoomsTest(TestCase):
         ann.close_dialog()
         ann.log_out()
         ann.log_in("ann", "longer still", "member")
+        self.delete_account(ann, bob)
+
+    def delete_account(self, ann: Browser, bob: Browser) -> None:
+        """Delete ann, whose messages are erased."""
+        self.open_settings(ann, "Delete account")
+        for password, problem in (("wrong one", "Wrong"), ("longer still", "")):
+            ann.fill("old_password", password)
+            ann.find("[name=messages] option[value=erase]").click()
+            ann.click("dialog button.danger", "Delete account")
+            if problem:
+                ann.find(".field:has([name=old_password]) .problem", problem)
+        ann.find(".login .note", "Your account was deleted")
+        bob.driver.refresh()
+        bob.wait_for_message("can you hear me?")
+        bob.wait_until(lambda: "quiet here" not in bob.texts())
 
     def test_a_public_room_shows_its_last_messages_before_joining(self) -> None:
         ann, eve = self.ann, Client(self.server.ws_port)

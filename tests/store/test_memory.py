@@ -28,6 +28,7 @@ from tests.store.changes_contract import (
     VersionsContract,
 )
 from tests.store.contract import QueueContract, message
+from tests.store.deletion_contract import DeletedWordsContract, DeletionContract
 from tests.store.devices_contract import SeveralSessionsContract, TokenContract
 from tests.store.direct_contract import DirectContract, DirectMentionsContract, WhisperContract
 from tests.store.invite_contract import InviteContract
@@ -69,6 +70,14 @@ class InMemory:
 
 
 class QueueTests(InMemory, QueueContract, TestCase):
+    pass
+
+
+class DeletionTests(InMemory, DeletionContract, TestCase):
+    pass
+
+
+class DeletedWordsTests(InMemory, DeletedWordsContract, TestCase):
     pass
 
 

@@ -14,6 +14,7 @@ from gtchat.protocols.gtchat_json import (
     invite_links,
     messages,
     moderation,
+    own_account,
     reports,
     requests,
     rooms,
@@ -76,6 +77,9 @@ COMMANDS: dict[type[Request], Command] = {
         sessions.end_other_sessions, "Other sessions ended.", repeatable=True
     ),
     requests.UpdatePwd: Command(sessions.update_pwd, "Password changed.", before_login=True),
+    own_account.DeleteAccount: Command(
+        own_account.delete_account, "Account deleted.", after=own_account.leave
+    ),
     requests.GetRoomList: Command(rooms.get_room_list, "Rooms.", repeatable=True),
     requests.GetUserList: Command(rooms.get_user_list, "Users online.", repeatable=True),
     requests.GetRoomUserList: Command(

@@ -14,6 +14,7 @@ from zope.interface import implementer
 from gtchat.chat.background import run_in_background
 from gtchat.chat.credentials import phone_number
 from gtchat.chat.errors import (
+    BadCredentials,
     BadRequest,
     ChatError,
     NameTaken,
@@ -252,7 +253,7 @@ class RandomChatAPI:
         self._end_session()  # not before: a refused request changes nothing
         self.deferred = DeferredFrames(chat.limits.outbox_bytes)
         try:
-            session = await chat.logins.login_phone(number, self.state.encoder, self, None)
+            session = await self._log_in(number)
             login.keep_session(self, session)
             await MissedMessages(self.state, self, session).send()
         except BaseException:
@@ -265,6 +266,14 @@ class RandomChatAPI:
                 self.outbox.write(frame)
         if self.session is not None:
             login.deliver_pending(chat, self.session)
+
+    async def _log_in(self, number: str) -> Session:
+        """Log in by a number; it is forgotten if its account was deleted."""
+        try:
+            return await self.state.chat.logins.login_phone(number, self.state.encoder, self, None)
+        except BadCredentials:
+            self.state.forget_number(number)
+            raise
 
     async def _add_number(self, name: str, number: str) -> None:
         """Create an account with a number, unless it has got one meanwhile, at whatever node."""

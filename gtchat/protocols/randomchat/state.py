@@ -109,6 +109,12 @@ class RandomChatState:
         """Return whether a user has a number, as `phone_number` normalizes it."""
         return number in self._by_number
 
+    def forget_number(self, number: str) -> None:
+        """Forget a number, of which the account was deleted."""
+        phone = self._by_number.pop(number)
+        self._by_id.pop(phone.account_id, None)
+        self._by_name.pop(phone.name, None)
+
     def require_name(self, raw: str) -> str:
         """Return the name of the user with a number.
 

@@ -76,6 +76,13 @@ async def rename_account(call: Call) -> Output:
     return Output(f"the account is named {name} now", {"name": name})
 
 
+async def delete_account(call: Call) -> Output:
+    """Delete an account."""
+    wanted = call["messages"], call["directs"]
+    name = await call.chat.admin.accounts.delete(call["name"], *wanted, call.actor)
+    return Output(f"deleted the account {name}", {"name": name})
+
+
 async def set_password(call: Call) -> Output:
     """Set a password."""
     name = await call.chat.admin.accounts.set_password(call["name"], call["password"], call.actor)
@@ -186,6 +193,30 @@ ROWS = (
         (ACCOUNT, Argument("new_name", "the new name")),
         needs="the account is not logged in",
         audit="account_renamed",
+    ),
+    AdminCommand(
+        "accounts delete",
+        delete_account,
+        "delete an account for good; its name stays reserved",
+        (
+            ACCOUNT,
+            Argument(
+                "messages",
+                "what becomes of its messages in rooms; what the setting says, or keep",
+                "choice",
+                option=True,
+                choices=("keep", "erase"),
+            ),
+            Argument(
+                "directs",
+                "what becomes of its direct messages; what the setting says, or keep",
+                "choice",
+                option=True,
+                choices=("keep", "erase"),
+            ),
+        ),
+        needs="of operators: at the server",
+        audit="account_deleted",
     ),
     AdminCommand(
         "accounts set-password",

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 
 import attrs
 
+from gtchat.chat.deletion_rules import FOR_EVER
 from gtchat.chat.direct_records import LISTED_DIRECTS
 from gtchat.chat.errors import Blocked, NameTaken, NoSuchUser, NotInRoom, NotStored
 from gtchat.chat.events import Invited
@@ -86,10 +87,10 @@ class AccountTable:
             return None
         return attrs.evolve(row.record(asker, network), memberships=len(row.rooms))
 
-    def find_similar(self, name: str, key: str) -> Account | None:
-        """Return the account with a name, else one with a name that looks like it."""
-        rival = self._skeletons.rival(name) or self._reserved_for(name, key)
-        return self.find(key, None) or (None if rival is None else self.accounts[rival].record())
+    def is_name_taken(self, name: str, key: str) -> bool:
+        """Return whether an account has a name, or one that looks like it; or had it."""
+        found = self._skeletons.rival(name), self._reserved_for(name, key), self._keys.get(key)
+        return found != (None, None, None)
 
     def _reserved_for(self, name: str, key: str) -> int | None:
         """Return the account for which a name, or one that looks like it, is reserved, if any."""
@@ -198,6 +199,24 @@ class AccountTable:
             raise NoSuchUser()
         return row
 
+    def require_lasting(self, account_id: int) -> AccountRow:
+        """Return an account that is not being deleted. Raises NoSuchUser."""
+        row = self.require_account(account_id)
+        if row.is_ending:
+            raise NoSuchUser()
+        return row
+
+    def begin_ending(self, row: AccountRow) -> None:
+        """Take all from an account that is being deleted with which its user could come in."""
+        row.is_ending, row.operator, row.password_hash = True, False, None
+        self._uuids.pop(row.uuid_hash or b"", None)
+        self._phones.pop(row.id, None)
+        row.uuid_hash = None
+        self.reserve(row.id, row.name, row.key, FOR_EVER)
+        for key, one in self.reserved.items():
+            if one.account_id == row.id:
+                self.reserved[key] = attrs.evolve(one, until=FOR_EVER)
+
     def end_sessions(self, row: AccountRow, keep: bytes | None) -> None:
         """Delete the sessions of an account but one; None: all."""
         for token_hash in row.sessions - {keep}:
@@ -300,7 +319,7 @@ class AccountTable:
             raise Blocked()
 
     def remove_guest(self, account_id: int) -> bool:
-        """Delete a temporary account with its sessions and blocks.
+        """Delete an account that ends with its sessions and blocks.
 
         Returns:
             Whether there was such an account.
@@ -309,7 +328,7 @@ class AccountTable:
             NotStored: it is a member or the owner of a room.
         """
         row = self.accounts.get(account_id)
-        if row is None or row.registered:
+        if row is None or (row.registered and not row.is_ending):
             return False
         if row.rooms or any(room.owner_id == row.id for room in self._rooms.rooms.values()):
             raise NotStored("A member or owner of a room can't be deleted.")

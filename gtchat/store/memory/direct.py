@@ -278,6 +278,16 @@ class DirectTable:
         record = self.count(self._accounts.accounts[account_id], log)
         return attrs.evolve(direct, unread=record.unread, mentions=record.mentions)
 
+    def rename_other(self, account_id: int, name: str) -> None:
+        """Show an account that ends under another name in the conversations of others."""
+        for other_id in self._rows.get(account_id, {}):
+            self._rows[other_id][account_id].other = name
+
+    def is_direct(self, room_id: int) -> bool:
+        """Return whether a log is that of a direct conversation."""
+        rows = (row for of_account in self._rows.values() for row in of_account.values())
+        return any(row.log.id == room_id for row in rows)
+
     def end_guest(self, account_id: int) -> None:
         """Delete the conversations of a temporary account that has ended."""
         self._missed.pop(account_id, None)

@@ -82,6 +82,10 @@ class InviteTable:
                 return
         raise NotAllowed("There is no such invitation.")
 
+    def delete_account(self, account_id: int) -> None:
+        """Delete the invitations that an account has made."""
+        self._links = {key: one for key, one in self._links.items() if one.maker_id != account_id}
+
     def prune(self, at: int) -> None:
         """Delete the invitations that are over; see `IStore.prune`."""
         self._links = {

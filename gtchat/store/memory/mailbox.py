@@ -115,7 +115,7 @@ class Mailbox:
         if isinstance(pending.entry, RoomCreated):
             assert isinstance(pending, PendingRoomChange)
             if pending.subject_id is not None:
-                self._accounts.require_account(pending.subject_id)
+                self._accounts.require_lasting(pending.subject_id)
             room = self._rooms.create(pending.room_key, pending.entry.room_name)
             pending.room_id = room.id
         elif pending.room_id in self._rooms.rooms:
@@ -169,7 +169,7 @@ class Mailbox:
         entry = pending.entry
         assert isinstance(entry, RoomSettingsEntry)
         if pending.subject_id is not None:
-            self._accounts.require_account(pending.subject_id)
+            self._accounts.require_lasting(pending.subject_id)
         pending.before = room.shown()
         if entry.public and not room.public:
             room.public_since = room.last + 1
@@ -178,7 +178,7 @@ class Mailbox:
         room.owner, room.preview = entry.owner, entry.preview
 
     def _add_member(self, room: RoomLog, pending: PendingRoomChange) -> None:
-        account = self._accounts.require_account(pending.subject_id)
+        account = self._accounts.require_lasting(pending.subject_id or 0)
         account.rooms.add(room.id)
         room.read.setdefault(account.id, room.last + 1)
         room.joined.setdefault(account.id, room.last + 1)
@@ -219,13 +219,23 @@ class Mailbox:
         self._rooms.delete(room_id, at)
         return ended, shown
 
+    def delete_received(self, account_id: int) -> None:
+        """Delete the invitations that an account has."""
+        for key in list(self._invitations.get(account_id, ())):
+            self._discard_invitation(account_id, key)
+        self._invitations.pop(account_id, None)
+
+    def delete_sent(self, account_id: int) -> None:
+        """Delete the invitations that an account has sent."""
+        for room_id, sent in list(self._sent[account_id].items()):
+            for invited_id, inviter in list(sent):
+                self._discard_invitation(invited_id, (room_id, inviter))
+
     def end_guest(self, account_id: int) -> None:
-        """Delete a temporary account and all that belongs to it."""
+        """Delete an account that ends and all that belongs to it."""
         if self._accounts.remove_guest(account_id):
             self.directs.end_guest(account_id)
-            for key in list(self._invitations.get(account_id, ())):
-                self._discard_invitation(account_id, key)
-            self._invitations.pop(account_id, None)
+            self.delete_received(account_id)
             self._rooms.txns.delete_account(account_id)
 
     def invite(

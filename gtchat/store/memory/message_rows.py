@@ -35,7 +35,7 @@ class KeptEntries(Protocol):
 
 @attrs.define(eq=False)
 class MemoryMessages:
-    """The messages of a room; see `MessageRows`.
+    """The messages of a room; see `MessageRows` and `EntryRows`.
 
     Args:
         room: the log of the room.
@@ -114,6 +114,16 @@ class MemoryMessages:
         self._reactions.pop(message.seq, None)
         self._versions.pop(message.seq, None)
         self._pins.discard(message.seq)
+
+    def replace(self, entry: Entry) -> None:
+        """See `EntryRows.replace`."""
+        self._room.log[entry.seq - self._room.first] = entry
+
+    def rename_reactions(self, seq: int, account_id: int, name: str) -> None:
+        """See `EntryRows.rename_reactions`."""
+        for key, row in self._reactions.get(seq, {}).items():
+            if key[0] == account_id:
+                self._reactions[seq][key] = attrs.evolve(row, usr=name)
 
     def versions(self, seq: int) -> MessageVersions:
         """Return the texts of a message; see `IStore.versions`."""

@@ -48,6 +48,7 @@ class AccountRow:
         notify: room id -> `MembershipRecord.notify`, where it is not `all`.
         created_at: when it was created, in milliseconds since 1970, UTC; 0 for a temporary one.
         operator: whether it has the operator mark.
+        is_ending: whether it is being deleted.
     """
 
     id: int
@@ -66,6 +67,7 @@ class AccountRow:
     notify: dict[int, str] = attrs.field(factory=dict)
     created_at: int = 0
     operator: bool = False
+    is_ending: bool = False
 
     def record(self, asker: int | None = None, network: str | None = None) -> Account:
         """Return the account as the chat loads it.

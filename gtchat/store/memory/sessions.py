@@ -70,7 +70,7 @@ class SessionTable:
             row = self._accounts.require_account(account_id)
             self.use_login_link(account_id, session.link, session.at)
         else:
-            row = self._check_proof(account_id, proved)
+            row = self.check_proof(account_id, proved)
         session = self._with_own(session)
         self._check_refused(row, session)
         self._end_all(session.ended, session.at)
@@ -84,7 +84,7 @@ class SessionTable:
         rooms = () if self.writing is not None else self._accounts.missing(row, known)
         return attrs.evolve(self._accounts.account_state(row), rooms=rooms)
 
-    def _check_proof(self, account_id: int, proved: str | None) -> AccountRow:
+    def check_proof(self, account_id: int, proved: str | None) -> AccountRow:
         """Return an account, which must have the password hash that was proved.
 
         Raises:
@@ -305,7 +305,7 @@ class SessionTable:
         new_token: bytes | None,
     ) -> bool:
         """Change a password, end sessions, revoke tokens; see `ISessionStore.set_password`."""
-        row = self._check_proof(account_id, proved)
+        row = self.check_proof(account_id, proved)
         device = self._end_others(row, keep, ended)[0]
         row.password_hash = password_hash
         if device is None or device.token_hash is None:

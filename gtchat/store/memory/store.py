@@ -100,9 +100,9 @@ class MemoryStore(
         """See `IStore.find_account`."""
         return self._read(self._accounts.find, key, asker, network)
 
-    def find_similar(self, name: str, key: str) -> Deferred[Account | None]:
-        """See `IStore.find_similar`."""
-        return self._read(self._accounts.find_similar, name, key)
+    def is_name_taken(self, name: str, key: str) -> Deferred[bool]:
+        """See `IStore.is_name_taken`."""
+        return self._read(self._accounts.is_name_taken, name, key)
 
     def find_by_uuid(self, uuid_hash: bytes) -> Deferred[Account | None]:
         """See `IStore.find_by_uuid`."""
@@ -145,12 +145,8 @@ class MemoryStore(
     def end_guest(self, account_id: int) -> Deferred[None]:
         """See `IStore.end_guest`."""
 
-        def end_guest() -> None:
-            self._mailbox.end_guest(account_id)
-            if account_id not in self._accounts.accounts:
-                self._mentions.delete_account(account_id)
-
-        return self._write(end_guest, plan=session_tells.end_guest(account_id))
+        plan = session_tells.end_guest(account_id)
+        return self._write(self._tables.end_guest, account_id, plan=plan)
 
     def delete_room(
         self,

@@ -6,7 +6,8 @@ import secrets
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
-from gtchat.chat.interfaces import StoredGuest, StoredState
+from gtchat.chat.deletion_rules import Erasure
+from gtchat.chat.interfaces import EndedSession, StoredGuest, StoredState
 from gtchat.chat.node_records import (
     NO_FAILURES,
     CountFailures,
@@ -18,6 +19,7 @@ from gtchat.chat.room_store import FIRST_LISTED
 from gtchat.store.memory.accounts import AccountTable
 from gtchat.store.memory.administration import AdminTable
 from gtchat.store.memory.bans import BanTable
+from gtchat.store.memory.deletions import DeletionTable
 from gtchat.store.memory.devices import DeviceTable
 from gtchat.store.memory.invite_calls import InviteTable
 from gtchat.store.memory.mailbox import Mailbox
@@ -52,6 +54,7 @@ class MemoryTables:
         admin: what operators do, and the audit log.
         bans: the bans from the server.
         reports: the reports of messages.
+        deletions: the accounts that are being deleted.
         room_lists: the rooms as records, and lists of them.
         invites: the links with which users register.
         nodes: node id -> the node, of those that have not ended.
@@ -72,6 +75,7 @@ class MemoryTables:
         self.sessions.use_login_link = self.admin.use_login_link
         self.bans = BanTable(self.accounts, self.sessions)
         self.reports = ReportTable()
+        self.deletions = DeletionTable(self.accounts, self.rooms, self.mailbox.directs)
         self.mentions = MentionTable(self.rooms, self.accounts, self.mailbox.directs)
         self.room_lists = RoomLists(self.rooms, self.accounts)
         self.invites = InviteTable(self.accounts)
@@ -209,15 +213,41 @@ class MemoryTables:
                 if other != node_id:
                     accounts.pop(session.account_id, None)
 
+    def begin_deletion(
+        self,
+        account_id: int,
+        proved: str | None,
+        erasure: Erasure,
+        connected: Sequence[EndedSession],
+    ) -> None:
+        """Begin to delete an account; see `IAdminStore.begin_deletion`."""
+        row = self.sessions.check_proof(account_id, proved)
+        self.deletions.begin(row, erasure)
+        self.sessions.end_other_sessions(account_id, None, connected)
+        self.admin.delete_login_link(account_id)
+        self.invites.delete_account(account_id)
+        self.mailbox.delete_received(account_id)
+
+    def end_guest(self, account_id: int) -> None:
+        """Delete an account that ends; see `IStore.end_guest`."""
+        if self.deletions.prepare_end(account_id):
+            self.mailbox.delete_sent(account_id)
+        self.mailbox.end_guest(account_id)
+        if account_id not in self.accounts.accounts:
+            self.mentions.delete_account(account_id)
+            self.deletions.end(account_id)
+
     def begin_ending(self, account_id: int, me: int | None) -> tuple[int, ...] | None:
-        """End the sessions of a temporary account; see `INodeStore.begin_ending`.
+        """End the sessions of an account that ends; see `INodeStore.begin_ending`.
 
         Args:
             account_id: the account.
             me: the node that asks, None for one that is alone: it knows who is connected.
         """
         row = self.accounts.accounts.get(account_id)
-        if row is None or row.registered or (me and self._is_connected(account_id, me)):
+        if row is None or (row.registered and not row.is_ending):
+            return None
+        if not row.registered and me and self._is_connected(account_id, me):
             return None
         self.accounts.end_sessions(row, None)
         return tuple(room.id for room in self.accounts.rooms_of(row))

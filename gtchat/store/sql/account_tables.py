@@ -118,16 +118,33 @@ login_links = Table(
     sqlite_with_rowid=False,
 )
 
-#: Former names, which only their account may have before `until`.
+#: Former names, which only their account may have before `until`. Without a foreign key: those of
+#: an account that was deleted stay for ever.
 reserved_names = Table(
     "reserved_names",
     metadata,
     Column("key", Text, primary_key=True),
-    _account("account_id"),
+    Column("account_id", ID, nullable=False),
     Column("skeleton", Text, nullable=False),
     Column("until", BigInteger, nullable=False),
     Index("reserved_names_account", "account_id"),
     Index("reserved_names_skeleton", "skeleton"),
+    sqlite_with_rowid=False,
+)
+
+#: Accounts that are being deleted, and then what they have said (`deletions`). `name`: of the
+#: account. `erase`, `erase_directs`: whether messages in rooms, and direct ones, lose their text.
+#: `row`: up to which row of `entries` that is done; `until`: the last row, NULL while the account
+#: is there. Without a foreign key: it is there until all is done.
+deletions = Table(
+    "deletions",
+    metadata,
+    Column("account_id", ID, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+    Column("erase", Boolean, nullable=False),
+    Column("erase_directs", Boolean, nullable=False),
+    Column("row", BigInteger, nullable=False),
+    Column("until", BigInteger),
     sqlite_with_rowid=False,
 )
 

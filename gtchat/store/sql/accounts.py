@@ -27,8 +27,10 @@ _blocks = schema.blocks
 _networks = schema.account_networks
 _phones = schema.phones
 _reserved = schema.reserved_names
+_deletions = schema.deletions
 _is_account = _accounts.c.id == bindparam("account_id")
-_columns = (
+#: What `from_row` makes an account of.
+COLUMNS = (
     _accounts.c.id,
     _accounts.c.name,
     _accounts.c.key,
@@ -39,7 +41,7 @@ _columns = (
 
 _FIND = Statement(
     select(
-        *_columns,
+        *COLUMNS,
         exists().where(
             _blocks.c.account_id == _accounts.c.id, _blocks.c.blocked_id == bindparam("asker")
         ),
@@ -55,14 +57,13 @@ _FIND = Statement(
     ).where(_accounts.c.key == bindparam("key"))
 )
 _FIND_RIVAL = Statement(
-    select(*_columns)
+    select(_accounts.c.id)
     .where(_accounts.c.skeleton.in_((bindparam("rival"), bindparam("other_rival"))))
     .limit(1)
 )
 #: A name whose time is over is reserved until it is deleted, within an hour.
 _RESERVED = Statement(
-    select(*_columns)
-    .join_from(_reserved, _accounts, _accounts.c.id == _reserved.c.account_id)
+    select(_reserved.c.account_id)
     .where(
         or_(
             _reserved.c.key == bindparam("key"),
@@ -71,15 +72,15 @@ _RESERVED = Statement(
     )
     .limit(1)
 )
-_FIND_BY_UUID = Statement(select(*_columns).where(_accounts.c.uuid_hash == bindparam("uuid_hash")))
-_GET = Statement(select(*_columns).where(_is_account))
+_FIND_BY_UUID = Statement(select(*COLUMNS).where(_accounts.c.uuid_hash == bindparam("uuid_hash")))
+_GET = Statement(select(*COLUMNS).where(_is_account))
 _GUESTS = Statement(
     select(
         select(func.max(_networks.c.network))
         .where(_networks.c.account_id == _accounts.c.id)
         .scalar_subquery(),
         exists().where(_sessions.c.account_id == _accounts.c.id),
-        *_columns,
+        *COLUMNS,
     )
     .where(_accounts.c.registered.is_(False))
     .order_by(_accounts.c.id)
@@ -108,7 +109,15 @@ _IS_MEMBER = Statement(
 _OWNS_ROOM = Statement(
     select(schema.rooms.c.id).where(schema.rooms.c.owner_id == bindparam("account_id")).limit(1)
 )
-_DELETE_GUEST = Statement(delete(_accounts).where(_is_account, _accounts.c.registered.is_(False)))
+_DELETE = Statement(
+    delete(_accounts).where(
+        _is_account,
+        or_(
+            _accounts.c.registered.is_(False),
+            exists().where(_deletions.c.account_id == _accounts.c.id),
+        ),
+    )
+)
 _DELETE_TXNS = Statement(
     delete(schema.txns).where(
         schema.txns.c.account_id == bindparam("account_id"),
@@ -169,7 +178,7 @@ _PHONES = Statement(
 def from_row(
     row: Any, blocks_asker: object = False, seen_at: int | None = None, memberships: int = 0
 ) -> Account:
-    """Return the account of a row of the columns id to operator of `_columns`."""
+    """Return the account of a row of the columns id to operator of `COLUMNS`."""
     id_, name, key, registered, password_hash, operator = row
     return Account(
         id_,
@@ -190,23 +199,26 @@ def find(db: Connection, key: str, asker: int | None, network: str | None = None
     return None if row is None else from_row(row[:-3], *row[-3:])
 
 
-def find_similar(db: Connection, name: str, key: str) -> Account | None:
-    """Return the account with a name or a similar one; see `IStore.find_similar`."""
-    return find(db, key, None) or _find_rival(db, skeleton(name)) or find_reserved(db, name, key)
+def is_name_taken(db: Connection, name: str, key: str) -> bool:
+    """Return whether no new account can have a name; see `IStore.is_name_taken`."""
+    is_reserved = find_reserved(db, name, key) is not None
+    return is_reserved or find(db, key, None) is not None or _has_rival(db, skeleton(name))
 
 
-def _find_rival(db: Connection, new: str) -> Account | None:
-    """Return an account whose name looks like that of a skeleton, None if there is none."""
+def _has_rival(db: Connection, new: str) -> bool:
+    """Return whether there is an account whose name looks like that of a skeleton."""
     rival, other = rivals(new)
-    row = _FIND_RIVAL(db, rival=rival, other_rival=other).fetchone()
-    return None if row is None else from_row(row)
+    return _FIND_RIVAL(db, rival=rival, other_rival=other).fetchone() is not None
 
 
-def find_reserved(db: Connection, name: str, key: str) -> Account | None:
-    """Return the account for which a name, or one that looks like it, is reserved, if any."""
+def find_reserved(db: Connection, name: str, key: str) -> int | None:
+    """Return the account for which a name, or one that looks like it, is reserved, if any.
+
+    That account may have been deleted.
+    """
     rival, other = rivals(skeleton(name))
-    row = _RESERVED(db, key=key, rival=rival, other_rival=other).fetchone()
-    return None if row is None else from_row(row)
+    found: int | None = _RESERVED.scalar(db, key=key, rival=rival, other_rival=other)
+    return found
 
 
 def find_by_uuid(db: Connection, uuid_hash: bytes) -> Account | None:
@@ -295,7 +307,7 @@ def create(
     """
     looks = skeleton(name)
     # An old look-alike does not keep the server from its own name.
-    if key not in RESERVED and _find_rival(db, looks) is not None:
+    if key not in RESERVED and _has_rival(db, looks):
         raise NameTaken()
     if find_reserved(db, name, key) is not None:
         raise NameTaken()
@@ -321,7 +333,7 @@ def set_password(db: Connection, account_id: int, password_hash: str) -> None:
 
 
 def end_guest(db: Connection, account_id: int) -> None:
-    """Delete a temporary account; rows that refer to it are deleted by their foreign keys.
+    """Delete an account that ends; rows that refer to it are deleted by their foreign keys.
 
     Raises:
         NotStored: it is a member or the owner of a room.
@@ -329,7 +341,7 @@ def end_guest(db: Connection, account_id: int) -> None:
     for has_room in (_IS_MEMBER, _OWNS_ROOM):
         if has_room(db, account_id=account_id).fetchone():
             raise NotStored("A member or owner of a room can't be deleted.")
-    _DELETE_GUEST(db, account_id=account_id)
+    _DELETE(db, account_id=account_id)
     _DELETE_TXNS(db, account_id=account_id)
 
 

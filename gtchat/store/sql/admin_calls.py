@@ -23,6 +23,7 @@ from gtchat.chat.admin_store import (
 )
 from gtchat.chat.audit import AuditRecord
 from gtchat.chat.ban_records import Ban, NamePattern
+from gtchat.chat.deletion_rules import Erasure
 from gtchat.chat.interfaces import Account, EndedSession
 from gtchat.chat.moderation_events import ReportAnswered, ReportMade
 from gtchat.chat.report_store import Report, ReportAnswer, ReportLimits, ReportQuery
@@ -32,6 +33,7 @@ from gtchat.store.sql import (
     audit_log,
     bans,
     choices,
+    deletions,
     message_scan,
     reports,
     storage,
@@ -119,6 +121,23 @@ class AdminCalls(ABC):
     def find_login_link(self, token_hash: bytes, at: int) -> Deferred[Account | None]:
         """See `IAdminStore.find_login_link`."""
         return self._reads.run(lambda db: administration.find_login_link(db, token_hash, at))
+
+    def begin_deletion(
+        self,
+        account_id: int,
+        proved: str | None,
+        erasure: Erasure,
+        connected: Sequence[EndedSession],
+        audit: AuditRecord,
+    ) -> Deferred[None]:
+        """See `IAdminStore.begin_deletion`."""
+        plan = admin_tells.begin_deletion(account_id, audit)
+        args = (account_id, proved, erasure, tuple(connected))
+        return self._write(deletions.begin, *args, plan=plan)
+
+    def deletions(self) -> Deferred[Sequence[Account]]:
+        """See `IAdminStore.deletions`."""
+        return self._reads.run(deletions.unfinished)
 
     def count_names(self, pattern: NamePattern) -> Deferred[int]:
         """See `IAdminStore.count_names`."""

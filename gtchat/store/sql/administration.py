@@ -177,7 +177,7 @@ def rename(db: Connection, account_id: int, old: str, name: str, key: str, at: i
     rival, other = rivals(looks)
     others = {"account": account_id, "key": key, "rival": rival, "other_rival": other}
     holder = accounts.find_reserved(db, name, key)
-    is_reserved = holder is not None and holder.id != account_id
+    is_reserved = holder not in (None, account_id)
     if is_reserved or _NAME_TAKEN.scalar(db, **others) is not None:
         raise NameTaken()
     _RENAME(db, account=account_id, name=name, new_key=key, looks=looks)

@@ -34,7 +34,7 @@ from gtchat.chat.interfaces import (
 )
 from gtchat.store.paging import MAX_SEQ
 from gtchat.store.pending import check_whispers
-from gtchat.store.sql import accounts, read_state, rooms, schema
+from gtchat.store.sql import accounts, deletions, read_state, rooms, schema
 from gtchat.store.sql.database import Connection
 from gtchat.store.sql.idempotency import find_ack, fingerprint
 from gtchat.store.sql.log_writer import LogWriter
@@ -261,11 +261,12 @@ def page(db: Connection, account_id: int, before: int | None, limit: int) -> Dir
 
 
 def end_guest(db: Connection, account_id: int) -> list[int]:
-    """Delete a temporary account; see `IStore.end_guest`. Return the logs that are deleted later.
+    """Delete an account that ends; see `IStore.end_guest`. Return the logs that are deleted later.
 
     Conversations with accounts that have not ended stay.
     """
     own = [row[0] for row in _ONLY_OWN(db, account=account_id)]
+    deletions.prepare_end(db, account_id)
     accounts.end_guest(db, account_id)
     if accounts.get(db, account_id) is not None:
         return []

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import attrs
 import msgspec
-from sqlalchemy import case, literal_column, select
+from sqlalchemy import case, exists, func, literal_column, select
 
 from gtchat.chat.annotations import Deletion, Reaction, ReplyTo
 from gtchat.chat.events import (
@@ -30,9 +30,11 @@ from gtchat.store.sql import schema
 _log = schema.entries
 _target = _log.alias("target")
 _author = schema.accounts
+_reserved = schema.reserved_names
 
 #: What is read of an entry. An edit has no text of its own: it is that of the message. The
-#: account tells whether the author of a message is a temporary user.
+#: account tells whether the author of a message is a temporary user; of a deleted one its name
+#: does, which stays reserved.
 COLUMNS = (
     _log.c.seq,
     _log.c.kind,
@@ -53,10 +55,10 @@ COLUMNS = (
     _log.c.root,
     _log.c.changed,
     _log.c.extra,
-    select(_author.c.registered)
-    .where(_author.c.id == _log.c.subject_id)
-    .scalar_subquery()
-    .label("registered"),
+    func.coalesce(
+        select(_author.c.registered).where(_author.c.id == _log.c.subject_id).scalar_subquery(),
+        exists().where(_reserved.c.account_id == _log.c.subject_id),
+    ).label("registered"),
 )
 
 #: The columns that an entry which is no plain message fills, in the order of `row_of`.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from sqlalchemy import bindparam, delete, func, select
 
 from gtchat.chat.interfaces import StoredGuest
-from gtchat.store.sql import accounts, room_records, schema
+from gtchat.store.sql import accounts, deletions, room_records, schema
 from gtchat.store.sql.database import Connection, PostgresSQL
 from gtchat.store.sql.statements import Statement
 
@@ -36,7 +36,7 @@ _IS_ELSEWHERE = (
 def begin_ending(
     db: Connection, account_id: int, node_id: int | None = None
 ) -> tuple[int, ...] | None:
-    """End the sessions of a temporary account; see `INodeStore.begin_ending`.
+    """End the sessions of an account that ends; see `INodeStore.begin_ending`.
 
     Args:
         db: the writer's connection, which has the lock of the account.
@@ -45,9 +45,12 @@ def begin_ending(
             database.
     """
     account = accounts.get(db, account_id)
-    if account is None or account.registered:
+    if account is None:
         return None
-    if node_id is not None and _is_connected(db, account_id, node_id):
+    if account.registered:
+        if not deletions.has_begun(db, account_id):
+            return None
+    elif node_id is not None and _is_connected(db, account_id, node_id):
         return None
     _END_SESSIONS(db, account=account_id)
     return tuple(room_records.of_account(db, account_id, None))

@@ -16,7 +16,7 @@ from gtchat.chat.message_rules import OwnReaction, annotated, as_seen_by
 from gtchat.store.paging import VERSIONS_LIMIT, version_bytes, window
 from gtchat.store.sql import mentions, schema
 from gtchat.store.sql.database import Connection
-from gtchat.store.sql.entry_rows import COLUMNS, entry_of, message_values
+from gtchat.store.sql.entry_rows import COLUMNS, WRITTEN, entry_of, message_values, row_of
 from gtchat.store.sql.search_index import replace_text
 from gtchat.store.sql.statements import Statement, insert
 
@@ -38,6 +38,11 @@ _SAVE = Statement(
     update(_log)
     .where(*_is_entry)
     .values({name: bindparam(f"new_{name}") for name in ("msg", "of", "root", "changed", "extra")})
+)
+#: What deletions of accounts change of an entry.
+_REPLACED = ("usr", "msg", "of", "root", "changed", "extra")
+_REPLACE = Statement(
+    update(_log).where(*_is_entry).values({name: bindparam(f"new_{name}") for name in _REPLACED})
 )
 _TIME = Statement(select(_log.c.at).where(*_is_entry))
 _REACTIONS_OF = Statement(
@@ -64,6 +69,11 @@ _REACTION_USERS = Statement(
     )
     .order_by(_reactions.c.entry_seq)
     .limit(bindparam("limit"))
+)
+_RENAME_REACTIONS = Statement(
+    update(_reactions)
+    .where(*_is_reaction_to, _reactions.c.account_id == bindparam("account"))
+    .values(usr=bindparam("name"))
 )
 _PIN_COUNT = Statement(
     select(func.count()).select_from(_pins).where(_pins.c.room_id == bindparam("room"))
@@ -122,7 +132,7 @@ _HIDDEN = Statement(
 
 @attrs.frozen
 class SQLMessages:
-    """The messages of a room; see `MessageRows`.
+    """The messages of a room; see `MessageRows` and `EntryRows`.
 
     Args:
         db: a connection; the writer's, within a transaction, to write.
@@ -201,6 +211,19 @@ class SQLMessages:
         mentions.remove(self.db, self.room_id, message.seq)
         for statement in (_DELETE_REACTIONS, _DELETE_VERSIONS, _UNPIN):
             statement(self.db, room=self.room_id, number=message.seq)
+
+    def replace(self, entry: Entry) -> None:
+        """See `EntryRows.replace`."""
+        if isinstance(entry, MessageSent):
+            replace_text(self.db, self.room_id, entry.seq, entry.msg, entry.usr)
+        row = dict(zip(WRITTEN, row_of(self.room_id, entry, 0), strict=True))
+        values = {f"new_{name}": row[name] for name in _REPLACED}
+        _REPLACE(self.db, room=self.room_id, number=entry.seq, **values)
+
+    def rename_reactions(self, seq: int, account_id: int, name: str) -> None:
+        """See `EntryRows.rename_reactions`."""
+        values = {"account": account_id, "name": name}
+        _RENAME_REACTIONS(self.db, room=self.room_id, number=seq, **values)
 
     def versions(self, seq: int) -> MessageVersions:
         """Return the texts of a message; see `IStore.versions`."""

@@ -101,7 +101,7 @@ class NodeCalls(ABC):
             self._searches.open()
         except self._database.errors as error:
             raise self._database.refused(error) from error
-        self._cleanup.pending_deletes = True
+        self._cleanup.pending_deletes = self._cleanup.deletions = True
         self._indexer.begin()
         return state
 

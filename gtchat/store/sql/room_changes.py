@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 
-from sqlalchemy import bindparam, case, delete, func, select, update
+from sqlalchemy import bindparam, case, delete, exists, func, select, update
 
 from gtchat.chat.errors import PrivateRoom, RoomExists
 from gtchat.chat.events import Joined, Kicked, Left, Removed, RoomChanged, RoomCreated
@@ -26,8 +26,12 @@ _invitations = schema.invitations
 _in_room = _members.c.room_id == bindparam("room_id")
 _is_account = _members.c.account_id == bindparam("account_id")
 
+#: Whether there is an account whose deletion has not begun.
 _ACCOUNT = Statement(
-    select(schema.accounts.c.id).where(schema.accounts.c.id == bindparam("account_id"))
+    select(schema.accounts.c.id).where(
+        schema.accounts.c.id == bindparam("account_id"),
+        ~exists().where(schema.deletions.c.account_id == schema.accounts.c.id),
+    )
 )
 _CREATE_ROOM = Statement(
     insert(_rooms).on_conflict_do_nothing().returning(_rooms.c.id),
@@ -161,7 +165,7 @@ def create_room(db: Connection, pending: PendingRoomChange) -> int:
 
 
 def subject_is_missing(db: Connection, pending: PendingEntry) -> bool:
-    """Return whether an entry would make an account that does not exist a member or an owner."""
+    """Return whether an entry would make an account a member or an owner that ends, or is gone."""
     subject = pending.subject_id
     return (
         subject is not None

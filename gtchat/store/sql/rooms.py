@@ -26,6 +26,7 @@ from gtchat.store.sql import (
     audit_log,
     bans,
     choices,
+    deletions,
     devices,
     failures,
     invite_links,
@@ -273,6 +274,7 @@ class Cleanup:
         system_log: whether there may be entries of the log of all nodes that are too old.
         failures: whether there may be counts of wrong guesses that are too old.
         audit: how much of the audit log is kept; None if no more has to be deleted.
+        deletions: whether there may be entries of deleted accounts to change.
     """
 
     pending_deletes: bool = False
@@ -280,6 +282,7 @@ class Cleanup:
     system_log: bool = False
     failures: bool = False
     audit: AuditLimits | None = None
+    deletions: bool = False
 
     def prune(
         self,
@@ -299,7 +302,7 @@ class Cleanup:
         self.audit = audit
         if isinstance(db, PostgresSQL):
             # What another node has left undone is looked for, too.
-            self.pending_deletes = self.system_log = self.failures = True
+            self.pending_deletes = self.system_log = self.failures = self.deletions = True
 
     def prune_txns(self, db: Connection, before: int) -> None:
         """Delete the first slice of old txns now, and have the others deleted later.
@@ -313,13 +316,14 @@ class Cleanup:
     def has_work(self) -> bool:
         """Return whether there may be rows to delete."""
         limited = (self.txns_before, self.audit) != (None, None)
-        return limited or self.pending_deletes or self.system_log or self.failures
+        waiting = self.pending_deletes or self.system_log or self.failures or self.deletions
+        return limited or waiting
 
     def do_slice(self, db: Connection) -> None:
-        """Delete at most `SLICE` rows, unless another node is at it."""
+        """Delete at most `SLICE` rows, or change a few, unless another node is at it."""
         if isinstance(db, PostgresSQL) and not db.execute(_TRY_CLEANUP).fetchone()[0]:
             # It does this work, too; what it overlooks is found by the next `prune`.
-            self.pending_deletes = self.system_log = self.failures = False
+            self.pending_deletes = self.system_log = self.failures = self.deletions = False
             self.txns_before = self.audit = None
         elif self.txns_before is not None:
             if not prune_slice(db, self.txns_before, SLICE):
@@ -333,6 +337,8 @@ class Cleanup:
             self.failures = failures.prune(db, SLICE)
         elif self.pending_deletes:
             self._delete_log_slice(db)
+        else:
+            self.deletions = deletions.do_slice(db)
 
     def _delete_log_slice(self, db: Connection) -> None:
         room_id = _NEXT_PENDING_DELETE.scalar(db)

@@ -30,6 +30,7 @@ from gtchat.store.sql.account_tables import account_networks as account_networks
 from gtchat.store.sql.account_tables import accounts as accounts
 from gtchat.store.sql.account_tables import audit as audit
 from gtchat.store.sql.account_tables import bans as bans
+from gtchat.store.sql.account_tables import deletions as deletions
 from gtchat.store.sql.account_tables import devices as devices
 from gtchat.store.sql.account_tables import invite_links as invite_links
 from gtchat.store.sql.account_tables import login_links as login_links
@@ -46,14 +47,14 @@ from gtchat.store.sql.columns import room as _room
 APPLICATION_ID = 0x47544368
 
 #: Revisions of the schema, oldest first; a test compares them with `migrations`.
-REVISIONS = tuple(f"{number:04}" for number in range(1, 21))
+REVISIONS = tuple(f"{number:04}" for number in range(1, 22))
 #: Those that change nothing in SQLite. A file of SQLite is of the newest of the others: it is not
 #: copied for nothing, and the program before can still use it.
 POSTGRES_ONLY = frozenset({"0013", "0014"})
 SQLITE_REVISIONS = tuple(each for each in REVISIONS if each not in POSTGRES_ONLY)
 #: Those that only add: programs of the revision before go on using the schema meanwhile. With 0019
 #: come kinds of entries that no earlier program can read.
-ONLY_ADDING = frozenset({"0015", "0016", "0017", "0018", "0020"})
+ONLY_ADDING = frozenset({"0015", "0016", "0017", "0018", "0020", "0021"})
 #: The oldest program that can use the newest schema, named by the newest revision that it knows.
 MIN_PROGRAM = [each for each in REVISIONS if each not in ONLY_ADDING][-1]
 

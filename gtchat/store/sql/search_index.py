@@ -127,13 +127,16 @@ def _state_of(row: Any) -> IndexState:
     return IndexState() if row is None else IndexState(*row)
 
 
-def replace_text(db: Connection, room_id: int, seq: int, msg: str) -> None:
+def replace_text(
+    db: Connection, room_id: int, seq: int, msg: str, author: str | None = None
+) -> None:
     """Put the text that a message is about to get in the place of its present one.
 
     Args:
         db: the writer's connection, in the transaction that changes the message.
         room_id, seq: the message, as it still is in `entries`.
         msg: its new text, "" if it is deleted.
+        author: the name that its author is about to have there, None for the one that is there.
     """
     state = share_state(db)
     row, room, usr, old = _FIND(db, room=room_id, number=seq).fetchone()
@@ -142,7 +145,7 @@ def replace_text(db: Connection, room_id: int, seq: int, msg: str) -> None:
     if state.version != SEARCH_FORM and not isinstance(db, PostgresSQL):
         return  # it is made again; to take a message out, FTS5 needs the words that were put in
     take_out(db, [(row, room, usr, old)])
-    index_of(db).insert(db, _words_of([(row, room, usr, msg)]))
+    index_of(db).insert(db, _words_of([(row, room, usr if author is None else author, msg)]))
 
 
 def delete_oldest(db: Connection, room_id: int, limit: int) -> None:

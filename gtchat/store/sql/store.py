@@ -192,9 +192,9 @@ class SQLStore(
         """See `IStore.find_account`."""
         return self._reads.run(lambda db: accounts.find(db, key, asker, network))
 
-    def find_similar(self, name: str, key: str) -> Deferred[Account | None]:
-        """See `IStore.find_similar`."""
-        return self._reads.run(lambda db: accounts.find_similar(db, name, key))
+    def is_name_taken(self, name: str, key: str) -> Deferred[bool]:
+        """See `IStore.is_name_taken`."""
+        return self._reads.run(lambda db: accounts.is_name_taken(db, name, key))
 
     def find_by_uuid(self, uuid_hash: bytes) -> Deferred[Account | None]:
         """See `IStore.find_by_uuid`."""
@@ -235,10 +235,12 @@ class SQLStore(
 
     def end_guest(self, account_id: int) -> Deferred[None]:
         """See `IStore.end_guest`."""
-        return self._write(
-            lambda db: self._logs_deleted(direct.end_guest(db, account_id)),
-            plan=session_tells.end_guest(account_id),
-        )
+
+        def end_guest(db: Connection) -> None:
+            self._logs_deleted(direct.end_guest(db, account_id))
+            self._cleanup.deletions = True
+
+        return self._write(end_guest, plan=session_tells.end_guest(account_id))
 
     def delete_room(
         self,

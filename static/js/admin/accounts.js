@@ -30,7 +30,8 @@
       <button type="button" class="button small" aria-label=${text("op_end_session")} onClick=${end}>${text("op_end")}</button></li>`;
 
   // What is done with an account, by the dialog that asks for it.
-  const ACTIONS = [["op_rename", "pencil"], ["op_set_password", "key"], ["op_link", "link"], ["op_ban", "ban"]];
+  const ACTIONS = [["op_rename", "pencil"], ["op_set_password", "key"], ["op_link", "link"], ["op_ban", "ban"], ["op_delete", "trash"]];
+  const DANGERS = ["op_ban", "op_delete"];
 
   DIALOGS.op_account = ({ shell, dialog: { account: name } }) => {
     const [account, setAccount] = useState(null);
@@ -62,7 +63,7 @@
               text(account.online ? "op_online" : "op_offline"), account.operator && text("op_operator"),
               text("op_counts", { rooms: account.rooms, sessions: account.sessions }), text("op_since", { day: day(account.created) })].filter(Boolean).join(" · ")}</p></div>
             <div class="card">${ACTIONS.map(([action, icon]) => html`
-              <button key=${action} type="button" class=${`line ${action === "op_ban" ? "danger-text" : ""}`} onClick=${() => shell.showDialog({ name: action, account: name })}>
+              <button key=${action} type="button" class=${`line ${DANGERS.includes(action) ? "danger-text" : ""}`} onClick=${() => shell.showDialog({ name: action, account: name })}>
                 <${Icon} name=${icon} /><span class="grow">${text(action)}</span><span class="end"><${Icon} name="right" size="s" /></span></button>`)}</div>
             <div><h3 class="group-title">${text("op_sessions")}</h3>${sessions.length ? html`
               <ul class="card" aria-label=${text("op_sessions")}>${sessions.map((session) => html`<${Session} key=${session.id} session=${session} end=${end(session.id)} />`)}</ul>`
@@ -73,9 +74,9 @@
   };
 
   // A dialog with a form about an account, which leads back to it.
-  const AccountForm = ({ shell, name, title, submit, hint, fields, send, done, username }) => html`
+  const AccountForm = ({ shell, name, title, submit, hint, fields, send, done, username, kind }) => html`
     <${GTChat.Dialog} title=${title} onClose=${show(shell, name)} size="small">
-      <${Form} fields=${fields} submit=${submit} onSubmit=${send} onCancel=${show(shell, name)} username=${username}
+      <${Form} fields=${fields} submit=${submit} kind=${kind} onSubmit=${send} onCancel=${show(shell, name)} username=${username}
         onDone=${(result) => { shell.notice(text("op_done")); (done ?? show(shell, name))(result); }}>
         ${hint && html`<p class="second">${hint}</p>`}<//>
     <//>`;
@@ -89,6 +90,14 @@
     <${AccountForm} shell=${shell} name=${name} title=${text("op_set_password")} submit=${text("op_set_password")} hint=${text("op_set_password_hint")} username=${name}
       fields=${{ new_password: { type: "password", required: true, autofocus: true, autocomplete: "new-password", hint: "password_hint" } }}
       send=${({ new_password: password }) => run(shell, "accounts set-password", { name, password })} />`;
+
+  DIALOGS.op_delete = ({ shell, dialog: { account: name } }) => {
+    const fate = (label) => ({ label, value: "keep", options: [["keep", text("keep_messages")], ["erase", text("erase_messages")]] });
+    return html`
+      <${AccountForm} shell=${shell} name=${name} title=${text("op_delete")} submit=${text("op_delete")} kind="danger" hint=${text("op_delete_hint", { name })}
+        fields=${{ messages: fate("op_messages"), directs: fate("op_directs") }}
+        send=${(wanted) => run(shell, "accounts delete", { name, ...wanted })} done=${back(shell, "accounts")} />`;
+  };
 
   // Shows a link that was made. link: as the server has made it, which may not know the address of the page.
   GTChat.operator.LinkDialog = ({ shell, link, hint, onClose }) => {

@@ -46,22 +46,6 @@
           onChange=${(language) => shell.set({ language })} /></div>`;
   };
 
-  // A line that leads to a dialog. count: of what it lists.
-  const Line = ({ shell, icon, label, hint, count, dialog }) => html`
-    <button type="button" class="line" onClick=${() => shell.showDialog({ name: dialog })}><${Icon} name=${icon} />
-      <span class="grow">${label}${hint && html`<span class="small third block">${hint}</span>`}</span>
-      <span class="end num">${count}<${Icon} name="right" size="s" /></span></button>`;
-
-  const Account = ({ shell }) => html`
-    <div class="card">
-      ${shell.state.hasPassword && html`<${Line} shell=${shell} icon="key" label=${text("change_password")} dialog="password" />`}
-      <${Line} shell=${shell} icon="user_blocked" label=${text("blocked_users")} count=${shell.state.blocked.length} dialog="blocked" />
-      <${Line} shell=${shell} icon="link" label=${text("peer_connections")} hint=${text("peer_connections_short")} dialog="peer" />
-    </div>
-    <div><h3 class="group-title">${text("administration_hint")}</h3><div class="card">
-      ${shell.state.operator && html`<${Line} shell=${shell} icon="shield" label=${text("operator_view")} dialog="operator" />`}
-      <${Line} shell=${shell} icon="megaphone" label=${text("broadcast_to_all")} dialog="administration" /></div></div>`;
-
   // A dialog, or a page of the settings, whose scripts are loaded when it is opened. view: the component that they define.
   const later = (view, ...scripts) => (props) => {
     const [error, setError] = useState(null);
@@ -79,7 +63,7 @@
       available: (shell) => shell.mode === "member" && shell.actions.can("sessions") },
     notifications: { icon: "bell", Page: Notifications },
     appearance: { icon: "half", Page: Appearance },
-    account: { icon: "key", Page: Account },
+    account: { icon: "key", Page: later("AccountPage", "texts/later", "views/account") },
   };
 
   DIALOGS.settings = ({ shell, dialog, close }) => {
@@ -112,43 +96,15 @@
       <//>`;
   };
 
-  // Dialogs of the account page. back: returns to it.
-  const back = (shell) => () => shell.showDialog({ name: "settings", section: "account" });
-
-  DIALOGS.password = ({ shell }) => {
-    const change = async (values) => {
-      await shell.changePassword({ pwd: values.old_password, new_pwd: values.new_password, new_pwd2: values.confirm_password });
-      shell.notice(text("password_changed"));
-    };
-    const field = { type: "password", required: true };
-    return html`
-      <${GTChat.Dialog} title=${text("change_password")} onClose=${back(shell)} size="small">
-        <${Form} submit=${text("change_password")} onSubmit=${change} onDone=${back(shell)} onCancel=${back(shell)} username=${shell.state.me} fields=${{
-          old_password: { ...field, autocomplete: "current-password", autofocus: true },
-          new_password: { ...field, autocomplete: "new-password", hint: "password_hint" },
-          confirm_password: { ...field, autocomplete: "new-password" } }} />
-      <//>`;
-  };
-
-  DIALOGS.blocked = ({ shell }) => {
-    const { state, actions } = shell;
-    const unblock = (user) => () => shell.attempt(() => actions.request("unblock", { user }));
-    return html`
-      <${GTChat.Dialog} title=${text("blocked_users")} onClose=${back(shell)} size="small">
-        <div class="body">${state.blocked.length === 0 ? html`<p class="second">${text("none_blocked")}</p>` : html`
-          <p class="second">${text("blocked_hint")}</p>
-          <ul class="card">${state.blocked.map((name) => html`
-            <li key=${name} class="line blocked-user"><${Avatar} name=${name} /><bdi class="grow cut">${name}</bdi>
-              <button type="button" class="button small" aria-label=${text("unblock_named", { usr: name })} onClick=${unblock(name)}>${text("unblock")}</button></li>`)}</ul>`}</div>
-      <//>`;
-  };
-
   DIALOGS.operator = later("OperatorView", "texts/later", "admin/lists", "admin/accounts", "admin/bans", "views/reports", "admin/view");
   DIALOGS.report = later("ReportMessage", "texts/later", "views/reports");
   DIALOGS.reports = later("RoomReports", "texts/later", "views/reports");
   for (const [name, view] of Object.entries({ edit_room: "EditRoom", transfer: "TransferRoom", delete_room: "DeleteRoom", remove_user: "RemoveUser",
     set_role: "SetRole", mute_user: "MuteUser", ban_user: "BanUser", moderation: "RoomModeration" })) {
     DIALOGS[name] = later(view, "texts/later", "views/moderation");
+  }
+  for (const [name, view] of Object.entries({ password: "ChangePassword", blocked: "BlockedUsers", delete_account: "DeleteAccount" })) {
+    DIALOGS[name] = later(view, "texts/later", "views/account");
   }
   DIALOGS.peer = later("PeerConnections", "texts/later", "views/peer_connections");
   DIALOGS.administration = later("Broadcast", "texts/later", "admin/broadcast");

@@ -42,6 +42,7 @@ LINES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "accounts show": ("ann", "unknown", {"name": "Ann", "online": True}),
     "accounts create": ("Cat|open sesame", "Cat|tiny", {"name": "Cat"}),
     "accounts rename": ("bob Robert", "ann Anna", {"name": "Robert"}),
+    "accounts delete": ("bob --messages erase", "bob --directs burn", {"name": "Bob"}),
     "accounts set-password": ("bob|open sesame", "bob|tiny", {"name": "Bob"}),
     "accounts login-link": ("bob", "gus", {"name": "Bob"}),
     "accounts operator": ("bob on", "bob maybe", {"name": "Bob", "operator": True}),

@@ -15,6 +15,7 @@ from twisted.trial.unittest import TestCase
 
 from gtchat.chat.audit import AT_CONSOLE, audit_record
 from gtchat.chat.ban_records import Ban
+from gtchat.chat.deletion_rules import Erasure
 from gtchat.chat.events import (
     Edited,
     Invited,
@@ -135,6 +136,8 @@ class ChatCase(StoreCase):
         await store.add_login_link(rob, b"l" * 32, 9, audit_record("login_link", 9, name="Robert"))
         banned = Ban(0, "network", "192.0.2.0/24", None, "spam", "Zoe", 9, None)
         await store.add_ban(banned, 0, (), audit_record("ban_removed", 9, AT_CONSOLE, kind="x"))
+        gone = audit_record("account_deleted", 9, AT_CONSOLE, name="Ida")
+        await store.begin_deletion(await self.account("Ida"), "hash", Erasure(), (), gone)
         self.shed = await self.room(ids["Ann"], "Shed")
         await store.delete_room(self.shed, 7)
         self.ended = await store.login_guest("Old", "old", new_session(b"o" * 32))

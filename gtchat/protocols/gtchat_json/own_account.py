@@ -1,0 +1,33 @@
+"""What users do with their own data: requests, replies and handlers."""
+
+from __future__ import annotations
+
+from gtchat.protocols.gtchat_json.context import Context
+from gtchat.protocols.gtchat_json.requests import Request
+from gtchat.protocols.gtchat_json.responses import Reply
+
+
+class DeleteAccount(Request, tag="delete_account"):
+    """Delete the account of the user, who gives the password or the UUID again.
+
+    `messages`, `directs`: `keep` or `erase`; what becomes of messages in rooms, and of direct ones.
+    """
+
+    pwd: str | None = None
+    uuid: str | None = None
+    messages: str | None = None
+    directs: str | None = None
+
+
+async def delete_account(context: Context, request: DeleteAccount) -> Reply:
+    """Delete the account of the user."""
+    await context.chat.deletions.delete_own(
+        context.require_session, request.pwd, request.uuid, request.messages, request.directs
+    )
+    return Reply()
+
+
+def leave(context: Context) -> None:
+    """End the session of a deleted account, once it has its reply."""
+    if context.session is not None:
+        context.chat.deletions.leave(context.session)

@@ -1,0 +1,80 @@
+// The account page of the settings, and its dialogs: password, blocked users, deletion of the account.
+"use strict";
+(() => {
+  const GTChat = globalThis.GTChat;
+  const { html } = globalThis.htmPreact;
+  const { Avatar, Icon } = GTChat.parts;
+  const { Form } = GTChat.forms;
+  const text = (...details) => GTChat.text(...details);
+
+  // A line that leads to a dialog. count: of what it lists.
+  const Line = ({ shell, icon, label, hint, count, dialog }) => html`
+    <button type="button" class="line" onClick=${() => shell.showDialog({ name: dialog })}><${Icon} name=${icon} />
+      <span class="grow">${label}${hint && html`<span class="small third block">${hint}</span>`}</span>
+      <span class="end num">${count}<${Icon} name="right" size="s" /></span></button>`;
+
+  GTChat.AccountPage = ({ shell }) => html`
+    <div class="card">
+      ${shell.state.hasPassword && html`<${Line} shell=${shell} icon="key" label=${text("change_password")} dialog="password" />`}
+      <${Line} shell=${shell} icon="user_blocked" label=${text("blocked_users")} count=${shell.state.blocked.length} dialog="blocked" />
+      <${Line} shell=${shell} icon="link" label=${text("peer_connections")} hint=${text("peer_connections_short")} dialog="peer" />
+      ${shell.state.hasPassword && shell.actions.can("delete_account") && html`
+        <${Line} shell=${shell} icon="trash" label=${text("delete_account")} hint=${text("delete_account_short")} dialog="delete_account" />`}
+    </div>
+    <div><h3 class="group-title">${text("administration_hint")}</h3><div class="card">
+      ${shell.state.operator && html`<${Line} shell=${shell} icon="shield" label=${text("operator_view")} dialog="operator" />`}
+      <${Line} shell=${shell} icon="megaphone" label=${text("broadcast_to_all")} dialog="administration" /></div></div>`;
+
+  // Dialogs of the account page. back: returns to it.
+  const back = (shell) => () => shell.showDialog({ name: "settings", section: "account" });
+
+  GTChat.ChangePassword = ({ shell }) => {
+    const change = async (values) => {
+      await shell.changePassword({ pwd: values.old_password, new_pwd: values.new_password, new_pwd2: values.confirm_password });
+      shell.notice(text("password_changed"));
+    };
+    const field = { type: "password", required: true };
+    return html`
+      <${GTChat.Dialog} title=${text("change_password")} onClose=${back(shell)} size="small">
+        <${Form} submit=${text("change_password")} onSubmit=${change} onDone=${back(shell)} onCancel=${back(shell)} username=${shell.state.me} fields=${{
+          old_password: { ...field, autocomplete: "current-password", autofocus: true },
+          new_password: { ...field, autocomplete: "new-password", hint: "password_hint" },
+          confirm_password: { ...field, autocomplete: "new-password" } }} />
+      <//>`;
+  };
+
+  GTChat.BlockedUsers = ({ shell }) => {
+    const { state, actions } = shell;
+    const unblock = (user) => () => shell.attempt(() => actions.request("unblock", { user }));
+    return html`
+      <${GTChat.Dialog} title=${text("blocked_users")} onClose=${back(shell)} size="small">
+        <div class="body">${state.blocked.length === 0 ? html`<p class="second">${text("none_blocked")}</p>` : html`
+          <p class="second">${text("blocked_hint")}</p>
+          <ul class="card">${state.blocked.map((name) => html`
+            <li key=${name} class="line blocked-user"><${Avatar} name=${name} /><bdi class="grow cut">${name}</bdi>
+              <button type="button" class="button small" aria-label=${text("unblock_named", { usr: name })} onClick=${unblock(name)}>${text("unblock")}</button></li>`)}</ul>`}</div>
+      <//>`;
+  };
+
+  // What becomes of messages, for a form.
+  const fate = (label) => ({ label, value: "keep", options: [["keep", text("keep_messages")], ["erase", text("erase_messages")]] });
+
+  // The server ends the session once it has answered: the page does so before it.
+  const deleteAccount = async (shell, fields) => {
+    const { actions } = shell;
+    await actions.request("delete_account", fields);
+    shell.device.forget();
+    actions.emit("over", { code: "logout" });
+    shell.ended = text("account_deleted");
+    shell.change();
+  };
+
+  GTChat.DeleteAccount = ({ shell }) => html`
+    <${GTChat.Dialog} title=${text("delete_account_question")} onClose=${back(shell)} danger size="small">
+      <${Form} submit=${text("delete_account")} kind="danger" onCancel=${back(shell)} username=${shell.state.me}
+        onSubmit=${({ old_password: pwd, messages, directs }) => deleteAccount(shell, { pwd, messages, directs })}
+        fields=${{ messages: fate("your_messages"), directs: fate("your_directs"),
+          old_password: { type: "password", required: true, label: "password", autocomplete: "current-password" } }}>
+        <p class="second">${text("delete_account_hint")}</p><//>
+    <//>`;
+})();

@@ -1,0 +1,150 @@
+"""Deletions of accounts: what a kill leaves at each step, and how entries are changed in slices."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.trial.unittest import TestCase
+
+from gtchat.chat.chat import Chat
+from gtchat.chat.deletion_rules import DELETED_USER, Erasure
+from gtchat.chat.limits import Limits
+from gtchat.chat.queued import PendingChange
+from gtchat.store import SQLStore
+from gtchat.store.sql import deletions
+from gtchat.store.sql.consistency import find_contradictions
+from tests.fakes import PlainPasswords, Tokens
+from tests.store.admin_contract import record
+from tests.store.contract import StoreCase, joined, message
+from tests.store.sql.test_store import OnDisk
+
+#: What is the same however often the server was killed.
+_FACTS = (
+    "SELECT room_id, seq, kind, usr, msg, extra, subject_id FROM entries ORDER BY room_id, seq",
+    "SELECT name FROM accounts ORDER BY id",
+    "SELECT id, name, owner FROM rooms WHERE kind = 'room' ORDER BY id",
+    "SELECT room_id, account_id FROM members ORDER BY room_id, account_id",
+    'SELECT "key", account_id FROM reserved_names ORDER BY "key"',
+    "SELECT account_id FROM deletions",
+)
+
+
+def facts(path: Path) -> list[list[Any]]:
+    with closing(sqlite3.connect(path)) as db:
+        return [db.execute(sql).fetchall() for sql in _FACTS]
+
+
+def left(path: Path) -> int:
+    """Return how many deletions have not ended."""
+    with closing(sqlite3.connect(path)) as db:
+        return int(db.execute("SELECT count(*) FROM deletions").fetchone()[0])
+
+
+class Slices(OnDisk, StoreCase, TestCase):
+    """Ann is in two rooms, and owns a third one alone."""
+
+    async def prepare(self, erasure: Erasure) -> Chat:
+        """Begin to delete Ann, after much was said."""
+        self.patch(deletions, "SLICE", 7)
+        self.patch(deletions, "CHANGED", 3)
+        self.ann, self.bob = await self.account("Ann"), await self.account("Bob")
+        self.garden = await self.room(self.ann)
+        await self.stored(self.garden, joined("Bob"), self.bob)
+        await self.room(self.ann, "Alone")
+        for number in range(5):
+            await self.stored(self.garden, message(f"a{number}"), self.ann)
+            await self.stored(self.lobby, message(f"b{number}", usr="Bob"), self.bob)
+        return await self.begin(erasure)
+
+    async def begin(self, erasure: Erasure) -> Chat:
+        chat = self.chat(self.store)
+        deliver = self.store.committed
+        self.store.committed = lambda entries: deliver(
+            [one for one in entries if isinstance(one, PendingChange)]
+        )
+        account = await self.store.find_account("ann", None)
+        await chat.deletions.begin(account, erasure, record("account_deleted"))
+        return chat
+
+    def chat(self, store: SQLStore) -> Chat:
+        """Start a chat on a store."""
+        chat = Chat(store, reactor, Limits(), PlainPasswords(), Tokens())  # type: ignore[arg-type]
+        chat.start()
+        return chat
+
+    async def finished(self, store: SQLStore, path: Path) -> None:
+        """Wait until nothing is left of a deletion."""
+        for _ in range(200):
+            await store.flush()
+            if not left(path):
+                return
+        self.fail("a deletion does not end")
+
+    async def test_kept_messages_lose_the_name_after_a_kill_at_each_step(self) -> None:
+        await self.kill_at_each_step(Erasure(), {"a0", "a1", "a2", "a3", "a4"})
+
+    async def test_messages_are_erased_after_a_kill_at_each_step(self) -> None:
+        await self.kill_at_each_step(Erasure(rooms=True), {""})
+
+    async def kill_at_each_step(self, erasure: Erasure, texts: set[str]) -> None:
+        """Delete Ann; then go on from what each commit has left, as after a kill.
+
+        Args:
+            erasure: of the deletion.
+            texts: those of the messages of Ann afterwards.
+        """
+        states: list[Path] = []
+        database = self.store._database  # type: ignore[attr-defined]
+        commit = database.commit
+
+        def committed(db: Any) -> None:
+            """Keep the files as they are: a process that is killed leaves them so."""
+            commit(db)
+            folder = Path(self.mktemp())
+            folder.mkdir()
+            for name in (self.path.name, f"{self.path.name}-wal"):
+                shutil.copy(self.path.with_name(name), folder / name)
+            states.append(folder / self.path.name)
+
+        chat = await self.prepare(erasure)
+        database.commit = committed
+        await self.finished(self.store, self.path)
+        database.commit = commit
+        await chat.stop()
+        expected = facts(self.path)
+        said = {(usr, msg) for _, _, kind, usr, msg, *_ in expected[0] if kind == "speak"}
+        others = {("Bob", f"b{number}") for number in range(5)}
+        self.assertEqual(said, others | {(DELETED_USER, one) for one in texts})
+        self.assertGreater(len(states), 6)
+        for path in states:
+            store = SQLStore.open(path, reactor)
+            chat = self.chat(store)
+            await self.finished(store, path)
+            await chat.stop()
+            await store.close()
+            self.assertEqual(facts(path), expected)
+            with closing(sqlite3.connect(path)) as db:
+                self.assertEqual(find_contradictions(db), [])
+
+    async def test_others_can_speak_while_slices_go_on(self) -> None:
+        chat = await self.prepare(Erasure(rooms=True))
+        for number in range(30):
+            await self.stored(self.lobby, message(f"c{number}", usr="Bob"), self.bob)
+        await self.finished(self.store, self.path)
+        await chat.stop()
+        entries = facts(self.path)[0]
+        self.assertEqual({row[3] for row in entries}, {DELETED_USER, "Bob"})
+
+    async def test_what_is_not_indexed_yet_is_found_under_no_name(self) -> None:
+        chat = await self.prepare(Erasure())
+        await self.finished(self.store, self.path)
+        await chat.stop()
+        await self.store.index_now(merge=True)  # type: ignore[attr-defined]
+        with closing(sqlite3.connect(self.path)) as db:
+            self.assertEqual(db.execute("PRAGMA integrity_check").fetchone(), ("ok",))
+            db.execute("INSERT INTO message_index(message_index) VALUES ('integrity-check')")
