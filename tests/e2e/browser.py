@@ -2,7 +2,9 @@
 
 A `Browser` is one user in Chromium; firefox.py has the same for Firefox. Methods wait up to
 `SECONDS`, because the page draws after the call that changes it. They wait within the page where
-they can: each question from outside costs time of three processes.
+they can: each question from outside costs time of three processes. What is read at once (`run`,
+`texts`, an attribute) is compared by `expect`, which waits. Before a test says that something is
+not there, it waits for what is drawn together with it.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from typing import Any, ClassVar
 from selenium import webdriver
 from selenium.common.exceptions import (
     ElementClickInterceptedException,
+    ElementNotInteractableException,
     JavascriptException,
     StaleElementReferenceException,
     TimeoutException,
@@ -26,11 +29,11 @@ from selenium.common.exceptions import (
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
-from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
-SECONDS = 20
+#: Long, so that tests pass on a busy machine.
+SECONDS = 60
 #: Seconds between the first two questions of `wait_until`, the factor by which they grow, and the
 #: longest ones.
 FIRST_PAUSE, GROWTH, LONGEST_PAUSE = 0.02, 1.5, 0.2
@@ -87,8 +90,18 @@ FIRST = """(css, text) => [...document.querySelectorAll(css)].find((element) => 
 FOUND_TEXT = (
     f"(...args) => {{ const found = ({FIRST})(...args); return found && [found.innerText]; }}"
 )
-#: Whether no element matches a selector.
-GONE = "(css) => !document.querySelector(css)"
+#: Returns the texts of all elements that match a selector, if there is one.
+TEXTS = """(css) => {
+  const found = [...document.querySelectorAll(css)];
+  return found.length && found.map((element) => element.innerText);
+}"""
+#: Whether a number of elements match a selector.
+COUNTED = "(css, count) => document.querySelectorAll(css).length === Number(count)"
+#: Waits until what was changed before is drawn; a page that is not seen draws seldom.
+DRAWN = """() => new Promise((resolve) => {
+  if (document.visibilityState === 'visible') requestAnimationFrame(() => setTimeout(resolve));
+  else setTimeout(resolve, 1000);
+})"""
 #: Whether a message with a text is shown.
 SHOWN = "(text) => [...document.querySelectorAll('.log .text')].some(e => e.textContent === text)"
 #: Fills in the form to log in and submits it; a step at each call, as the page draws between them.
@@ -111,11 +124,24 @@ LOG_IN = """(mode, name, password) => {
   button.click();
   return true;
 }"""
-#: Gives a field the focus and selects all of its text.
-SELECT = """const [field] = arguments;
+#: Gives a field the focus and replaces its text, as from an input method. Whether it could.
+FILL = """(name, value) => {
+  const field = document.querySelector(`[name=${name}]`);
+  if (!field || field.disabled) return false;
   field.focus();
   field.select();
-  return document.activeElement === field && !field.disabled;"""
+  return document.activeElement === field && document.execCommand('insertText', false, value);
+}"""
+#: Inserts a text into a field; the focus may have moved since its first character.
+INSERT = """const [field, text] = arguments;
+  field.focus();
+  document.execCommand('insertText', false, text);"""
+#: Whether the message box has an edited text and the caret at its end, where the page puts it last.
+EDITED = """(text) => {
+  const box = document.querySelector('.composer .editing textarea');
+  return box?.value === text && box === document.activeElement
+    && box.selectionStart === text.length;
+}"""
 #: What Chromium deletes of what pages have stored.
 EVERYTHING = {"origin": "*", "storageTypes": "all"}
 #: The reason to skip tests that need a browser; "" if there is one.
@@ -127,10 +153,6 @@ class User(ABC):
 
     Elements have `text`, `get_attribute`, `click` and `send_keys`, as those of Selenium.
     """
-
-    @abstractmethod
-    def find_all(self, css: str) -> list[Any]:
-        """Return the elements that match a CSS selector now."""
 
     @abstractmethod
     def run(self, script: str) -> Any:
@@ -177,6 +199,23 @@ class User(ABC):
             time.sleep(pause)
             pause = min(pause * GROWTH, LONGEST_PAUSE)
 
+    def expect(self, read: Callable[[], Any], expected: Any) -> None:
+        """Wait until a function returns what is expected.
+
+        Raises:
+            AssertionError: it did not within `SECONDS`.
+        """
+        found = None
+
+        def is_expected() -> bool:
+            nonlocal found
+            found = read()
+            return bool(found == expected)
+
+        with suppress(TimeoutException):
+            self.wait_until(is_expected)
+        assert found == expected, f"{found!r} instead of {expected!r}"
+
     def wait_in_page(self, function: str, *arguments: str) -> Any:
         """Wait until a function of JavaScript returns a true value in the page, and return it."""
 
@@ -202,16 +241,25 @@ class User(ABC):
         found: list[str] = self.wait_in_page(FOUND_TEXT, css, text)
         return found[0]
 
+    def texts_of(self, css: str) -> list[str]:
+        """Wait until an element matches a CSS selector; return the texts of all that do."""
+        found: list[str] = self.wait_in_page(TEXTS, css)
+        return found
+
+    def wait_count(self, css: str, count: int) -> None:
+        """Wait until so many elements match a CSS selector."""
+        self.wait_in_page(COUNTED, css, str(count))
+
     def wait_gone(self, css: str) -> None:
         """Wait until no element matches a CSS selector."""
-        self.wait_in_page(GONE, css)
+        self.wait_count(css, 0)
 
     def click(self, css: str, text: str = "") -> None:
         """Click the element that `find` returns, once nothing covers it."""
         self.wait_until(lambda: self._clicked(css, text), f"a click on {css} {text}")
 
     def _clicked(self, css: str, text: str) -> bool:
-        with suppress(ElementClickInterceptedException):
+        with suppress(ElementClickInterceptedException, ElementNotInteractableException):
             self.find(css, text).click()
             return True
         return False
@@ -221,10 +269,8 @@ class User(ABC):
         field.send_keys(text)
 
     def fill(self, name: str, value: str) -> None:
-        """Replace the value of a form field."""
-        field = self.find(f"[name={name}]")
-        field.send_keys(Keys.CONTROL, "a")
-        self.type(field, value)
+        """Replace the value of a form field, at once."""
+        self.wait_in_page(FILL, name, value)
 
     def submit_login(self, name: str, password: str = "", mode: str = "guest") -> None:
         """Fill in and submit the login form. `mode`: guest, member or register."""
@@ -243,8 +289,14 @@ class User(ABC):
         self.wait_in_page(LOG_IN, mode, name, password)
         self.find(".composer textarea")
 
-    def log_out(self) -> None:
-        """Log out by the menu of the own account."""
+    def log_out(self, unsent: bool = False) -> None:
+        """Log out by the menu of the own account.
+
+        Args:
+            unsent: whether messages are left unsent, of which the page asks.
+        """
+        if not unsent:
+            self.wait_sent()
         self.click(".account .own")
         self.click(".menu-item", "Log out")
 
@@ -301,8 +353,19 @@ class User(ABC):
             self.type(box, line)
         box.send_keys(Keys.ENTER)
 
+    def rewrite(self, old: str, new: str) -> None:
+        """Send another text for a message whose edit has begun."""
+        self.wait_in_page(EDITED, old)
+        self.find(".composer textarea").send_keys(Keys.CONTROL, "a")
+        self.send(new)
+
+    def wait_sent(self) -> None:
+        """Wait until the server has confirmed what was sent and edited in the open conversation."""
+        self.call(DRAWN)
+        self.wait_gone(".pending, .message.sending")
+
     def texts(self) -> list[str]:
-        """Return the texts of the messages shown, including unconfirmed ones."""
+        """Return the texts of the messages shown now, including unconfirmed ones."""
         texts: list[str] = self.run(
             "return [...document.querySelectorAll('.log .text')].map(e => e.textContent)"
         )
@@ -351,10 +414,6 @@ class Browser(User):
         atexit.register(driver.quit)
         return driver
 
-    def find_all(self, css: str) -> list[WebElement]:
-        """Return the elements that match a CSS selector now."""
-        return self.driver.find_elements(By.CSS_SELECTOR, css)
-
     def call(self, function: str, *arguments: str) -> Any:
         """Call a function of JavaScript; return its result, or that of its promise."""
         return self.driver.execute_script(f"return ({function})(...arguments)", *arguments)
@@ -371,13 +430,7 @@ class Browser(User):
         """
         field.send_keys(text[:1])
         if text[1:]:
-            self.driver.execute_cdp_cmd("Input.insertText", {"text": text[1:]})
-
-    def fill(self, name: str, value: str) -> None:
-        """Replace the value of a form field, at once."""
-        focused = self.driver.execute_script(SELECT, self.find(f"[name={name}]"))
-        assert focused, f"{name} takes no focus"
-        self.driver.execute_cdp_cmd("Input.insertText", {"text": value})
+            self.driver.execute_script(INSERT, field, text[1:])
 
     def press(self, *keys: str) -> None:
         """Press keys where the focus is."""

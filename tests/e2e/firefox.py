@@ -252,11 +252,6 @@ class FirefoxBrowser(User):
         """Run the body of a function of JavaScript and return its result."""
         return self.call_function(f"() => {{ {script} }}")
 
-    def find_all(self, css: str) -> list[Any]:
-        """Return the elements that match a CSS selector now."""
-        found: list[Any] = self.call_function("(css) => [...document.querySelectorAll(css)]", css)
-        return found
-
     def press(self, *texts: str) -> None:
         """Press keys where the focus is; see `Element.send_keys`."""
         held: list[str] = []

@@ -57,8 +57,8 @@ class PageTest(TestCase):
         page.click("form button.primary")
         page.find(".account .name", "dora")
         page.open_settings("Account")
-        lines = [line.text for line in page.find_all(".settings .line")]
-        self.assertIn("Blocked users", "".join(lines))
+        page.find(".settings .line", "Blocked users")
+        lines = page.texts_of(".settings .line")
         self.assertEqual([line for line in lines if "pass" in line], [])
         page.close_dialog()
         page.log_out()
@@ -78,7 +78,7 @@ class PageTest(TestCase):
         ann.find(".bar h1", "Secret")
         bob.click(".place", "Browse rooms")
         bob.find(".room-row", "lobby")
-        self.assertEqual(len(bob.find_all(".room-row")), 1)
+        bob.wait_count(".room-row", 1)
         ann.click(".members button", "Invite")
         ann.fill("user", "bob")
         ann.click("dialog button.primary:not(:disabled)")
@@ -90,7 +90,7 @@ class PageTest(TestCase):
         bob.find(".place:has(.badge.wanted)", "Secret")
         bob.open_conversation("Secret")
         bob.find(".new")
-        self.assertEqual(bob.texts(), ["first", "@bob, second"])
+        bob.expect(bob.texts, ["first", "@bob, second"])
         bob.wait_gone(".place .badge")
         bob.open_panel("About")
         bob.click(".about .line", "Leave this room")
@@ -118,7 +118,7 @@ class PageTest(TestCase):
         bob.find(".place .badge.wanted", "1")
         bob.open_conversation("ann")
         bob.wait_for_message("for later")
-        self.assertEqual(bob.texts(), ["psst", "what?", "for later"])
+        bob.expect(bob.texts, ["psst", "what?", "for later"])
 
     def test_a_reload_keeps_the_open_room_and_the_draft(self) -> None:
         server = self.serve()
@@ -134,7 +134,7 @@ class PageTest(TestCase):
         page.driver.refresh()
         page.find(".bar h1", "Den")
         page.wait_for_message("I was here")
-        self.assertEqual(page.find(".composer textarea").get_attribute("value"), "half a sent")
+        page.expect(lambda: page.find("#say").get_attribute("value"), "half a sent")
 
     def test_a_killed_server_loses_and_repeats_no_message(self) -> None:
         server = self.serve()
@@ -151,9 +151,8 @@ class PageTest(TestCase):
                 page.send(f"{name} {number}")
                 sent.append(f"{name} {number}")
         for page in (ann, bob):
-            page.wait_until(
-                lambda page=page: not page.find_all(".pending") and len(page.texts()) == len(sent)
-            )
+            page.expect(lambda page=page: len(page.texts()), len(sent))
+            page.wait_gone(".pending")
         self.assertEqual(sorted(ann.texts()), sorted(sent))
         self.assertEqual(ann.texts(), bob.texts())
         for name in ("ann", "bob"):
@@ -187,7 +186,7 @@ class PageTest(TestCase):
         box.send_keys(" twice", Keys.ENTER)
         page.wait_for_message("typed twice")
         page.find(".edited", "(edited)")
-        self.assertEqual(page.texts(), ["typed twice"])
+        page.expect(page.texts, ["typed twice"])
 
     def test_names_are_completed_and_notifications_ask_for_permission(self) -> None:
         server = self.serve()

@@ -238,9 +238,9 @@ class AccessTest(TestCase):
         self.check("a long text", "dark")
         page.click(".account .icon-button")
         page.find(".settings nav button")
-        for number, button in enumerate(page.find_all(".settings nav .menu-item")[:5]):
-            button.click()
-            page.find(".settings nav button[aria-current]", button.text)
+        for number, name in enumerate(page.texts_of(".settings nav .menu-item")[:5]):
+            page.click(".settings nav .menu-item", name)
+            page.find(".settings nav button[aria-current]", name)
             self.check(f"settings: page {number}", "light" if number % 2 else "dark")
         page.close_dialog()
         for css, view in (
@@ -310,10 +310,10 @@ class AccessTest(TestCase):
         page.dismiss_notices()
         bob.call("broadcast", msg="The server rests at noon.", broadcast_key="key")
         page.find(f"{pane} .notice", "at noon")
-        self.assertEqual(len(page.find_all(".notice")), 1)
+        page.wait_count(".notice", 1)
         if pane == ".conversation":
-            page.wait_until(lambda: page.run(COVERED) == [])
-            self.assertEqual(page.run(DISTANT), [])
+            page.expect(lambda: page.run(COVERED), [])
+            page.expect(lambda: page.run(DISTANT), [])
 
     def check_people(self) -> None:
         """Check the card of a user, from a member and from a name in the log."""
@@ -351,7 +351,7 @@ class AccessTest(TestCase):
         page.click(".toolbar button", "Edit")
         page.find(".composer .about", "Edit message")
         self.check("an edit")
-        page.find(".composer textarea").send_keys("!", Keys.ENTER)
+        page.rewrite("an answer", "an answer!")
         page.find(".edited")
         page.hover("an answer!")
         page.click(".toolbar button", "More")
@@ -486,7 +486,7 @@ class AccessTest(TestCase):
         page.send("on its way")
         page.find(".connection button", "Try now")
         self.check("a lost connection")
-        page.log_out()
+        page.log_out(unsent=True)
         page.find("dialog p", "discarded")
         self.check("the question before logging out")
         self.assertEqual([], self.found, "\n".join(self.found))

@@ -72,8 +72,8 @@ class PageTests(Base):
         bob.send("hi")
         ann.wait_for_message("hi")
         bob.wait_for_message("hi")
-        self.assertEqual(ann.texts(), ["hello\nbob", "hi"])
-        self.assertEqual(bob.texts(), ["hello\nbob", "hi"])
+        ann.expect(ann.texts, ["hello\nbob", "hi"])
+        bob.expect(bob.texts, ["hello\nbob", "hi"])
         ann.send("```py\nreturn 1  # one\n```")
         bob.find(".code-key", "return")
         bob.find(".code-rem", "# one")
@@ -85,7 +85,7 @@ class PageTests(Base):
         page.fill("room_name", "Den")
         page.press(Keys.ESCAPE)
         page.wait_gone("dialog")
-        self.assertEqual(page.run(FOCUSED), "Create room")
+        page.expect(lambda: page.run(FOCUSED), "Create room")
         page.press(Keys.ENTER)
         page.fill("room_name", "Den")
         page.click("dialog .choice", "Private")
@@ -95,7 +95,7 @@ class PageTests(Base):
         page.click(".theme-choice", "Dark")
         page.wait_until(lambda: page.run("return document.documentElement.dataset.theme") == "dark")
         page.close_dialog()
-        self.assertEqual(page.run(FOCUSED), "Settings")
+        page.expect(lambda: page.run(FOCUSED), "Settings")
         page.find(".composer textarea").send_keys(Keys.CONTROL + "k")
         page.find("dialog [role=combobox]").send_keys("lob", Keys.ENTER)
         page.find(".bar h1", "lobby")
@@ -125,10 +125,11 @@ class PageTests(Base):
         page.go_back()
         page.find(".bar h1", "reading group")
         page.send("see /#/room/lobby")
+        page.wait_sent()
         page.open_conversation("lobby")
         page.log_out()
         page.find("#name")
-        self.assertEqual(page.run(FRAGMENT), "")
+        page.expect(lambda: page.run(FRAGMENT), "")
 
     def test_a_phone_shows_one_pane_and_back_leads_outwards(self) -> None:
         page = self.user()
@@ -137,7 +138,7 @@ class PageTests(Base):
 
         def shows(pane: str) -> None:
             page.wait_until(lambda: page.run(MAIN) == pane)
-            self.assertTrue(page.run(FITS), pane)
+            page.wait_until(lambda: page.run(FITS), f"{pane} is too wide")
 
         shows("conversation")
         page.send("from a phone")
@@ -173,7 +174,7 @@ class PageTests(Base):
         page.find(".theme-choice")
         page.click("dialog button", "Back")
         page.find(".settings nav button", "Log out")
-        self.assertTrue(page.run(FITS))
+        page.wait_until(lambda: page.run(FITS))
 
     def test_a_mirrored_page_has_its_sidebar_at_the_right(self) -> None:
         page = self.user()
@@ -183,7 +184,7 @@ class PageTests(Base):
         self.assertFalse(page.run(IS_RIGHT_OF))
         page.run("document.documentElement.dir = 'rtl'")
         page.wait_until(lambda: page.run(IS_RIGHT_OF))
-        self.assertTrue(page.run(FITS))
+        page.wait_until(lambda: page.run(FITS))
         page.send("to the left")
         page.wait_for_message("to the left")
 

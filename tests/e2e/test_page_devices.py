@@ -75,7 +75,7 @@ class PageDevicesTest(TestCase):
     def test_a_browser_stays_logged_in_until_it_forgets_its_token(self) -> None:
         page = self.page
         page.find("[value=guest]:checked")
-        self.assertEqual(page.find_all("[name=keep]"), [])
+        page.wait_gone("[name=keep]")
         self.register(keep=True)
         first, token = page.run(SESSION), page.run(TOKEN)
         old = page.driver.current_window_handle
@@ -85,7 +85,7 @@ class PageDevicesTest(TestCase):
         page.driver.close()
         page.driver.switch_to.window(new)
         page.find(".account .name", "ann")
-        self.assertNotIn(page.run(SESSION), (None, first))
+        page.wait_until(lambda: page.run(SESSION) not in (None, first))
         # The session that the token began can change the password, which replaces the token.
         page.open_settings("Account")
         page.click(".settings .line", "Change password")
@@ -109,8 +109,8 @@ class PageDevicesTest(TestCase):
         page.click(".account .own")
         page.click(".menu-item", "forget device")
         page.find("#password")
-        self.assertIsNone(page.run(TOKEN))
-        self.assertEqual(page.find_all(".token-login"), [])
+        page.expect(lambda: page.run(TOKEN), None)
+        page.wait_gone(".token-login")
         self.new_tab()
         page.find("#password")
         sessions = self.elsewhere(pwd="longer still").call("get_sessions")["sessions"]
@@ -137,12 +137,12 @@ class PageDevicesTest(TestCase):
         for tab, session in ((old, first), (copied, second)):
             page.driver.switch_to.window(tab)
             page.wait_for_message("without a device")
-            self.assertEqual(page.run(SESSION), session)
+            page.expect(lambda: page.run(SESSION), session)
         page.send("still here")
-        page.wait_gone(".pending")
+        page.wait_sent()
         page.driver.refresh()
         page.wait_for_message("still here")
-        self.assertEqual(page.run(SESSION), second)
+        page.expect(lambda: page.run(SESSION), second)
 
     def test_sessions_are_listed_and_ended(self) -> None:
         page = self.page
@@ -163,15 +163,15 @@ class PageDevicesTest(TestCase):
         self.check("the question before a device is logged out")
         page.click("dialog button.danger")
         page.find(".device", "desk")
-        page.wait_until(lambda: len(page.find_all(".device")) == 2)
+        page.wait_count(".device", 2)
         with self.assertRaises(Closed) as ended:
             phone.call("ping")
         self.assertEqual(ended.exception.code, 4001)
         page.click(".settings button", "Log out all others")
         page.click("dialog button.danger", "Log out all others")
         page.find(".settings nav")
-        page.wait_until(lambda: len(page.find_all(".device")) == 1)
-        self.assertEqual(page.find_all(".settings .button.danger-text"), [])
+        page.wait_count(".device", 1)
+        page.wait_gone(".settings .button.danger-text")
         with self.assertRaises(Closed):
             other.call("ping")
         # The other tab of this browser says what happened; the token of this device holds.
@@ -189,6 +189,5 @@ class PageDevicesTest(TestCase):
         page.click(".menu-item", "forget device")
         page.log_in("bob")
         page.click(".account button", "Settings")
-        labels = [item.text for item in page.find_all(".settings nav .menu-item")]
-        self.assertNotIn("Devices and sessions", labels)
-        self.assertIn("Log out", labels)
+        page.find(".settings nav .menu-item", "Log out")
+        self.assertNotIn("Devices and sessions", page.texts_of(".settings nav .menu-item"))

@@ -40,8 +40,7 @@ class PageEntryTest(TestCase):
         self.admin("registration", mode="closed")
         page = self.open()
         page.wait_gone("input[value=register]")
-        ways = [one.text for one in page.find_all(".segments label")]
-        self.assertEqual(ways, ["Log in", "Guest"])
+        page.expect(lambda: page.texts_of(".segments label"), ["Log in", "Guest"])
         self.admin("guests", on="off")
         page.submit_login("gus", mode="guest")
         page.find("#form-problem", "not allowed here")
@@ -63,7 +62,7 @@ class PageEntryTest(TestCase):
         secret = self.admin("invitations create", uses=2, rooms="Den")["invite"]
         page = self.open(f"#/invite/{secret}")
         page.find(".note", "You are invited to this chat. You will join Den.")
-        self.assertNotIn(secret, page.driver.current_url)
+        page.wait_until(lambda: secret not in page.driver.current_url)
         page.wait_gone("[name=invite]")
         page.driver.refresh()
         page.find(".note", "You will join Den")
@@ -107,7 +106,7 @@ class PageEntryTest(TestCase):
         self.assertTrue(self.admin("accounts show", name="ann")["operator"])
         page.click("button.primary", "Open the chat")
         page.find(".brand", "The Garden")
-        self.assertIn("The Garden", page.driver.title)
+        page.wait_until(lambda: "The Garden" in page.driver.title)
         # Another one comes with the invitation; the link of the operator is used.
         page.log_out()
         page.driver.get("about:blank")
@@ -136,4 +135,4 @@ class PageEntryTest(TestCase):
         phone.find(".account", "ann")
         page.click("dialog footer button", "Close")
         page.find(".device")
-        page.wait_until(lambda: len(page.find_all(".device")) == 2)
+        page.wait_count(".device", 2)

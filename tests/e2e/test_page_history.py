@@ -87,7 +87,7 @@ class HistoryTest(TestCase):
         page.click(".jump.up", str(MANY + 1 - READ))
         page.wait_for_message(f"text {READ + 1}")
         page.find(".new", "New")
-        self.assertLess(abs(self.scroll()[0] - READ - 1), 5)
+        page.wait_until(lambda: abs(self.scroll()[0] - READ - 1) < 5)
         # Jump to the latest, scroll up page by page: visible entries keep their position.
         page.click(".jump:not(.up)")
         page.wait_for_message(f"text {MANY + 1}")
@@ -117,5 +117,5 @@ class HistoryTest(TestCase):
         page.log_out()
         page.log_in("ann", "long enough", "member")
         page.find(".sidebar .place", "big")
-        self.assertEqual(page.find_all(".sidebar .place .badge"), [])
+        page.wait_gone(".sidebar .place .badge")
         self.assertEqual(page.console_errors(), [])

@@ -129,7 +129,7 @@ class HostileTextTest(TestCase):
         for room in rooms[:20]:
             mallory.call("invite", room_name=room, invitee="ann")
             mallory.call("add_member", room_name=room, user="ann")
-        page.wait_until(lambda: len(page.find_all(".sidebar .place")) > 20)
+        page.wait_until(lambda: len(page.texts_of(".sidebar .place")) > 20)
         self._assert_harmless(page, before)
         page.open_conversation(rooms[0])
         page.find(".topic", HOSTILE[0])

@@ -71,10 +71,10 @@ class OfflineTest(TestCase):
         page.driver.set_network_conditions(offline=True, latency=0, throughput=0)
         page.find(".connection.lost", "This device is offline")
         page.driver.delete_network_conditions()
-        page.wait_until(lambda: not page.find_all(".connection.lost"))
+        page.wait_gone(".connection.lost")
         page.log_in("ann")
         page.send("before")
-        page.wait_until(lambda: not page.find_all(".pending"))
+        page.wait_sent()
         self.assertTrue(self.ask(READY))
         found = page.driver.execute_cdp_cmd("Page.getInstallabilityErrors", {})
         self.assertEqual(found["installabilityErrors"], [])
@@ -93,7 +93,7 @@ class OfflineTest(TestCase):
         self.assertEqual(set(self.ask(ASKED)), {"no connection"})  # type: ignore[call-overload]
         server.start()
         page.wait_for_message("before")
-        page.wait_until(lambda: not page.find_all(".connection.lost"))
+        page.wait_gone(".connection.lost")
         # What colours code is kept when it is loaded.
         page.send("```py\nreturn\n```")
         page.find(".code-key", "return")
@@ -121,7 +121,7 @@ class OfflineTest(TestCase):
             page.driver.switch_to.window(handle)
             page.wait_until(lambda: page.run(VERSION) == '"2"')
         page.wait_for_message("before")
-        self.assertEqual(page.find_all(".notice"), [])
+        page.wait_gone(".notice")
         ((cache, addresses),) = dict(self.ask(KEPT)).items()  # type: ignore[call-overload]
         self.assertNotEqual(cache.split()[-1], version)
         self.assertEqual({name.split("/")[0] for name in addresses}, {"", cache.split()[-1]})

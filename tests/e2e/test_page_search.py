@@ -112,7 +112,7 @@ class SearchTest(TestCase):
         self.check(page)
         page.driver.switch_to.active_element.send_keys("te", Keys.ENTER)
         page.find(STATUS, "1 message")
-        self.assertEqual(page.run(HITS), [["bob", "", "茶 or TEA?", ["TEA"]]])
+        page.expect(lambda: page.run(HITS), [["bob", "", "茶 or TEA?", ["TEA"]]])
 
         page.click(".panel .chip", "lobby")
         page.find(STATUS, "3 messages, newest first")
@@ -122,13 +122,13 @@ class SearchTest(TestCase):
             ["bob", "in lobby", "茶 or TEA?", ["TEA"]],
             ["bob", "in garden", garden, ["tea", "tea"]],
         ]
-        self.assertEqual(page.run(HITS), expected)
+        page.expect(lambda: page.run(HITS), expected)
         self.check(page)
         page.find(".panel.search input").click()
         page.press(Keys.ARROW_DOWN, Keys.ARROW_DOWN, Keys.ARROW_DOWN, Keys.ENTER)
         page.find(".bar h1", "garden")
         page.find(".log .lit", "Green tea")
-        self.assertEqual(page.run(HITS), expected)
+        page.expect(lambda: page.run(HITS), expected)
         page.click(".panel .hit", "teapot")
         page.find(".bar h1", "bob")
         page.find(".log .lit", "teapot")
@@ -138,17 +138,19 @@ class SearchTest(TestCase):
         for jumps in (1, 2):
             page.click(".panel .hit", "teapot")
             page.wait_until(lambda jumps=jumps: page.run("return window.timers.size") == jumps)
-        self.assertEqual(page.run("return [...timers.values()]"), ["cleared", "set"])
+        page.expect(lambda: page.run("return [...timers.values()]"), ["cleared", "set"])
 
         self.call("delete", room_name="garden", seq=3, reason="", txn="d")
         page.find(STATUS, "2 messages")
         self.call("edit", target_user="ann", seq=1, msg="the pot is broken", txn="e")
         page.find(".panel .hit .words", "the pot is broken")
-        self.assertEqual(page.run(HITS)[0][3], [])
+        page.expect(lambda: page.run(HITS)[0][3], [])
 
         page.click(".panel .chip", "Link")
         page.find(".panel .empty", "Nothing found")
-        self.assertIn("Nothing found", page.find(STATUS).get_attribute("textContent"))
+        page.wait_until(
+            lambda: "Nothing found" in str(page.find(STATUS).get_attribute("textContent"))
+        )
         page.click(".panel .chip[aria-pressed=true]", "Link")
         page.find(STATUS, "1 message")
         page.click(".panel .chip", "From")
@@ -161,7 +163,7 @@ class SearchTest(TestCase):
         self.search(page, "after:yesterday")
         page.find(".panel .note", "2026-01-31")
         page.press(Keys.ESCAPE)
-        page.wait_until(lambda: not page.find_all(".panel.search"))
+        page.wait_gone(".panel.search")
 
         page.find("#say").send_keys(Keys.CONTROL, "k")
         page.find("dialog input").send_keys("leaf 14", Keys.CONTROL, Keys.ENTER)
@@ -170,11 +172,11 @@ class SearchTest(TestCase):
         page.find(STATUS, "The newest 30 messages")
         page.click(".panel button", "Show more")
         page.find(STATUS, "The newest 60 messages")
-        self.assertIn("leaf 119", page.driver.switch_to.active_element.text)
+        page.wait_until(lambda: "leaf 119" in page.driver.switch_to.active_element.text)
         page.set_viewport(900, 800)  # the panel lies over the conversation
         page.click(".panel .hit", "leaf 130")
         page.find(".log .lit", "leaf 130")
-        self.assertEqual(page.find_all(".panel"), [])
+        page.wait_gone(".panel")
 
     def test_on_a_phone_back_leads_to_what_was_found(self) -> None:
         self.start("--searches-per-minute", "0")
@@ -188,8 +190,9 @@ class SearchTest(TestCase):
         page.click(".tabs button", "搜索")
         self.search(page, "tea")
         page.find(STATUS, "3 条消息")
+        origins = ["发给你", "在 lobby", "在 garden"]
+        page.expect(lambda: [hit[1] for hit in page.run(HITS)], origins)
         expected = page.run(HITS)
-        self.assertEqual([hit[1] for hit in expected], ["发给你", "在 lobby", "在 garden"])
         self.check(page)
         for text, name in (("Green tea", "garden"), ("TEA?", "lobby")):
             page.click(".panel .hit", text)
@@ -197,7 +200,7 @@ class SearchTest(TestCase):
             page.find(".log .lit", text)
             page.go_back()
             page.find(".panel .hit.opened", text)
-            self.assertEqual(page.run(HITS), expected)
+            page.expect(lambda: page.run(HITS), expected)
         page.click(".panel .bar button", "返回")
         page.click(".sidebar .place", "garden")
         page.click(".conversation .bar button", "搜索")
@@ -231,4 +234,4 @@ class SearchTest(TestCase):
         page.find(".panel.search .empty", "cannot search")
         page.click(".panel button", "Close")
         page.find("#say")
-        self.assertEqual(page.find_all(".conversation .bar button[aria-label^='Search']"), [])
+        page.wait_gone(".conversation .bar button[aria-label^='Search']")

@@ -149,26 +149,18 @@ class StepsTest(TestCase):
 
     def edit_the_last_message_by_arrow_up(self) -> None:
         self.desk.find(".composer textarea").send_keys(Keys.ARROW_UP)
-        self.rewrite(self.desk, "better at won", "better at one")
+        self.desk.rewrite("better at won", "better at one")
         for page in self.pages.values():
             page.find(".entry:has(.edited)", "better at one")
-            self.assertEqual(page.text_of(".edited"), "(edited)")
-
-    def rewrite(self, page: Browser, old: str, new: str) -> None:
-        """Replace the text of a message whose edit has begun."""
-        page.find(".composer .editing")
-        box = page.find(".composer textarea")
-        page.wait_until(lambda: box.get_attribute("value") == old, old)
-        box.send_keys(Keys.CONTROL, "a")
-        page.send(new)
+            page.find(".edited", "(edited)")
 
     def edit_a_quoted_message(self) -> None:
         self.bob.hover("shall we")
         self.bob.click(".toolbar button", "Edit")
-        self.rewrite(self.bob, "shall we meet at noon?", "shall we meet at the lake?")
+        self.bob.rewrite("shall we meet at noon?", "shall we meet at the lake?")
         for page in self.pages.values():
             page.find(".reply-line", "bob shall we meet at the lake?")
-            self.assertEqual(page.texts(), ["shall we meet at the lake?", "better at one"])
+            page.expect(page.texts, ["shall we meet at the lake?", "better at one"])
 
     def delete_messages(self) -> None:
         for text in ("said too early", "said too loud"):
@@ -189,7 +181,7 @@ class StepsTest(TestCase):
         for page in self.pages.values():
             page.find(".event.gone", "ann deleted their message")
             page.find(".event.gone", "Message by ann deleted by bob: noise")
-            self.assertEqual(page.texts(), ["shall we meet at the lake?", "better at one"])
+            page.expect(page.texts, ["shall we meet at the lake?", "better at one"])
 
     def copy_the_link_of_a_message(self) -> None:
         self.desk.hover("at the lake")
@@ -244,8 +236,10 @@ class StepsTest(TestCase):
         self.tablet.open_conversation("den")
         self.tablet.click(".log .name", "bob")
         self.tablet.find(".person-card h2", "bob")
-        facts = self.tablet.text_of(".person-card .facts").split("\n")
-        self.assertEqual(facts, ["Online", "Member of den"])
+        self.tablet.expect(
+            lambda: self.tablet.text_of(".person-card .facts").split("\n"),
+            ["Online", "Member of den"],
+        )
         self.tablet.click(".person-card button", "Mention")
         box = self.tablet.find(".composer textarea")
         self.tablet.wait_until(lambda: box.get_attribute("value") == "@bob ")
@@ -263,6 +257,7 @@ class StepsTest(TestCase):
         self.tablet.find(".sidebar .place", "carol")
         carol = self.client()
         carol.call("login", type="reg", usr="carol", pwd=PASSWORD)
+        self.desk.wait_gone(".pending")
         entries = carol.call("history", target_user="ann")["entries"]
         self.assertEqual([entry["msg"] for entry in entries], ["for later"])
 
@@ -280,7 +275,7 @@ class StepsTest(TestCase):
         self.written: list[str] = []
         self.write("confirmed")
         for page in self.pages.values():
-            page.wait_gone(".pending")
+            page.wait_sent()
         for page in (self.desk, self.bob):
             page.run(DEAFEN)
         self.write("stored, not confirmed", "desk", "bob")
@@ -315,14 +310,14 @@ class StepsTest(TestCase):
         self.assertEqual(stored[: len(self.before)], self.before)
         self.assertEqual(sorted(stored[len(self.before) :]), sorted(self.written))
         for name, page in self.pages.items():
-            self.assertEqual(page.texts(), stored, name)
+            page.expect(page.texts, stored)
             self.assertEqual(stored[: len(self.confirmed[name])], self.confirmed[name])
 
     def search_and_jump(self) -> None:
         self.tablet.find(".composer textarea").send_keys(Keys.CONTROL, "f")
         self.tablet.find(".panel.search .chip[aria-pressed=true]", "Only in den")
         self.search(self.tablet, "lak")
-        self.assertEqual(self.tablet.text_of(".panel .hit mark"), "lake")
+        self.tablet.expect(lambda: self.tablet.text_of(".panel .hit mark"), "lake")
         self.tablet.click(".panel .hit", "at the lake")
         self.tablet.find(".log .lit", "at the lake")
 
@@ -348,7 +343,7 @@ class StepsTest(TestCase):
             self.bob.send(text)
         self.desk.wait_for_message("quiet, @ann")
         self.tablet.find(".place:has(.badge)", "lobby")
-        self.assertEqual(self.tablet.find_all(".place.muted .badge"), [])
+        self.tablet.wait_gone(".place.muted .badge")
 
     def log_out_the_other_device(self) -> None:
         self.tablet.open_settings("Devices")
@@ -357,7 +352,7 @@ class StepsTest(TestCase):
         self.tablet.click("dialog button.danger")
         self.desk.find(".login .note", "from another tab or device")
         self.tablet.find(".device", "This device")
-        self.assertEqual(len(self.tablet.find_all(".device")), 1)
+        self.tablet.wait_count(".device", 1)
 
     def test_back_on_a_phone(self) -> None:
         ann, bob = self.client(), self.client()
@@ -380,7 +375,7 @@ class StepsTest(TestCase):
         def shows(pane: str, css: str, text: str = "") -> None:
             page.find(css, text)
             page.wait_until(lambda: page.run(MAIN) == pane, f"{pane} {css} {text}")
-            self.assertTrue(page.run(FITS), pane)
+            page.wait_until(lambda: page.run(FITS), f"{pane} is too wide")
 
         shows("conversation", ".message.lit", "a pot of tea")
         page.go_back()

@@ -62,6 +62,8 @@ CODE = {
     "ts": ("const f: number = 1; // c", "const", "", "1", "// c"),
     "yml": ('a: "b" # c', "a", '"b"', "", "# c"),
 }
+#: Returns the direction of the last line.
+DIRECTION = "return getComputedStyle([...document.querySelectorAll('.text p')].at(-1)).direction"
 #: Returns, by block of code, its text and its parts of each kind.
 COLOURED = """
 return [...document.querySelectorAll('.code pre')].map((block) => [block.textContent,
@@ -119,8 +121,7 @@ class TalkTest(TestCase):
         for text, direction in (("שלום, ann", "rtl"), ("hello", "ltr")):
             bob.call("speak", room_name="lobby", msg=text)
             page.wait_for_message(text)
-            line = page.find_all(".text p")[-1]
-            self.assertEqual(line.value_of_css_property("direction"), direction)
+            page.expect(lambda: page.run(DIRECTION), direction)
         self.assertEqual(page.run("return workers"), [])
         bob.call("speak", room_name="lobby", msg=f"```sh\n{SLOW}\n```")
         page.wait_until(lambda: page.run("return workers[1]") == "bash")
@@ -138,7 +139,7 @@ class TalkTest(TestCase):
         box.send_keys(Keys.CONTROL, "b")
         box.send_keys(Keys.NULL, "now", Keys.ENTER)
         page.wait_for_message("party 🎉 @bob 🚀now")
-        page.wait_until(lambda: page.find_all(".text strong")[-1].text == "now")
+        page.find(".text strong", "now")
         # The page was usable meanwhile; what comes later has colours.
         code = [("sql", "1 a " * 600), *((tag, text) for tag, (text, *_) in CODE.items())]
         blocks = "\n".join(f"```{tag}\n{text}\n```" for tag, text in code)
@@ -149,7 +150,7 @@ class TalkTest(TestCase):
         plain = page.run(COLOURED)[: -len(code)]
         self.assertEqual([kinds for _, *kinds in plain], [[""] * 4] * 3)
         workers = ["code_worker.js", "bash", "end", "code_worker.js"]
-        self.assertEqual(page.run("return workers")[: len(workers)], workers)
+        page.expect(lambda: page.run("return workers")[: len(workers)], workers)
         # A draft stays with its room, also after a reload.
         bob.call("create_room", room_name="den")
         bob.call("add_member", room_name="den", user="ann")
@@ -157,10 +158,10 @@ class TalkTest(TestCase):
         box.send_keys("for the lobby")
         page.open_conversation("den")
         page.find(".sidebar .place:has(.mark)", "lobby")
-        self.assertEqual(page.find(".composer textarea").get_attribute("value"), "")
+        page.expect(lambda: page.find("#say").get_attribute("value"), "")
         page.driver.refresh()
         page.open_conversation("lobby")
-        self.assertEqual(page.find(".composer textarea").get_attribute("value"), "for the lobby")
+        page.expect(lambda: page.find("#say").get_attribute("value"), "for the lobby")
 
     def coloured(self, page: Browser, count: int) -> list[tuple[str, ...]]:
         """Return text and parts of the last blocks of code; nothing until all have colours."""
@@ -178,7 +179,7 @@ class TalkTest(TestCase):
         bob.call("unblock", user="ann")
         page.click(".pending button", "Try again")
         page.wait_gone(".pending")
-        self.assertEqual(page.texts(), ["hear me"])
+        page.expect(page.texts, ["hear me"])
         bob.call("ping")
         whispers = [push["msg"] for push in bob.taken if push["cmd"] == "c_whisper"]
         self.assertEqual(whispers, ["hear me"])
@@ -196,7 +197,7 @@ class TalkTest(TestCase):
         again.call("login", type="reg", usr="bob", pwd="long enough")
         entries = again.call("history", room_name="lobby")["entries"]
         self.assertEqual([entry["msg"] for entry in entries], ["over a reload"])
-        self.assertEqual(page.texts(), ["over a reload"])
+        page.expect(page.texts, ["over a reload"])
 
     def test_read_state_of_other_sessions_and_notifications(self) -> None:
         server = self.serve("--sessions", "share")
@@ -212,18 +213,16 @@ class TalkTest(TestCase):
         for page in (first, second):
             page.find(".place .badge.wanted", "1")
             page.wait_until(lambda page=page: page.driver.title.startswith("(1) "))
-            icon = page.find_all("link[rel=icon]")[0].get_attribute("href") or ""
-            self.assertTrue(icon.startswith("data:image/png"), icon)
+            page.find("link[rel=icon][href^='data:image/png']")
         first.open_conversation("den")
         second.wait_gone(".place .badge")
         second.wait_until(lambda: second.driver.title == "lobby · GTChat")
-        second.wait_until(
-            lambda: "logo.svg" in str(second.find_all("link[rel=icon]")[0].get_attribute("href"))
-        )
+        second.find("link[rel=icon][href*='logo.svg']")
         # Desktop notifications and sound, for mentions only, then for nothing.
         second.open_conversation("den")
         second.open_panel("About")
         second.click(".about label:has([value=mentions])")
+        second.find(".about [value=mentions]:checked")
         second.open_conversation("lobby")
         second.driver.execute_script(RECORD_NOTIFICATIONS)
         second.open_settings("Notifications")
@@ -235,19 +234,18 @@ class TalkTest(TestCase):
         bob.call("speak", room_name="den", msg="@ann again")
         notified = "return notified.slice(2)"
         second.wait_until(lambda: len(second.driver.execute_script(notified)) == 3)
-        self.assertEqual(
-            second.driver.execute_script(notified), ["tone", "tone", "bob · den: @ann again"]
-        )
+        self.assertEqual(second.run(notified), ["tone", "tone", "bob · den: @ann again"])
         second.open_conversation("den")
         second.click(".about label:has([value=none])")
+        second.find(".place.muted", "den")
         for page in (first, second):
             page.open_conversation("lobby")
         bob.call("speak", room_name="den", msg="@ann, muted")
         bob.call("typing", room_name="lobby")  # after the message, so that it is not later
         second.find(".typing", "bob is typing")
-        self.assertEqual(second.find_all(".place.muted .badge"), [])
+        second.wait_gone(".place.muted .badge")
         self.assertEqual(len(second.driver.execute_script(notified)), 3)
-        self.assertEqual(second.driver.title, "lobby · GTChat")
+        second.expect(lambda: second.driver.title, "lobby · GTChat")
 
     def test_keyboard_shortcuts(self) -> None:
         server = self.serve()
