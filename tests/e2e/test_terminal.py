@@ -110,18 +110,22 @@ class Chatting(TerminalTestCase):
         ben.see("│ 1 of 2 online", "○ ann")
 
     def columns(self, terminal: Terminal, width: int, edges: int) -> None:
-        """Check that the edges are in the same columns in all rows.
+        """Wait until the edges are in the same columns in all rows.
 
         Args:
             terminal: the terminal.
             width: its columns.
             edges: number of edges.
         """
-        rows = terminal.rows()[:-2]
         wanted = [20, width - 21][:edges]
-        for row in rows:
-            at = [wcswidth(row[:i]) for i, sign in enumerate(row) if sign == "│"]
-            self.assertEqual(at, wanted, "\n".join(rows))
+
+        def in_columns(rows: list[str]) -> bool:
+            return all(
+                [wcswidth(row[:at]) for at, sign in enumerate(row) if sign == "│"] == wanted
+                for row in rows[:-2]
+            )
+
+        terminal.wait(in_columns, f"edges at {wanted}")
 
     def test_wide_characters_keep_the_columns(self) -> None:
         ann = self.terminal("--guest", "ann")
@@ -134,27 +138,47 @@ class Chatting(TerminalTestCase):
         # Terminals disagree on the width of these; the position of the edges must not depend on it.
         odd = "👩\u200d👩\u200d👧 ❤\ufe0f 👍🏽 🇩🇪 1\ufe0f\u20e3 "
         self.speak(eve, odd * 9, "still the end")
-        rows = ann.see("still the end")
-        for row in rows[:-2]:
-            self.assertTrue("│ 2 online" in row or "│ ●" in row or row.endswith("│"), row)
+        ann.see("still the end")
+        ann.wait(
+            lambda rows: all(
+                "│ 2 online" in row or "│ ●" in row or row.endswith("│") for row in rows[:-2]
+            )
+        )
         ann.resize(59, 30)
         ann.see_no("│ 2 online")
-        self.assertTrue(all(wcswidth(row) <= 59 for row in ann.see("still the end")[-6:]))
+        ann.see("still the end")
+        ann.wait(lambda rows: all(wcswidth(row) <= 59 for row in rows[-6:]))
+
+    def numbers(self, rows: list[str]) -> list[int]:
+        """Return the numbers of the messages that are shown, each a word with a full stop."""
+        words = (word for row in rows for word in row.split())
+        return [int(word[:-1]) for word in words if word[:-1].isdigit() and word[-1] == "."]
+
+    def continues(self, rows: list[str], lowest: int) -> bool:
+        """Return whether messages without a gap are shown, up to one that was seen before."""
+        shown = self.numbers(rows)
+        return (
+            "loading" not in "\n".join(rows)
+            and bool(shown)
+            and shown == [*range(shown[0], shown[-1] + 1)]
+            and shown[0] <= lowest <= shown[-1] + 1
+        )
 
     def test_scrolling_back_in_a_long_conversation(self) -> None:
         eve = self.bare("eve")
         self.speak(eve, *(f"text {number}." for number in range(1, 251)))
         ann = self.terminal("--guest", "ann", height=40)
         ann.see("text 250.")
-        seen = set()
+        lowest = 251
         for _ in range(40):
-            rows = ann.settled()
-            seen |= {word for row in rows for word in row.split() if word.endswith(".")}
+            # All of the screen is drawn when it continues what was seen without a gap.
+            rows = ann.wait(lambda now, lowest=lowest: self.continues(now, lowest))
+            lowest = self.numbers(rows)[0]
             if "beginning of" in "\n".join(rows):
                 break
             ann.type("", "PPage")
-            ann.wait(lambda now, before=rows: now != before and "loading" not in "\n".join(now))
-        self.assertEqual(seen, {f"{number}." for number in range(1, 251)})
+            ann.wait(lambda now, before=rows: now != before)
+        self.assertEqual(lowest, 1)
         self.speak(eve, "while ann reads")
         ann.see("↓ newer", "text 1.")
         ann.click(40, 5, button=65)

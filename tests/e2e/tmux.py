@@ -130,16 +130,6 @@ class Terminal:
             pause = min(pause * GROWTH, LONGEST_PAUSE)
         return rows
 
-    def settled(self) -> list[str]:
-        """Wait until the rows do not change any more; return them."""
-        last: list[list[str]] = [[]]
-
-        def same(rows: list[str]) -> bool:
-            before, last[0] = last[0], rows
-            return rows == before
-
-        return self.wait(same, "rest")
-
     def see(self, *words: str) -> list[str]:
         """Wait until all words are visible; return the rows."""
         return self.wait(lambda rows: all(w in "\n".join(rows) for w in words), repr(words))

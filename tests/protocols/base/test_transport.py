@@ -21,6 +21,9 @@ from gtchat.chat.limits import Limits
 from gtchat.protocols.base.outbox import Outbox, WriteBatcher
 from gtchat.protocols.base.transport import EagerReactor
 
+#: Seconds after which what was not sent is given up.
+SECONDS = 60
+
 
 class FirstConnection(Factory):
     """A factory whose Deferred fires with the protocol of the first connection."""
@@ -60,6 +63,11 @@ class ConnectedTestCase(TestCase):
         self.addCleanup(protocol.transport.abortConnection)
         return protocol.transport, peer
 
+    def read_now(self, peer: socket.socket) -> bytes:
+        """Return what was sent already: the reactor does not run meanwhile."""
+        peer.settimeout(SECONDS)
+        return peer.recv(10)
+
     async def read(self, peer: socket.socket, size: int) -> bytes:
         """Return this many bytes as soon as they have arrived."""
         data = b""
@@ -79,7 +87,7 @@ class EagerConnections(ConnectedTestCase):
     async def test_a_write_is_sent_immediately_and_without_nagles_delay(self) -> None:
         transport, peer = await self.connect()
         transport.write_direct(b"now")
-        self.assertEqual(peer.recv(10), b"now")
+        self.assertEqual(self.read_now(peer), b"now")
         self.assertTrue(transport.getTcpNoDelay())
 
     async def test_what_the_kernel_did_not_take_follows_in_order(self) -> None:
@@ -102,7 +110,7 @@ class EagerConnections(ConnectedTestCase):
         self.assertFalse(outbox.buffered_bytes)
         outbox.write(b"then")
         batcher.flush()
-        self.assertEqual(peer.recv(10), b"then")
+        self.assertEqual(self.read_now(peer), b"then")
 
     async def test_bytes_buffered_before_the_outbox_are_sent_first(self) -> None:
         transport, peer = await self.connect()
@@ -121,7 +129,7 @@ class EagerConnections(ConnectedTestCase):
         )
         outbox.write(b"last words")
         outbox.close()
-        self.assertEqual(peer.recv(10), b"last words")
+        self.assertEqual(self.read_now(peer), b"last words")
 
     async def test_an_outbox_of_a_broken_connection_raises_nothing(self) -> None:
         transport, peer = await self.connect()
@@ -172,7 +180,7 @@ class PrivateNames(ConnectedTestCase):
     async def test_socket_is_deleted_when_the_connection_is_lost(self) -> None:
         transport, peer = await self.connect()
         self.assertEqual(transport.socket.send(b"direct"), 6)
-        self.assertEqual(peer.recv(10), b"direct")
+        self.assertEqual(self.read_now(peer), b"direct")
         transport.abortConnection()
         await deferLater(reactor, 0)
         self.assertFalse(hasattr(transport, "socket"))

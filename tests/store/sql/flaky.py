@@ -80,7 +80,7 @@ class Disk:
     def hold(self, word: str) -> Callable[[], None]:
         """Let statements that begin with a word wait until the returned function is called."""
         released = Event()
-        self.faults[word] = lambda: released.wait(10)
+        self.faults[word] = lambda: released.wait(60)
 
         def release() -> None:
             del self.faults[word]
