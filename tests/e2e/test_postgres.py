@@ -26,17 +26,21 @@ class Postgres(SynchronousTestCase):
         skip = postgres.MISSING
 
     def setUp(self) -> None:
-        url = postgres.create_empty().replace("gtchat@", f"gtchat:{SECRET}@")
-        self.url = f"{url}&options={quote('-c lock_timeout=300ms')}"
+        self.url = postgres.create_empty().replace("gtchat@", f"gtchat:{SECRET}@")
         self.server = Server("--store", self.url)
         self.addCleanup(self.server.kill)
 
-    def gtchat(self, *words: str) -> tuple[int, str]:
-        """Run a command for the database of the server; return its status and what it wrote."""
+    def gtchat(self, *words: str, options: str = "") -> tuple[int, str]:
+        """Run a command for the database of the server; return its status and what it wrote.
+
+        Args:
+            words: of the command.
+            options: what is added to the address of the database.
+        """
         output = io.StringIO()
         self.patch(sys, "stdout", output)
         self.patch(sys, "stderr", output)
-        with mock.patch.dict(os.environ, {"GTCHAT_STORE": self.url}):
+        with mock.patch.dict(os.environ, {"GTCHAT_STORE": self.url + options}):
             status = main(words)
         self.assertNotIn(SECRET, output.getvalue())
         return status, output.getvalue()
@@ -54,7 +58,8 @@ class Postgres(SynchronousTestCase):
         data = str(self.server.folder)
         status, text = self.gtchat("reindex", "--data", data)
         self.assertEqual((status, "another server uses" in text), (78, True), text)
-        status, text = self.gtchat("reindex", "--data", self.mktemp())
+        impatient = f"&options={quote('-c lock_timeout=300ms')}"
+        status, text = self.gtchat("reindex", "--data", self.mktemp(), options=impatient)
         self.assertEqual((status, "another server uses it: stop" in text), (2, True), text)
 
         self.server.kill()

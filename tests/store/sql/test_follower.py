@@ -547,7 +547,7 @@ class FaultTests(NodesCase):
     async def test_a_lost_connection_is_replaced_to_catch_up(self) -> None:
         await self.a.stored(self.lobby, message("one"))
         backend = self.b.writer._db.info.backend_pid
-        postgres.server().execute(f"SELECT pg_terminate_backend({backend}, 5000)")
+        postgres.server().execute(f"SELECT pg_terminate_backend({backend}, 60000)")
         await self.b.catch_up()
         self.assertEqual(self.b.log(self.lobby), [1])
         self.flushLoggedErrors()

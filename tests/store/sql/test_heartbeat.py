@@ -308,7 +308,7 @@ class BeatTests(ExpiryCase):
         self.change(EXPIRE, "one")
         heart._db = self.nodes[0].open_heartbeat()
         postgres.server().execute(
-            f"SELECT pg_terminate_backend({heart._db.info.backend_pid}, 5000)"
+            f"SELECT pg_terminate_backend({heart._db.info.backend_pid}, 60000)"
         )
         heart._run()
         self.assertEqual(self.lost, [0])

@@ -299,7 +299,7 @@ class RefusedTests(MigrateCase, TestCase):
         def killed(done: int, total: int) -> None:
             if done == total:
                 postgres.server().execute(
-                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname ="
+                    "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname ="
                     f" '{self.url.split('/')[3].split('?')[0]}' AND pid <> pg_backend_pid()"
                 )
 

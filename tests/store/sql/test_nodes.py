@@ -47,6 +47,12 @@ class NodeCase(SynchronousTestCase):
         self.addCleanup(db.close)
         return db
 
+    def close(self, db: Any) -> None:
+        """Close a connection, and wait until its process has ended, and with it its locks."""
+        pid = db.info.backend_pid
+        db.close()
+        self.rows("SELECT pg_terminate_backend(%s, 60000)", pid)
+
     def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""
         return self.outside.execute(sql, values).fetchall()
@@ -169,12 +175,12 @@ class EntryTests(NodeCase):
         command, other = self.node("command"), self.node("other")
         command.alone = other.alone = True
         self.assertRaises(WrittenByAnother, self.open, command)
-        first.close()
+        self.close(first)
         db = self.open(command)
         self.assertEqual(self.names(), ["command"])
         for late in (self.node("two"), other):
             self.assertRaises(WrittenByAnother, self.open, late)
-        db.close()
+        self.close(db)
         self.open(self.node("two"))
         self.assertEqual(self.names(), ["two"])  # its row had expired
 
@@ -196,7 +202,7 @@ class EntryTests(NodeCase):
         first, before = self.open(former), former.node_id
         self.open(self.node("one"))
         former.renew()
-        first.close()
+        self.close(first)
         self.open(former)
         self.assertNotEqual(former.node_id, before)
         self.assertEqual(self.names(), ["one", "one"])

@@ -37,7 +37,7 @@ if postgres.MISSING is None:
             if DyingCursor.left is not None:
                 if DyingCursor.left == 0:
                     pid = self.connection.info.backend_pid
-                    postgres.server().execute(f"SELECT pg_terminate_backend({pid}, 5000)")
+                    postgres.server().execute(f"SELECT pg_terminate_backend({pid}, 60000)")
                 DyingCursor.left -= 1
             return super().execute(*args, **options)
 

@@ -168,7 +168,7 @@ if postgres.MISSING is None:
 
 
 def terminate(db: Any) -> None:
-    postgres.server().execute(f"SELECT pg_terminate_backend({db.info.backend_pid}, 5000)")
+    postgres.server().execute(f"SELECT pg_terminate_backend({db.info.backend_pid}, 60000)")
 
 
 class LossTests(LossCase, TestCase):
@@ -226,7 +226,7 @@ class LossTests(LossCase, TestCase):
         ann = await self.account("Ann")
         await self.store.phones()
         postgres.server().execute(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity"
             " WHERE application_name = 'gtchat'"
         )
         self.assertIsNone((await self.send("one", ann)).error)
