@@ -17,6 +17,9 @@ from tests.stress.legacy_clients import framed
 from tests.stress.oracle import Oracle
 from tests.stress.websocket import DISCONNECTED
 
+#: Where these users are called. The servers are at 127.0.0.1: a port there could be the one that a
+#: server had which was killed, and users of the server would wait for its answer.
+ADDRESS = "127.0.0.2"
 #: Seconds between two messages.
 PACE = 0.1
 #: Seconds to wait for what the server pushes: longer than a node is stopped.
@@ -153,7 +156,7 @@ class RoamingDialback:
             except OSError:
                 writer.transport.abort()
 
-        self._listener = await asyncio.start_server(called, "127.0.0.1", 0)
+        self._listener = await asyncio.start_server(called, ADDRESS, 0)
         return session
 
     def _take(self, session: Session, text: str, answers: asyncio.Queue[str]) -> None:
@@ -176,12 +179,15 @@ class RoamingDialback:
 
     async def _request(self, data: bytes) -> bytes:
         """Send a request, and return the answer of its connection."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        reader, writer = await self._connect()
         try:
             writer.write(data)
             return await asyncio.wait_for(reader.read(), REPLY_SECONDS)
         finally:
             writer.transport.abort()
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection("127.0.0.1", self._port, local_addr=(ADDRESS, 0))
 
     @property
     def _own_port(self) -> int:
@@ -226,7 +232,7 @@ class RoamingMessageCenter(RoamingDialback):
 
     async def _log_in(self, ports: dict[str, int]) -> None:
         self._port = ports["message_center"]
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        reader, writer = await self._connect()
         try:
             writer.write(framed("LIN") + framed(self.name) + framed(PASSWORD))
             answers = []
