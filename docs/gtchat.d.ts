@@ -322,6 +322,8 @@ export interface SetRoomRequest {
   preview?: boolean | null;
   moderated?: boolean | null;
   slow?: number | null;
+  keep_messages?: number | null;
+  keep_days?: number | null;
   tracker?: string | number | null;
   usr?: string | null;
   txn?: string | null;
@@ -1682,6 +1684,8 @@ export interface RoomCreatedEvent {
   preview?: true;
   moderated?: true;
   slow?: number;
+  keep_messages?: number;
+  keep_days?: number;
 }
 
 /** The owner changed the settings, or the room got another owner. */
@@ -1700,6 +1704,8 @@ export interface RoomChangedEvent {
   preview?: true;
   moderated?: true;
   slow?: number;
+  keep_messages?: number;
+  keep_days?: number;
 }
 
 /** A room was deleted with its log; `members` are those that it had. */
@@ -2029,6 +2035,8 @@ export interface RoomInfo {
   muted_until?: string;
   moderated?: boolean;
   slow?: number;
+  keep_messages?: number;
+  keep_days?: number;
 }
 
 /** A room, for a member. `roles`: user -> role, of those in `users` who have one. */
@@ -2048,6 +2056,8 @@ export interface RoomDetails {
   muted_until?: string;
   moderated?: boolean;
   slow?: number;
+  keep_messages?: number;
+  keep_days?: number;
 }
 
 /** A direct conversation with `usr`. `guest`: a temporary user. `ended`: it is read-only. */
@@ -2102,6 +2112,7 @@ export interface Resumption {
   target_user?: string;
   state: string;
   reason?: string;
+  log_first?: number;
   last_seq: number;
   entries: Entry[];
 }

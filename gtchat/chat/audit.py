@@ -98,6 +98,9 @@ AUDIT: dict[str, AuditKind] = {
     "chosen": _admin("{by} set {setting} to {value}", subject=""),
     "admin_sessions_ended": _admin("{by} ended {sessions} of {name}"),
     "admin_room_set": _admin("{by} made {owner} the owner of {room}", subject="owner"),
+    "admin_room_keep": _admin(
+        "{by} set for {room}: keep_messages {keep_messages}, keep_days {keep_days}", subject=""
+    ),
     "admin_room_role": _admin("{by} made {name} {role} in {room}"),
     "admin_room_deleted": _admin("{by} deleted the room {room}", subject=""),
     "ban_added": _admin("{by} banned {kind} {name} {end}: {reason}"),

@@ -47,6 +47,7 @@ from gtchat.chat.remote_events import RemoteEvents
 from gtchat.chat.repeats import Repeats
 from gtchat.chat.reports import Reports
 from gtchat.chat.resume import RESUME_WINDOW_S
+from gtchat.chat.retention import Keep, Retention
 from gtchat.chat.room_bans import RoomBans
 from gtchat.chat.rooms import Room
 from gtchat.chat.search import Searches
@@ -272,6 +273,7 @@ class Chat:
             now - TXN_RETENTION_S * 1000,
             self.session_rules.tokens_after(now),
             self._audit_limits(now),
+            Retention(now, Keep(self.limits.keep_messages, self.limits.keep_days)),
         )
         run_in_background(pruned, "cleaning up")
         self._prune_timer = self.clock.callLater(PRUNE_INTERVAL_S, self._clean_up)

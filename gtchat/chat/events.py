@@ -130,7 +130,7 @@ class Unpinned(MessageChange):
 class RoomSettingsEntry(Entry):
     """The settings of a room from here on; `usr` set them, `owner` is "" for no owner.
 
-    `moderated`, `slow`: as of `Moderation`.
+    `moderated`, `slow`: as of `Moderation`. `keep_messages`, `keep_days`: of the room's `Keep`.
     """
 
     public: bool
@@ -140,6 +140,8 @@ class RoomSettingsEntry(Entry):
     preview: bool = False
     moderated: bool = False
     slow: int = 0
+    keep_messages: int = 0
+    keep_days: int = 0
 
 
 @attrs.define(kw_only=True)

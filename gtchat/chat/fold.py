@@ -25,6 +25,7 @@ from gtchat.chat.events import (
 )
 from gtchat.chat.moderation import UNMODERATED, Moderation
 from gtchat.chat.names import SortedNames
+from gtchat.chat.retention import KEEP_ALL, Keep
 
 #: Takes back a change, exactly. Later changes have to be taken back before it.
 Undo = Callable[[], None]
@@ -46,6 +47,7 @@ class CurrentSettings:
     preview: bool = False
     moderated: bool = False
     slow: int = 0
+    keep: Keep = KEEP_ALL
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -64,6 +66,7 @@ class RoomState:
         preview: whether users who are not members can read the newest messages while it is public.
         creator_id: account id of the user who created it, None for the lobby.
         moderation: roles, mutes, bans, who may speak.
+        keep: how much of the log is kept, as far as the owner limits it.
         members: account id -> name, in the order of joining.
         guests: account ids of the members whose account is temporary.
         member_names: names of the members in order.
@@ -79,6 +82,7 @@ class RoomState:
     preview: bool = False
     creator_id: int | None = None
     moderation: Moderation = UNMODERATED
+    keep: Keep = KEEP_ALL
     members: dict[int, str] = attrs.field(factory=dict)
     guests: set[int] = attrs.field(factory=set)
     member_names: SortedNames = attrs.field(factory=SortedNames)
@@ -89,7 +93,7 @@ class RoomState:
         """The settings as they are now."""
         return CurrentSettings(
             *(self.public, self.topic, self.max, self.owner_id, self.owner, self.preview),
-            *(self.moderation.moderated, self.moderation.slow),
+            *(self.moderation.moderated, self.moderation.slow, self.keep),
         )
 
     @property
@@ -181,7 +185,8 @@ class RoomState:
             owner_id = self._unknown_member(entry.owner)
         self._set(
             CurrentSettings(
-                entry.public, entry.topic, entry.max, owner_id, entry.owner, entry.preview
+                *(entry.public, entry.topic, entry.max, owner_id, entry.owner, entry.preview),
+                keep=Keep(entry.keep_messages, entry.keep_days),
             )
         )
         return partial(self._set, before)
@@ -190,7 +195,7 @@ class RoomState:
         self.list_entry = None
         self.public, self.topic, self.max = settings.public, settings.topic, settings.max
         self.owner_id, self.owner = settings.owner_id, settings.owner
-        self.preview = settings.preview
+        self.preview, self.keep = settings.preview, settings.keep
 
     def _begin_membership(self, entry: Joined | RoomCreated) -> Undo:
         """Make the subject a member; nothing changes for one who is a member already."""

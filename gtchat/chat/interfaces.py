@@ -51,6 +51,7 @@ from gtchat.chat.records import (
     StoredState,
     UnreadRecord,
 )
+from gtchat.chat.retention import NOTHING_REMOVED, Retention
 from gtchat.chat.room_records import FoundRoom, ListedRoom, RoomRecord
 from gtchat.chat.room_store import IRoomStore
 from gtchat.chat.search_query import MessageSearch, SearchPage
@@ -382,7 +383,11 @@ class IStore(
         """
 
     def prune(
-        sessions_before: int, txns_before: int, tokens_before: int, audit: AuditLimits = ALL_RECORDS
+        sessions_before: int,
+        txns_before: int,
+        tokens_before: int,
+        audit: AuditLimits = ALL_RECORDS,
+        retention: Retention = NOTHING_REMOVED,
     ) -> Deferred[None]:
         """Delete what has expired.
 
@@ -392,6 +397,8 @@ class IStore(
             txns_before: idempotency keys that were stored before this time.
             tokens_before: device tokens whose device was connected last before this time.
             audit: how much of the audit log and of reports is kept.
+            retention: how much of the logs of rooms and direct conversations is kept; the rest is
+                removed soon after.
         """
 
     def flush() -> Deferred[None]:

@@ -131,6 +131,12 @@ class Limits:
     audit_records: int = _limit(
         1_000_000, "records of the audit log that users cause, such as logins, that are kept"
     )
+    keep_messages: int = _limit(
+        0, "newest messages that are kept of each room and each direct conversation"
+    )
+    keep_days: float = _limit(
+        0.0, "days for which the entries of rooms and of direct conversations are kept"
+    )
     admin_commands_per_minute: float = _limit(
         60.0, "administrative commands a minute, for an operator's account"
     )

@@ -20,6 +20,7 @@ from gtchat.chat.interfaces import Ack, EndedInvitations, RepeatableRequest, Roo
 from gtchat.chat.limits import MAX_MEMBERSHIPS
 from gtchat.chat.messages import text
 from gtchat.chat.repetition import repeated
+from gtchat.chat.retention import Keep
 from gtchat.chat.rooms import Room
 from gtchat.chat.state import State
 from gtchat.chat.users import Session, User
@@ -30,6 +31,8 @@ TOPIC_CHARS = 500
 MAX_CANDIDATES = 200
 #: Most seconds of slow mode.
 MAX_SLOW_S = 6 * 3600
+#: Largest number of messages or days that can be named: databases have 32 bits for it.
+MAX_KEPT = 2**31 - 1
 
 
 def check_topic(raw: str) -> str:
@@ -45,6 +48,32 @@ def check_topic(raw: str) -> str:
     return topic
 
 
+def keep_fields(keep: Keep) -> dict[str, int]:
+    """Return the fields that say how much a room keeps, by their names on the wire."""
+    return {"keep_messages": keep.messages, "keep_days": int(keep.days)}
+
+
+def _kept(name: str, wanted: int | None, before: int, limit: float) -> int:
+    """Return how many messages or days of a room are kept.
+
+    Args:
+        name: what is set, for errors.
+        wanted: what a user asks for, None for as before.
+        before: what it is.
+        limit: how many the server keeps, 0 for all.
+
+    Raises:
+        BadRequest.
+    """
+    if wanted is None:
+        return before
+    if not 0 <= wanted <= MAX_KEPT:
+        raise BadRequest(f"{name}: must be a number, or 0 for what the server keeps.")
+    if limit and wanted > limit:
+        raise BadRequest(f"{name}: the server keeps at most {limit:g}.")
+    return wanted
+
+
 @attrs.frozen(kw_only=True)
 class RoomSettings:
     """Settings that a user asks for; None leaves a setting as it is, or at its default.
@@ -57,6 +86,7 @@ class RoomSettings:
             public. The default is what `public` is.
         moderated: whether members need a role to speak.
         slow: seconds between two messages of a member, 0 for none.
+        keep_messages, keep_days: see `Keep`; 0 for what the server keeps.
     """
 
     public: bool | None = None
@@ -65,6 +95,8 @@ class RoomSettings:
     preview: bool | None = None
     moderated: bool | None = None
     slow: int | None = None
+    keep_messages: int | None = None
+    keep_days: int | None = None
 
     @property
     def is_moderation(self) -> bool:
@@ -132,6 +164,18 @@ class Ownership:
             raise BadRequest(f"slow: must be 0 to {MAX_SLOW_S} seconds.")
         return wanted
 
+    def keep(self, room: Room, wanted: RoomSettings) -> Keep:
+        """Return how much of the log of a room is kept, as far as the room limits it.
+
+        Raises:
+            BadRequest: that is more than the server keeps, or no number of messages or days.
+        """
+        before, limits = room.keep, self._limits
+        return Keep(
+            _kept("keep_messages", wanted.keep_messages, before.messages, limits.keep_messages),
+            _kept("keep_days", wanted.keep_days, int(before.days), limits.keep_days),
+        )
+
     def first_entry(self, room: Room, session: Session, wanted: RoomSettings) -> RoomCreated:
         """Return the entry with which the user of a session creates a room.
 
@@ -190,6 +234,7 @@ class Ownership:
             preview=room.preview if wanted.preview is None else wanted.preview,
             moderated=before.moderated if wanted.moderated is None else wanted.moderated,
             slow=before.slow if wanted.slow is None else self.slow_seconds(wanted.slow),
+            keep=self.keep(room, wanted),
         )
 
     def record_of(self, room: Room, settings: CurrentSettings, actor: Actor) -> AuditRecord:
@@ -198,6 +243,8 @@ class Ownership:
             name: getattr(settings, name)
             for name in ("public", "max", "owner", "moderated", "slow")
         }
+        if settings.keep != room.keep:
+            fields |= keep_fields(settings.keep)
         return self._audit.record("room_set", actor, room=room.name, **fields)
 
     async def change(
@@ -233,6 +280,8 @@ class Ownership:
             preview=settings.preview,
             moderated=settings.moderated,
             slow=settings.slow,
+            keep_messages=settings.keep.messages,
+            keep_days=int(settings.keep.days),
             subject_id=settings.owner_id,
             at=self._users.now(),
         )

@@ -261,11 +261,13 @@ class Backlog:
             that of an older copy of the database, `recreated` if the room was created again,
             `unknown` if the log has no such entry, or there is no such log, `left` if the user is
             not in the room.
+        first: the lowest `seq` that is kept, if not all is that the client has missed; else 0.
     """
 
     entries: tuple[Entry, ...] = ()
     behind: bool = False
     reset: ResetReason = ""
+    first: int = 0
 
 
 @attrs.frozen

@@ -18,7 +18,7 @@ from gtchat.chat.limits import network_key
 from gtchat.chat.live_sessions import LiveSessions
 from gtchat.chat.messages import text
 from gtchat.chat.names import HOST, room_key
-from gtchat.chat.ownership import Ownership
+from gtchat.chat.ownership import Ownership, RoomSettings, keep_fields
 from gtchat.chat.relay import BroadcastMade
 from gtchat.chat.repetition import repeated
 from gtchat.chat.resume import RESUME_WINDOW_S
@@ -234,6 +234,26 @@ class RoomAdmin:
             raise NotAllowed("A temporary user can't get a room.")
         settings = attrs.evolve(room.settings, owner_id=found.id, owner=found.name)
         record = self._audit.record("admin_room_set", actor, room=room.name, owner=found.name)
+        await self._ownership.change(room, settings, shown_name(actor), None, audit=record)
+        return room
+
+    @repeated
+    async def keep(self, name: str, wanted: RoomSettings, actor: Actor) -> Room:
+        """Limit how much of the log of a room is kept. Return the room.
+
+        Args:
+            name: the name as it was typed.
+            wanted: `keep_messages` and `keep_days`; None leaves one as it is.
+            actor: who does it.
+
+        Raises:
+            NoSuchRoom, BadRequest, NotStored.
+            NotAllowed: it is the lobby, of which is kept what the server keeps.
+        """
+        room = await self._changeable(name)
+        settings = self._ownership.settings(room, wanted, None)
+        fields = {"room": room.name, **keep_fields(settings.keep)}
+        record = self._audit.record("admin_room_keep", actor, **fields)
         await self._ownership.change(room, settings, shown_name(actor), None, audit=record)
         return room
 

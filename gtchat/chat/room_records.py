@@ -7,6 +7,7 @@ from collections.abc import Sized
 import attrs
 
 from gtchat.chat.moderation import UNMODERATED, Moderation
+from gtchat.chat.retention import KEEP_ALL, Keep
 
 
 @attrs.frozen
@@ -30,6 +31,7 @@ class RoomRecord:
         foreign: `Room.foreign` of it from here on; of a store that is shared only.
         loads: number of this record among those that such a store has handed out.
         moderation: roles, mutes, bans, who may speak.
+        keep: how much of the log is kept, as far as the owner limits it.
     """
 
     id: int
@@ -48,6 +50,7 @@ class RoomRecord:
     foreign: int = 0
     loads: int = 0
     moderation: Moderation = UNMODERATED
+    keep: Keep = KEEP_ALL
 
 
 @attrs.define

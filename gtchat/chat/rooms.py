@@ -88,6 +88,7 @@ class Room(RoomState):
             preview=record.preview,
             creator_id=record.creator_id,
             moderation=record.moderation,
+            keep=record.keep,
             last_seq=record.last_seq,
             message_count=record.message_count,
             foreign=record.foreign,

@@ -241,8 +241,8 @@ class RoomEvent(Entry, frozen=True, kw_only=True, eq=False):
         banned: whether `user` was banned when kicked.
         until: when a mute or a ban ends, None for no end.
         role: the role that `user` has got: `moderator`, `voice` or "".
-        public, topic, max, owner, preview, moderated, slow: the settings of the room, where the
-            event has them.
+        public, topic, max, owner, preview, moderated, slow, keep_messages, keep_days: the settings
+            of the room, where the event has them.
     """
 
     kind: str = field(name="type")
@@ -255,6 +255,8 @@ class RoomEvent(Entry, frozen=True, kw_only=True, eq=False):
     preview: bool | None = None
     moderated: bool | None = None
     slow: int | None = None
+    keep_messages: int | None = None
+    keep_days: int | None = None
     reason: str | None = None
     banned: bool | None = None
     until: datetime | None = None

@@ -261,7 +261,7 @@ def backlogs(
         elif log is None or not 0 <= seq <= log.last:
             found[room_id] = Backlog(reset="unknown")
         elif seq < log.first - 1:
-            found[room_id] = Backlog(behind=True)
+            found[room_id] = Backlog(behind=True, first=log.first)
         else:
             missed.append((log.last - seq, room_id))
     left = REPLY_BYTES
@@ -271,7 +271,8 @@ def backlogs(
             start = seen[room_id]
             with closing(read(room_id, start, start + count)) as missing:
                 entries = _take_all(missing, left)
-        if entries is None:
+        # Another node may have removed the oldest ones since `log_info`.
+        if entries is None or len(entries) < count:
             found[room_id] = Backlog(behind=True)
             left = 0
         else:

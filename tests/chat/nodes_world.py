@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Coroutine, Mapping, Sequence
+from copy import deepcopy
 from functools import partial
 from itertools import count
 from operator import attrgetter
@@ -43,10 +44,12 @@ from gtchat.chat.limits import Limits
 from gtchat.chat.moderation import Rank, find_ban, find_refusal, rank_of
 from gtchat.chat.moderation_events import MODERATION_ENTRIES
 from gtchat.chat.repeats import RoomAck
+from gtchat.chat.retention import Keep, Retention
 from gtchat.chat.room_loader import RELEASE_S
 from gtchat.chat.rooms import Room
 from gtchat.chat.users import Session
 from gtchat.store.jobs import Job, StoreCall
+from gtchat.store.memory.retention import remove_oldest
 from gtchat.store.memory.store import MemoryStore
 from gtchat.store.memory.tables import MemoryTables
 from tests.chat.nodes_client import CheckedConnection, CheckedEncoder, Client
@@ -353,6 +356,15 @@ class NodesWorld:
                 return
         raise AssertionError("The nodes do not come to an end.")
 
+    def cut(self, kept: int) -> None:
+        """Have all but the newest messages of each log removed, and all that is before them.
+
+        No node that lives is an hour behind: what one has still to deliver is not removed.
+        """
+        if not any(node.store.has_work() for node in self.alive):
+            retention = Retention(2**60, Keep(messages=kept))
+            remove_oldest(self.tables.rooms, self.tables.mailbox.directs, retention)
+
     def note_entries(self) -> None:
         """Keep the entries that are new in the logs."""
         for room in self.tables.rooms.rooms.values():
@@ -594,7 +606,12 @@ class NodesWorld:
         online = sorted({one.name for one in live})
         for node in self.alive:
             chat, follower = node.chat, node.store._follower
-            check_rooms(chat, records, lambda room: logs[room.id].after(0))
+            check_rooms(
+                chat,
+                records,
+                lambda room: logs[room.id].after(0),
+                lambda room: deepcopy(logs[room.id].base),
+            )
             check_registry(chat, records)
             check_users(chat, [user for user in chat.users if user.sessions])
             assert follower is not None

@@ -21,6 +21,7 @@ from gtchat.chat.events import Entry, WhisperSent
 from gtchat.chat.interfaces import (
     EndedSession,
     Foreign,
+    HistoryQuery,
     PendingEntry,
     PendingWhisper,
     StoredState,
@@ -37,6 +38,7 @@ from gtchat.chat.node_records import (
     RoomListing,
     SessionsEnded,
 )
+from gtchat.chat.retention import Keep, Retention
 from gtchat.chat.room_records import RoomRecord
 from tests.store.contract import (
     NETWORK,
@@ -52,6 +54,8 @@ from tests.store.contract import (
 
 TOKEN = b"t" * 32
 OTHER = b"o" * 32
+#: Milliseconds.
+HOUR = 3_600_000
 
 
 class NodesContract(StoreCase):
@@ -237,6 +241,45 @@ class SeveralNodesContract(NodesCase):
         self.assertEqual([one.msg for one in foreign.entries[self.lobby]], ["first"])
         self.assertIs(result, own)
         self.assertEqual(own.entry.seq, 2)
+
+    async def cut(self, at: int) -> None:
+        """Have the first node remove all but the newest message of each log."""
+        store = self.first.store
+        await store.prune(0, 0, 0, retention=Retention(at, Keep(messages=1)))
+        cleanup = getattr(store, "_cleanup", None)
+        while cleanup is not None and cleanup.has_work():
+            await store.flush()
+
+    async def test_a_node_goes_on_with_a_room_of_which_another_one_removes_entries(self) -> None:
+        ann, bob = await self.first.account("Ann"), await self.first.account("Bob")
+        garden = await self.first.room(ann)
+        await self.second.follow(garden)
+        await self.first.stored(garden, joined("Bob"), bob)
+        for text in "abc":
+            await self.first.stored(garden, message(text), bob)
+        await self.second.heard(garden)
+        await self.cut(HOUR + 1001)
+        page = await self.second.store.history(garden, HistoryQuery())
+        self.assertEqual((page.first, page.last), (5, 5))
+        await self.second.stored(garden, message("d"), bob)
+        await self.first.stored(garden, message("e"), bob)
+        seqs = [one.seq for one in await self.second.heard_of(garden)]
+        self.assertEqual(seqs, [2, 3, 4, 5, 7])
+        await self.second.stored(garden, left("Bob"), bob)
+        await self.second.store.release({garden: self.second.loaded()[-1].loads})
+        await self.second.follow(garden)
+        room = self.second.loaded()[-1]
+        self.assertEqual((room.last_seq, room.message_count, len(room.members)), (8, 5, 1))
+
+    async def test_what_a_node_has_still_to_read_is_not_removed(self) -> None:
+        ann = await self.first.account("Ann")
+        garden = await self.first.room(ann)
+        await self.second.follow(garden)
+        for text in "abc":
+            await self.first.stored(garden, message(text), ann)
+        await self.cut(HOUR + 1000)
+        seqs = [one.seq for one in await self.second.heard_of(garden)]
+        self.assertEqual(seqs, [2, 3, 4])
 
     async def test_a_room_is_told_and_followed_once_it_is_in_memory(self) -> None:
         ann, bob = await self.first.account("Ann"), await self.first.account("Bob")

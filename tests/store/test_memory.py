@@ -47,6 +47,7 @@ from tests.store.nodes_mail_contract import NodesMailContract
 from tests.store.preview_contract import PreviewContract
 from tests.store.read_state_contract import ReadStateContract, UnreadContract
 from tests.store.reports_contract import ReportsContract
+from tests.store.retention_contract import DirectRetentionContract, RetentionContract
 from tests.store.rooms_contract import RoomsContract
 from tests.store.search_contract import (
     SearchChangesContract,
@@ -83,6 +84,14 @@ class DeletedWordsTests(InMemory, DeletedWordsContract, TestCase):
 
 class LogTests(InMemory, LogContract, TestCase):
     pass
+
+
+class RetentionTests(InMemory, RetentionContract, TestCase):
+    """See `RetentionContract`."""
+
+
+class DirectRetentionTests(InMemory, DirectRetentionContract, TestCase):
+    """See `DirectRetentionContract`."""
 
 
 class NodesTests(InMemory, NodesContract, TestCase):

@@ -142,6 +142,8 @@ class CEvent(msgspec.Struct, kw_only=True):
     blocked: bool | UnsetType = UNSET
     moderated: bool | UnsetType = UNSET
     slow: int | UnsetType = UNSET
+    keep_messages: int | UnsetType = UNSET
+    keep_days: int | UnsetType = UNSET
     role: str | UnsetType = UNSET
     banned: bool | UnsetType = UNSET
     until: str | UnsetType = UNSET
@@ -281,7 +283,7 @@ def push(event: Event) -> msgspec.Struct:
 _OTHER_FIELDS = frozenset({"at", "members", "subject_id", "guest", "log_id", "to_operators"})
 #: Fields that are told where they are true, and others that are told where they are not 0.
 TRUE_ONLY = frozenset({"preview", "moderated", "banned"})
-OPTIONAL = TRUE_ONLY | {"slow", "until", "reason"}
+OPTIONAL = TRUE_ONLY | {"slow", "keep_messages", "keep_days", "until", "reason"}
 _ABOUT_REPORTS = (moderation_events.ReportMade, moderation_events.ReportAnswered)
 #: Former names of fields, which are sent too until the next release, and their present names.
 FORMER_NAMES: dict[type[Event], dict[str, str]] = {events.ReadMarked: {"seq": "read_seq"}}

@@ -159,7 +159,8 @@ class SetRoom(TxnRequest, tag="set_room"):
     """Change a room. `master`: the new owner.
 
     `moderated`: whether members need a role to speak. `slow`: seconds between two messages of a
-    member, 0 for none.
+    member, 0 for none. `keep_messages`, `keep_days`: how many of the newest messages are kept,
+    and for how many days; 0 for what the server keeps.
     """
 
     room_name: str
@@ -170,6 +171,8 @@ class SetRoom(TxnRequest, tag="set_room"):
     preview: bool | None = None
     moderated: bool | None = None
     slow: Whole | None = None
+    keep_messages: Whole | None = None
+    keep_days: Whole | None = None
 
 
 class DeleteRoom(TxnRequest, tag="delete_room"):

@@ -153,7 +153,8 @@ class SessionsReply(Reply, kw_only=True):
 class Resumption(msgspec.Struct, kw_only=True):
     """What happened to a room or a direct conversation since the connection was lost.
 
-    `reason`: why it is `reset`.
+    `reason`: why it is `reset`. `log_first`: where not all that was missed is kept, the first entry
+    that is.
     """
 
     room_name: str | UnsetType = UNSET
@@ -161,6 +162,7 @@ class Resumption(msgspec.Struct, kw_only=True):
     target_user: str | UnsetType = UNSET
     state: str
     reason: str | UnsetType = UNSET
+    log_first: int | UnsetType = UNSET
     last_seq: int
     entries: list[RawEntry]
 

@@ -178,7 +178,13 @@ def _wanted(request: requests.CreateRoom | requests.SetRoom) -> RoomSettings:
 
 
 def _wanted_change(request: requests.SetRoom) -> RoomSettings:
-    return attrs.evolve(_wanted(request), moderated=request.moderated, slow=request.slow)
+    return attrs.evolve(
+        _wanted(request),
+        moderated=request.moderated,
+        slow=request.slow,
+        keep_messages=request.keep_messages,
+        keep_days=request.keep_days,
+    )
 
 
 async def once(

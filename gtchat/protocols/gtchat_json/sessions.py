@@ -219,6 +219,7 @@ def _of_room(name: str, room: Room | None, missed: Backlog) -> responses.Resumpt
         room_name=room.name if room is not None else name,
         state=_state(missed),
         reason=missed.reset or msgspec.UNSET,
+        log_first=missed.first or msgspec.UNSET,
         last_seq=room.last_seq if room is not None else 0,
         entries=[],
     )
@@ -230,6 +231,7 @@ def _of_direct(id_: int, direct: Direct | None, missed: Backlog) -> responses.Re
         target_user=direct.other if direct is not None else msgspec.UNSET,
         state=_state(missed),
         reason=missed.reset or msgspec.UNSET,
+        log_first=missed.first or msgspec.UNSET,
         last_seq=direct.last_seq if direct is not None else 0,
         entries=[],
     )

@@ -1,4 +1,4 @@
-"""What a member may do in a room, in lists of rooms and in replies about a room."""
+"""What a member may do in a room, and what is kept of it, in lists of rooms and in replies."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from gtchat.chat.moderation import UNMODERATED
+from gtchat.chat.ownership import keep_fields
+from gtchat.chat.retention import KEEP_ALL
 from gtchat.chat.rooms import Room
 from gtchat.chat.users import User
 from gtchat.protocols.base.text import rfc3339
@@ -22,12 +24,16 @@ class Standing(msgspec.Struct, kw_only=True):
         muted_until: as long as the user is muted: when that ends, "" for no end.
         moderated: whether members need a role to speak.
         slow: seconds between two messages of a member.
+        keep_messages, keep_days: how many of the newest messages, and for how many days entries are
+            kept, where the owner limits that.
     """
 
     role: str | UnsetType = UNSET
     muted_until: str | UnsetType = UNSET
     moderated: bool | UnsetType = UNSET
     slow: int | UnsetType = UNSET
+    keep_messages: int | UnsetType = UNSET
+    keep_days: int | UnsetType = UNSET
 
 
 def standing_of(room: Room, user: User, now: int) -> dict[str, Any]:
@@ -39,10 +45,14 @@ def standing_of(room: Room, user: User, now: int) -> dict[str, Any]:
         now: in milliseconds since 1970, UTC.
     """
     moderation = room.moderation
+    fields: dict[str, Any] = {}
+    if room.keep != KEEP_ALL:
+        fields |= {name: value for name, value in keep_fields(room.keep).items() if value}
     if moderation is UNMODERATED:
-        return {}
+        return fields
     role = moderation.roles.get(user.id)
-    fields: dict[str, Any] = {"role": role.role} if role is not None else {}
+    if role is not None:
+        fields["role"] = role.role
     mute = moderation.lasting(now).mutes.get(user.id)
     if mute is not None:
         fields["muted_until"] = rfc3339(mute.until) if mute.until else ""

@@ -31,13 +31,13 @@ class Argument:
     Attributes:
         name: its name in JSON, and of the option on a line.
         help: what it means.
-        kind: `word`; `text`, which takes all words that are left; `number` from 1; `flag`; `time`,
+        kind: `word`; `text`, which takes all words that are left; `number`; `flag`; `time`,
             ago as `90m`, or a date; `span`, a length of time as `90m`, whose value is in
             milliseconds; `choice`; `secret`.
         option: whether it is written with its name on a line. Others are required.
         choices: of a `choice`: its words.
         default: of an option: what it is if it is not given.
-        maximum: of a `number`: the largest one.
+        minimum, maximum: of a `number`: the smallest one, and the largest.
     """
 
     name: str
@@ -46,6 +46,7 @@ class Argument:
     option: bool = False
     choices: tuple[str, ...] = ()
     default: Any = None
+    minimum: int = 1
     maximum: int = 2**53
 
     @property
@@ -87,8 +88,9 @@ class Argument:
     def _number(self, value: object) -> int:
         if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 17:
             value = int(value)
-        if type(value) is not int or not 1 <= value <= self.maximum:
-            raise BadRequest(f"{self.name}: must be a number from 1 to {self.maximum}.")
+        if type(value) is not int or not self.minimum <= value <= self.maximum:
+            span = f"{self.minimum} to {self.maximum}"
+            raise BadRequest(f"{self.name}: must be a number from {span}.")
         return value
 
 

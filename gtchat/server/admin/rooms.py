@@ -8,6 +8,9 @@ import msgspec
 
 from gtchat.chat.admin_store import AuditQuery
 from gtchat.chat.audit import AuditRecord
+from gtchat.chat.errors import BadRequest
+from gtchat.chat.ownership import RoomSettings, keep_fields
+from gtchat.chat.retention import Keep
 from gtchat.chat.room_admin import RoomQuery
 from gtchat.chat.rooms import Room
 from gtchat.server.admin.arguments import Argument
@@ -45,6 +48,7 @@ async def show_room(call: Call) -> Output:
             "max": room.max,
             "guests": len(room.guests),
             "last_seq": room.last_seq,
+            **keep_fields(room.keep),
         }
     )
 
@@ -60,6 +64,21 @@ async def set_owner(call: Call) -> Output:
     room = await call.chat.admin.rooms.set_owner(call["name"], call["owner"], call.actor)
     text = f"{room.owner} is the owner of {room.name} now"
     return Output(text, {"name": room.name, "owner": room.owner})
+
+
+async def set_keep(call: Call) -> Output:
+    """Limit how much of the log of a room is kept."""
+    wanted = RoomSettings(keep_messages=call["messages"], keep_days=call["days"])
+    if wanted == RoomSettings():
+        raise BadRequest("name --messages or --days; 0 is for what the server keeps.")
+    room = await call.chat.admin.rooms.keep(call["name"], wanted, call.actor)
+    limits = call.chat.limits
+    keep = room.keep.narrowed(Keep(limits.keep_messages, limits.keep_days))
+    kept = [f"{keep.messages} messages"] * bool(keep.messages) + [f"{keep.days:g} days"] * bool(
+        keep.days
+    )
+    text = f"of {room.name} is kept from now on: {' and at most '.join(kept) or 'all'}"
+    return Output(text, {"name": room.name, **keep_fields(room.keep)})
 
 
 async def set_role(call: Call) -> Output:
@@ -112,6 +131,12 @@ async def announce(call: Call) -> Output:
 
 
 _ROOM = Argument("name", "the name of the room")
+
+
+def _keep(name: str, help_: str) -> Argument:
+    return Argument(name, help_, "number", option=True, minimum=0)
+
+
 #: Rows of the table.
 ROWS = (
     AdminCommand("rooms list", list_rooms, "list rooms by name", (SEARCH, AFTER, LIMIT)),
@@ -130,6 +155,18 @@ ROWS = (
         (_ROOM, Argument("owner", "the name of the member")),
         needs="the new owner is a registered member",
         audit="admin_room_set",
+    ),
+    AdminCommand(
+        "rooms keep",
+        set_keep,
+        "limit how much of a room is kept; older messages are removed for good, within the hour",
+        (
+            _ROOM,
+            _keep("messages", "so many of the newest; 0: as the server"),
+            _keep("days", "what is no older than so many days; 0: as the server"),
+        ),
+        needs="no more than the server keeps",
+        audit="admin_room_keep",
     ),
     AdminCommand(
         "rooms role",

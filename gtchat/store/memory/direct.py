@@ -216,6 +216,29 @@ class DirectTable:
             self._last_number += 1
             self._missed[account_id].setdefault((room_id, seq), self._last_number)
 
+    def last_delivered(self, room_id: int) -> int:
+        """Return the last entry of a log that may be removed: what waits in a conversation stays.
+
+        Of the messages of a room that did not reach an account, none stays for that.
+        """
+        rows = [row for of in self._rows.values() for row in of.values() if row.log.id == room_id]
+        waiting = [next(row.waiting()).seq for row in rows if row.waiting_count]
+        waiting += [
+            seq
+            for missed in self._missed.values()
+            for room, seq in missed
+            if rows and room == room_id
+        ]
+        return min(waiting, default=MAX_SEQ) - 1
+
+    def removed(self, room_id: int, first: int) -> None:
+        """Take note that the entries of a log before `first` are removed."""
+        for missed in self._missed.values():
+            for key in [key for key in missed if key[0] == room_id and key[1] < first]:
+                del missed[key]
+        for key in [key for key in self._numbers if key[0] == room_id and key[1] < first]:
+            del self._numbers[key]
+
     def find(
         self, account_id: int, room_id: int | None, other_id: int | None = None
     ) -> Direct | None:
@@ -240,7 +263,7 @@ class DirectTable:
             read_seq=row.log.read[row.account_id],
             delivered_seq=row.delivered_seq,
             pending=self._pending(row),
-            at=row.log.messages.entry(row.newest_seq).at if row.newest else 0,
+            at=row.log.messages.entry(row.newest_seq).at if row.newest_seq >= row.log.first else 0,
             position=row.newest,
             notify=self._accounts.accounts[row.account_id].notify.get(row.log.id, "all"),
         )

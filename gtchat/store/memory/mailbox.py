@@ -35,6 +35,7 @@ from gtchat.chat.interfaces import (
     PendingRoomChange,
 )
 from gtchat.chat.message_rules import apply, check, prepare_reply
+from gtchat.chat.retention import Keep
 from gtchat.chat.room_records import ShownRoom
 from gtchat.store.memory.accounts import AccountTable
 from gtchat.store.memory.direct import DirectTable
@@ -176,6 +177,7 @@ class Mailbox:
         room.public, room.topic, room.max = entry.public, entry.topic, entry.max
         self._rooms.set_owner(room, pending.subject_id)
         room.owner, room.preview = entry.owner, entry.preview
+        room.keep = Keep(entry.keep_messages, entry.keep_days)
 
     def _add_member(self, room: RoomLog, pending: PendingRoomChange) -> None:
         account = self._accounts.require_lasting(pending.subject_id or 0)

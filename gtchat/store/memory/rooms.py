@@ -14,6 +14,7 @@ import attrs
 
 from gtchat.chat.errors import NoSuchMessage, RoomExists
 from gtchat.chat.events import PAGE_KINDS, AnnotatedMessage, Entry, MessageSent
+from gtchat.chat.fold import RoomState
 from gtchat.chat.interfaces import (
     Ack,
     Backlog,
@@ -26,6 +27,7 @@ from gtchat.chat.interfaces import (
 )
 from gtchat.chat.look_alikes import rivals, skeleton
 from gtchat.chat.moderation import UNMODERATED, Moderation
+from gtchat.chat.retention import KEEP_ALL, Keep
 from gtchat.chat.room_records import ShownRoom
 from gtchat.chat.rooms import LOBBY
 from gtchat.store.memory.idempotency import TxnTable
@@ -59,6 +61,8 @@ class RoomLog:
         spoken: account id -> when its last message was for which there was slow mode.
         set_mentions: keeps what a message mentions, given the message and its text.
         messages: the messages in the log, and what was changed of them.
+        keep: of `RoomRecord`.
+        base: what the room was before the first entry that is kept.
     """
 
     id: int
@@ -82,6 +86,8 @@ class RoomLog:
     joined: dict[int, int] = attrs.field(factory=dict)
     spoken: dict[int, int] = attrs.field(factory=dict)
     set_mentions: Callable[[MessageSent, str], None] = lambda message, msg: None
+    keep: Keep = KEEP_ALL
+    base: RoomState = attrs.field(factory=RoomState)
     messages: MemoryMessages = attrs.field(
         init=False, default=attrs.Factory(MemoryMessages, takes_self=True)
     )
@@ -117,6 +123,7 @@ class RoomLog:
             members=tuple(members),
             preview=self.preview,
             moderation=self.moderation,
+            keep=self.keep,
         )
 
     def shown(self) -> ShownRoom:

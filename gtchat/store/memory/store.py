@@ -38,6 +38,7 @@ from gtchat.chat.interfaces import (
     UnreadRecord,
 )
 from gtchat.chat.invite_store import Admission
+from gtchat.chat.retention import NOTHING_REMOVED, Retention
 from gtchat.chat.room_records import ShownRoom
 from gtchat.store.jobs import NO_PLAN, Job, Plan, StoreCall, audited, deliver_results, records_of
 from gtchat.store.memory.admin_calls import MemoryAdminCalls
@@ -45,6 +46,7 @@ from gtchat.store.memory.direct_calls import MemoryDirectCalls
 from gtchat.store.memory.invite_calls import MemoryInviteCalls
 from gtchat.store.memory.mention_calls import MemoryMentionCalls
 from gtchat.store.memory.node_calls import MemoryNodeCalls
+from gtchat.store.memory.retention import remove_oldest
 from gtchat.store.memory.room_calls import MemoryRoomCalls
 from gtchat.store.memory.session_calls import MemorySessionCalls
 from gtchat.store.memory.tables import MemoryTables
@@ -228,6 +230,7 @@ class MemoryStore(
         txns_before: int,
         tokens_before: int,
         audit: AuditLimits = ALL_RECORDS,
+        retention: Retention = NOTHING_REMOVED,
     ) -> Deferred[None]:
         """See `IStore.prune`."""
 
@@ -238,6 +241,7 @@ class MemoryStore(
             self._tables.bans.prune(sessions_before)
             self._tables.reports.prune(audit.reports_before)
             self._invites.prune(sessions_before)
+            remove_oldest(self._rooms, self._directs, retention)
 
         return self._write(prune)
 

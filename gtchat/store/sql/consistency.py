@@ -1,7 +1,8 @@
 """Whether the rooms that are stored are what their logs say.
 
-The end of a log is in `heads`, settings and members are in `rooms` and `members`: all of it follows
-from `entries`. A copy of a database that says the same is complete.
+The ends of a log are in `heads`, settings and members are in `rooms` and `members`: all of it
+follows from `entries`, and from what the room was before its first entry that is kept
+(`snapshots`). A copy of a database that says the same is complete.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from gtchat.chat.interfaces import RoomRecord
 from gtchat.chat.moderation import Moderation
 from gtchat.chat.node_records import ROOM_CHANGES
 from gtchat.chat.rooms import LOBBY, Room
-from gtchat.store.sql import room_records, schema
+from gtchat.store.sql import room_records, schema, snapshots
 from gtchat.store.sql.database import Connection
 from gtchat.store.sql.entry_rows import COLUMNS, entry_of
 from gtchat.store.sql.statements import Statement
@@ -66,11 +67,17 @@ _HEADS = Statement(
         _ends.c.high,
         func.coalesce(_ends.c.number, 0),
         _ends.c.messages,
+        _rooms.c.base_seq,
     )
     .outerjoin_from(_rooms, _heads, _heads.c.room_id == _rooms.c.id)
     .outerjoin(_ends, _ends.c.room_id == _rooms.c.id)
     .where(_rooms.c.id > _after, _rooms.c.id <= _upto)
     .order_by(_rooms.c.id)
+)
+_BASES = Statement(
+    select(_rooms.c.id, _rooms.c.base_seq, _rooms.c.base_state).where(
+        _rooms.c.id > _after, _rooms.c.id <= _upto
+    )
 )
 #: Entries that change a room, of several rooms one after the other.
 _CHANGES = Statement(
@@ -120,35 +127,42 @@ def _compare(
     db: Connection, after: int, upto: int, progress: Callable[[int], None]
 ) -> Iterator[str]:
     """Do that for the rooms with the ids above `after`, up to `upto`."""
-    shortened = set()
     for room_id, name, first, seq, *rest in _HEADS(db, after=after, upto=upto):
-        messages, low, high, number, counted = rest
+        messages, low, high, number, counted, base_seq = rest
         kept = seq - first + 1
         if number != kept or (kept and (low, high, counted) != (first, seq, messages)):
             yield f"the log of the room {name!r} ({room_id}) has other entries than it says"
-        if first > 1:
-            shortened.add(room_id)
+        elif base_seq != first - 1:
+            yield f"the log of the room {name!r} ({room_id}) begins elsewhere than it says"
     compared = 0
     for record, state in _states(db, after, upto):
         compared += 1 + len(record.members)
-        if record.id not in shortened and _facts(Room.from_record(record)) != _facts(state):
+        if state is not None and _facts(Room.from_record(record)) != _facts(state):
             name = record.name
             yield f"the room {name!r} ({record.id}) has not the members and settings of its log"
     progress(compared)
 
 
-def _states(db: Connection, after: int, upto: int) -> Iterator[tuple[RoomRecord, RoomState]]:
-    """Yield those rooms, but not the lobby, each with the state that its log gives."""
+def _states(db: Connection, after: int, upto: int) -> Iterator[tuple[RoomRecord, RoomState | None]]:
+    """Yield those rooms, but not the lobby, each with the state that its log gives.
+
+    That is None where it is not known what the room was before the log; see `snapshots.decode`.
+    """
+    bases = {
+        room_id: (base_seq, base_state)
+        for room_id, base_seq, base_state in _BASES(db, after=after, upto=upto)
+    }
     records = {one.id: one for one in room_records.records(db, after, upto) if one.key != LOBBY}
     for room_id, rows in groupby(_changes(db, after, upto), key=itemgetter(0)):
         record = records.pop(room_id, None)
         if record is not None:
-            state = RoomState()
-            for row in rows:
-                state.fold(entry_of(row[2:], record.name))
+            state = snapshots.decode(*bases[room_id], False)
+            if state is not None:
+                for row in rows:
+                    state.fold(entry_of(row[2:], record.name))
             yield record, state
     for record in records.values():
-        yield record, RoomState()
+        yield record, snapshots.decode(*bases[record.id], False)
 
 
 def _changes(db: Connection, after: int, upto: int) -> Iterator[Any]:

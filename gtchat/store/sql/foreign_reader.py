@@ -5,7 +5,7 @@ Nothing is locked here. `follower` reads what a batch needs under the locks of t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from gtchat.chat.events import Entry
@@ -31,6 +31,11 @@ _HEADS = "SELECT room_id, seq FROM heads WHERE room_id = ANY(%s)"
 _BEHIND = (
     "SELECT h.room_id, h.seq FROM unnest(%s::bigint[], %s::bigint[]) AS known (room_id, seq)"
     " JOIN heads h ON h.room_id = known.room_id AND h.seq > known.seq"
+)
+
+_NOT_KEPT = (
+    "SELECT 1 FROM unnest(%s::bigint[], %s::bigint[]) AS known (room_id, seq)"
+    " JOIN heads h ON h.room_id = known.room_id AND h.first > known.seq + 1"
 )
 
 #: Room id -> (seq before the first entry to read, seq of the last one).
@@ -99,12 +104,25 @@ class ForeignReader:
             if foreign.entries:
                 yield foreign
                 self.known.took(foreign)
+            self._check_kept(db, part.keys() - foreign.entries.keys())
             # Those that were not read yet come first.
             gaps = {room_id: gap for room_id, gap in gaps.items() if room_id not in part} | {
                 room_id: (seq, gaps[room_id][1])
                 for room_id, (_, seq) in part.items()
                 if room_id in foreign.entries and seq < gaps[room_id][1]
             }
+
+    def _check_kept(self, db: Connection, missing: Collection[int]) -> None:
+        """Check that rooms of which entries are missing are deleted.
+
+        Raises:
+            Outrun: the entries were removed from the log: this node has not read it for an hour.
+        """
+        known = [(room_id, self.known.rooms[room_id].seq) for room_id in missing]
+        if known:
+            rooms, seqs = zip(*known, strict=True)
+            if db.execute(_NOT_KEPT, (list(rooms), list(seqs))).fetchone() is not None:
+                raise system_log.Outrun("other nodes have removed what this one has not read")
 
     def _catch_up_system(self, db: Connection) -> Iterator[Foreign]:
         """Yield what is missing of the system log."""

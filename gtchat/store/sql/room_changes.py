@@ -63,6 +63,8 @@ _CHANGE_ROOM = Statement(
         owner_id=bindparam("new_owner_id"),
         owner=bindparam("new_owner"),
         preview=bindparam("has_preview"),
+        keep_messages=bindparam("new_keep_messages"),
+        keep_days=bindparam("new_keep_days"),
         public_since=case((_rooms.c.public, _rooms.c.public_since), else_=bindparam("seq")),
     )
 )
@@ -246,6 +248,8 @@ def _change_room(db: Connection, pending: PendingRoomChange) -> None:
         new_owner_id=pending.subject_id,
         new_owner=entry.owner,
         has_preview=entry.preview,
+        new_keep_messages=entry.keep_messages,
+        new_keep_days=entry.keep_days,
         seq=entry.seq,
     )
 

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, bindparam, func, literal_column, or_, sele
 
 from gtchat.chat.events import MessageSent
 from gtchat.chat.interfaces import FoundRoom, ListedRoom, RoomRecord
+from gtchat.chat.retention import KEEP_ALL, Keep
 from gtchat.chat.room_records import RecentMessages
 from gtchat.chat.rooms import LOBBY
 from gtchat.store.sql import moderation, schema
@@ -39,6 +40,8 @@ _records = select(
     _rooms.c.creator_id,
     _rooms.c.preview,
     _rooms.c.moderation,
+    _rooms.c.keep_messages,
+    _rooms.c.keep_days,
     func.coalesce(_heads.c.seq, _zero),
     func.coalesce(_heads.c.messages, _zero),
 ).outerjoin_from(_rooms, _heads, _heads.c.room_id == _rooms.c.id)
@@ -178,7 +181,7 @@ def _with_members(rooms: Iterable[Any], members: Iterable[Any]) -> Iterator[Room
 
 def _record(row: Any, members: Iterable[tuple[int, str, bool]]) -> RoomRecord:
     id_, name, key, public, topic, max_, owner_id, owner, creator_id, *rest = row
-    preview, stored, last_seq, message_count = rest
+    preview, stored, keep_messages, keep_days, last_seq, message_count = rest
     return RoomRecord(
         id=id_,
         name=name,
@@ -194,6 +197,7 @@ def _record(row: Any, members: Iterable[tuple[int, str, bool]]) -> RoomRecord:
         members=tuple(members),
         preview=bool(preview),
         moderation=moderation.decode(stored),
+        keep=Keep(keep_messages, keep_days) if keep_messages or keep_days else KEEP_ALL,
     )
 
 

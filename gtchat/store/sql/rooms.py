@@ -17,6 +17,7 @@ from sqlalchemy import (
 from gtchat.chat.admin_store import ALL_RECORDS, AuditLimits
 from gtchat.chat.interfaces import EndedInvitations, StoredState
 from gtchat.chat.look_alikes import skeleton
+from gtchat.chat.retention import NOTHING_REMOVED, Retention
 from gtchat.chat.room_records import ShownRoom
 from gtchat.chat.room_store import FIRST_LISTED
 from gtchat.chat.rooms import LOBBY
@@ -38,6 +39,7 @@ from gtchat.store.sql import (
 from gtchat.store.sql.database import Connection, PostgresSQL
 from gtchat.store.sql.idempotency import prune_slice
 from gtchat.store.sql.message_changes import delete_slice
+from gtchat.store.sql.retention import LogCuts
 from gtchat.store.sql.room_changes import delete_invitations, find_shown
 from gtchat.store.sql.search_index import delete_oldest
 from gtchat.store.sql.statements import Statement, insert
@@ -275,6 +277,7 @@ class Cleanup:
         failures: whether there may be counts of wrong guesses that are too old.
         audit: how much of the audit log is kept; None if no more has to be deleted.
         deletions: whether there may be entries of deleted accounts to change.
+        cuts: removes the oldest entries of logs.
     """
 
     pending_deletes: bool = False
@@ -283,6 +286,7 @@ class Cleanup:
     failures: bool = False
     audit: AuditLimits | None = None
     deletions: bool = False
+    cuts: LogCuts = attrs.field(factory=LogCuts)
 
     def prune(
         self,
@@ -291,6 +295,7 @@ class Cleanup:
         txns_before: int,
         tokens_before: int,
         audit: AuditLimits = ALL_RECORDS,
+        retention: Retention = NOTHING_REMOVED,
     ) -> None:
         """Delete what has expired; see `IStore.prune`."""
         prune_sessions(db, sessions_before, tokens_before)
@@ -300,6 +305,7 @@ class Cleanup:
         invite_links.prune(db, sessions_before)
         reports.prune(db, audit.reports_before)
         self.audit = audit
+        self.cuts.begin(retention)
         if isinstance(db, PostgresSQL):
             # What another node has left undone is looked for, too.
             self.pending_deletes = self.system_log = self.failures = self.deletions = True
@@ -317,7 +323,7 @@ class Cleanup:
         """Return whether there may be rows to delete."""
         limited = (self.txns_before, self.audit) != (None, None)
         waiting = self.pending_deletes or self.system_log or self.failures or self.deletions
-        return limited or waiting
+        return limited or waiting or self.cuts.has_work()
 
     def do_slice(self, db: Connection) -> None:
         """Delete at most `SLICE` rows, or change a few, unless another node is at it."""
@@ -325,6 +331,7 @@ class Cleanup:
             # It does this work, too; what it overlooks is found by the next `prune`.
             self.pending_deletes = self.system_log = self.failures = self.deletions = False
             self.txns_before = self.audit = None
+            self.cuts.end()
         elif self.txns_before is not None:
             if not prune_slice(db, self.txns_before, SLICE):
                 self.txns_before = None
@@ -337,8 +344,10 @@ class Cleanup:
             self.failures = failures.prune(db, SLICE)
         elif self.pending_deletes:
             self._delete_log_slice(db)
-        else:
+        elif self.deletions:
             self.deletions = deletions.do_slice(db)
+        else:
+            self.cuts.do_slice(db)
 
     def _delete_log_slice(self, db: Connection) -> None:
         room_id = _NEXT_PENDING_DELETE.scalar(db)

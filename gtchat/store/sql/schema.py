@@ -24,6 +24,7 @@ from sqlalchemy import (
     and_,
     false,
     literal_column,
+    or_,
 )
 
 from gtchat.store.sql.account_tables import account_networks as account_networks
@@ -47,7 +48,7 @@ from gtchat.store.sql.columns import room as _room
 APPLICATION_ID = 0x47544368
 
 #: Revisions of the schema, oldest first; a test compares them with `migrations`.
-REVISIONS = tuple(f"{number:04}" for number in range(1, 22))
+REVISIONS = tuple(f"{number:04}" for number in range(1, 23))
 #: Those that change nothing in SQLite. A file of SQLite is of the newest of the others: it is not
 #: copied for nothing, and the program before can still use it.
 POSTGRES_ONLY = frozenset({"0013", "0014"})
@@ -69,7 +70,8 @@ meta = Table(
 #: `creator_id`: the account that created the room, also when that account has ended. `kind`:
 #: "room", or "direct" for a conversation of `directs`, whose key has both accounts and is no name.
 #: `public_since`: of a public room the entry that made it public, 0 if it always was. `moderation`:
-#: JSON, see `store.sql.moderation`.
+#: JSON, see `store.sql.moderation`. `base_seq`: the last entry that was removed from the log, 0 for
+#: none. `base_state`: JSON, what the room was behind it, see `store.sql.snapshots`.
 rooms = Table(
     "rooms",
     metadata,
@@ -87,6 +89,10 @@ rooms = Table(
     Column("preview", Boolean, nullable=False, server_default=false()),
     Column("public_since", BigInteger, nullable=False, server_default="0"),
     Column("moderation", Text),
+    Column("keep_messages", Integer, nullable=False, server_default="0"),
+    Column("keep_days", Integer, nullable=False, server_default="0"),
+    Column("base_seq", BigInteger, nullable=False, server_default="0"),
+    Column("base_state", Text),
     Index("rooms_owner", "owner_id"),
     Index("rooms_skeleton", "skeleton"),
     Index("rooms_creator", "creator_id"),
@@ -94,6 +100,7 @@ rooms = Table(
 )
 _is_room = rooms.c.kind == literal_column("'room'")
 _is_public = and_(rooms.c.public.is_(True), _is_room)
+_limits_of_log = (rooms.c.keep_messages, rooms.c.keep_days)
 _is_ownerless = and_(rooms.c.owner_id.is_(None), _is_room)
 
 #: The list of public rooms, and their number: SQLite reads all columns of the condition.
@@ -104,6 +111,13 @@ Index(
     rooms.c.kind,
     sqlite_where=_is_public,
     postgresql_where=_is_public,
+)
+#: The rooms of which the owner limits the log.
+Index(
+    "rooms_keep",
+    rooms.c.id,
+    sqlite_where=or_(*(column > literal_column("0") for column in _limits_of_log)),
+    postgresql_where=or_(*(column > literal_column("0") for column in _limits_of_log)),
 )
 #: The rooms of guests that have ended: a start finds owners for them.
 Index("rooms_ownerless", rooms.c.id, sqlite_where=_is_ownerless, postgresql_where=_is_ownerless)

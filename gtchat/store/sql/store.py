@@ -42,6 +42,7 @@ from gtchat.chat.interfaces import (
 )
 from gtchat.chat.invite_store import Admission
 from gtchat.chat.measures import StoreMeasures
+from gtchat.chat.retention import NOTHING_REMOVED, Retention
 from gtchat.chat.room_records import ShownRoom
 from gtchat.store.jobs import (
     NO_PLAN,
@@ -343,9 +344,10 @@ class SQLStore(
         txns_before: int,
         tokens_before: int,
         audit: AuditLimits = ALL_RECORDS,
+        retention: Retention = NOTHING_REMOVED,
     ) -> Deferred[None]:
         """See `IStore.prune`."""
-        args = (sessions_before, txns_before, tokens_before, audit)
+        args = (sessions_before, txns_before, tokens_before, audit, retention)
         return self._write(self._cleanup.prune, *args)
 
     def flush(self) -> Deferred[None]:

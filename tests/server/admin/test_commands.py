@@ -59,6 +59,11 @@ LINES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "rooms show": ("garden", "nowhere", {"name": "Garden", "topic": "plants", "members": 2}),
     "rooms delete": ("garden", "lobby", {"name": "Garden"}),
     "rooms set-owner": ("garden bob", "garden olga", {"name": "Garden", "owner": "Bob"}),
+    "rooms keep": (
+        "garden --messages 100",
+        "garden --days -1",
+        {"name": "Garden", "keep_messages": 100, "keep_days": 0},
+    ),
     "rooms role": ("lobby bob moderator", "garden bob king", {"name": "lobby"}),
     "audit": ("--since 1h --code login --limit 1", "--since yesterday", {"records": ["login"]}),
     "reload": ("", "now", {"changed": ["text_chars"], "restart": ["ws"]}),

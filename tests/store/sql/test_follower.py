@@ -19,12 +19,14 @@ from gtchat.chat.events import Entry
 from gtchat.chat.interfaces import HistoryQuery, PendingEntry
 from gtchat.chat.look_alikes import rivals, skeleton
 from gtchat.chat.node_records import SYSTEM_ID, AccountEnded, Foreign, Online, RoomAdded
+from gtchat.chat.retention import Keep, Retention
 from gtchat.store import SQLStore
 from gtchat.store.jobs import CatchUp, Locks, Plan, StoreCall
 from gtchat.store.sql import batch_locks, catch_ups, follower, foreign_reader
 from gtchat.store.sql.batch_locks import BatchLocks, bucket_of
 from gtchat.store.sql.database import UncertainCommit
 from gtchat.store.sql.follower import Follower
+from gtchat.store.sql.retention import cut
 from gtchat.store.sql.rooms import Cleanup
 from gtchat.store.sql.search_index import Indexer
 from gtchat.store.sql.sqlite import SQLiteDatabase
@@ -519,6 +521,20 @@ class FaultTests(NodesCase):
         self.assertIn(catch_up, kept)
         self.assertFalse(job.deferred.called)
         # As another node it works again.
+        await self.use_again()
+
+    async def test_outrun_by_a_log_whose_beginning_was_removed(self) -> None:
+        expired = Deferred[None]()
+        self.b.writer._expired = lambda: expired.callback(None)
+        room = await self.shared_room()
+        for text in "abc":
+            await self.a.stored(room, message(text))
+        retention = Retention(2**60, Keep(messages=2))
+        await self.a.call(lambda db: cut(db, room, retention), Plan())
+        self.b.catch_up()
+        await expired
+        await self.b.writer.abandon()
+        self.assertEqual(self.b.log(room), [])
         await self.use_again()
 
     async def use_again(self) -> None:

@@ -14,9 +14,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from gtchat.chat.fold import RoomState
 from gtchat.chat.interfaces import PendingEntry, RoomRecord
+from gtchat.chat.rooms import LOBBY
 from gtchat.store.jobs import Job
-from gtchat.store.sql import room_records
+from gtchat.store.sql import room_records, snapshots
 from gtchat.store.sql.store import SQLStore
 from tests.chat.room_world import LoneRoomRequests, World, spoil
 from tests.databases import create_empty
@@ -83,6 +85,15 @@ def read_rooms(store: HeldSQLStore) -> list[RoomRecord]:
     return store._reads._run(lambda db: [*room_records.records(db)])
 
 
+def read_base(store: HeldSQLStore, room_id: int) -> RoomState:
+    """Return what a room was before the first entry that is kept, in this thread."""
+    sql = "SELECT base_seq, base_state, key FROM rooms WHERE id = ?"
+    row = store._reads._run(lambda db: db.execute(sql, (room_id,)).fetchone())
+    state = snapshots.decode(*row[:2], row[2] == LOBBY)
+    assert state is not None
+    return state
+
+
 class Requests(SynchronousTestCase):
     def test_memory_log_and_disk_agree_whatever_fails(self) -> None:  # H38
         folder = Path(self.mktemp())
@@ -97,7 +108,7 @@ class Requests(SynchronousTestCase):
             self.addCleanup(store.close)  # also of an example that fails
             assert isinstance(store, HeldSQLStore)
             store.disk = disk
-            return World(store, clock, read_rooms)
+            return World(store, clock, read_rooms, read_base)
 
         class Machine(LoneRoomRequests):
             outcomes: Counter[tuple[str, str]] = Counter()

@@ -64,6 +64,7 @@ from tests.store.nodes_contract import NodesContract
 from tests.store.preview_contract import PreviewContract
 from tests.store.read_state_contract import ReadStateContract, UnreadContract
 from tests.store.reports_contract import ReportsContract
+from tests.store.retention_contract import DirectRetentionContract, RetentionContract
 from tests.store.rooms_contract import RoomsContract
 from tests.store.search_contract import (
     SearchChangesContract,
@@ -110,6 +111,14 @@ class DeletedWordsTests(OnDisk, DeletedWordsContract, TestCase):
 
 class LogTests(OnDisk, LogContract, TestCase):
     pass
+
+
+class RetentionTests(OnDisk, RetentionContract, TestCase):
+    """See `RetentionContract`."""
+
+
+class DirectRetentionTests(OnDisk, DirectRetentionContract, TestCase):
+    """See `DirectRetentionContract`."""
 
 
 class NodesTests(OnDisk, NodesContract, TestCase):
