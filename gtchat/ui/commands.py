@@ -36,6 +36,8 @@ INVITATION = (INVITER, INVITED_ROOM)
 REASON = CommandArgument("reason", "REASON", "text", "nothing")
 SANCTION = (USER, CommandArgument("seconds", "TIME", "duration", "nothing"), REASON, CURRENT_ROOM)
 SLOW = CommandArgument("slow", "SECONDS", "number")
+KEEP_MESSAGES = CommandArgument("keep_messages", "NUMBER", "number")
+KEEP_DAYS = CommandArgument("keep_days", "DAYS", "number")
 DELETE_ALL = (USER, REASON, CURRENT_ROOM)
 HERE, MODERATED = (CURRENT_ROOM,), {"moderated": True}
 ROLE = CommandArgument("role", "ROLE", default="nothing")
@@ -246,6 +248,15 @@ TABLE: tuple[SlashCommand, ...] = (
         {"role": ""},
     ),
     SlashCommand("slow", "let members wait between messages; 0: off", "set_room", (SLOW, *HERE)),
+    SlashCommand(
+        "keep-messages",
+        "keep so many messages here; 0: as the server",
+        "set_room",
+        (KEEP_MESSAGES, *HERE),
+    ),
+    SlashCommand(
+        "keep-days", "keep messages here so long; 0: as the server", "set_room", (KEEP_DAYS, *HERE)
+    ),
     SlashCommand("moderate", "let only users with a role speak", "set_room", HERE, MODERATED),
     SlashCommand("unmoderate", "let all members speak", "set_room", HERE, {"moderated": False}),
     SlashCommand("moderation", "list roles, mutes and bans", "get_moderation", (ROOM_OR_CURRENT,)),

@@ -127,6 +127,10 @@ def _described(event: Event) -> dict[str, str]:
             described["topic"] += ", moderated"
         if event.slow:
             described["topic"] += f", {event.slow} s between messages"
+        if event.keep_messages:
+            described["topic"] += f", {event.keep_messages} messages are kept"
+        if event.keep_days:
+            described["topic"] += f", messages are kept {event.keep_days} days"
         described["kicked"] = "banned" if event.banned else "kicked"
         described["role"] = escape_controls(event.role or "member")
         described["reason"] = f": {escape_controls(event.reason)}" if event.reason else ""

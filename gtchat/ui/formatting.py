@@ -13,6 +13,8 @@ Paint = Callable[[str, str], str]
 
 #: Names of a list that are shown; the rest is counted.
 MAX_NAMES = 20
+#: Stands before the first message that is kept, where there were older ones.
+OLDER_REMOVED = "older messages were removed"
 
 
 def format_user(name: str) -> str:

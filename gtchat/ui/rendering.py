@@ -25,6 +25,7 @@ from gtchat.client import (
 from gtchat.ui.commands import LOBBY, ParsedCommand
 from gtchat.ui.descriptions import describe_event, format_place, is_hidden
 from gtchat.ui.formatting import (
+    OLDER_REMOVED,
     Paint,
     format_room,
     format_user,
@@ -211,6 +212,8 @@ class Renderer:
         if reply.more and reply.entries:
             first = getattr(reply.entries[0], "seq", None)
             lines.insert(0, self._notice(f"older messages: /history 50 {first}"))
+        elif reply.log_first > 1:
+            lines.insert(0, self._notice(OLDER_REMOVED))
         return lines or [self._notice("no messages")]
 
     def _search(self, parsed: ParsedCommand, reply: Reply) -> list[str]:

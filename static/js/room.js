@@ -68,6 +68,7 @@
       this.roles = new Map(); // name -> "moderator" or "voice", of members who have a role
       this.moderated = false; // whether members need a role to speak
       this.slow = 0; // seconds between two messages of a member
+      this.keepDays = 0; // days for which its entries are kept; 0: as long as the server keeps them
       this.mutedUntil = undefined; // until when the user is muted, "" for no end; undefined: not
       this.membersLoaded = false;
       this.memberCount = 0;
@@ -115,7 +116,8 @@
       }
       // These are told where they are on, beside the other settings.
       if (info.public === undefined) return;
-      Object.assign(this, { preview: Boolean(info.preview), moderated: Boolean(info.moderated), slow: info.slow ?? 0 });
+      const { preview, moderated, slow = 0, keep_days: keepDays = 0 } = info;
+      Object.assign(this, { preview: Boolean(preview), moderated: Boolean(moderated), slow, keepDays });
     }
 
     // The fields of a request that name it.
@@ -245,6 +247,7 @@
       const sparse = entries.length === 0 || (entries.length >= PAGE / 2 && countLines(entries) < FEW_LINES);
       this.sparsePages = sparse ? this.sparsePages + 1 : 0;
       this.logFirst = logFirst;
+      if (this.entries[0]?.seq < logFirst) this.entries = this.entries.filter(({ seq }) => seq >= logFirst);
       const end = page.log_last ?? last ?? this.lastSeq;
       if (direction === "latest" || direction === "around") {
         this.entries = entries;

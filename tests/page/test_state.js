@@ -167,6 +167,14 @@
     equal(room.entries.map((entry) => entry.seq), Array.from({ length: 21 }, (_unused, index) => index + 5));
   });
 
+  test("entries that the server has removed leave the window", () => {
+    const room = new GTChat.Room("den");
+    room.addPage("latest", historyPage("den", 5, 20));
+    equal([room.atStart, room.logFirst], [false, 1]);
+    room.addPage("before", { entries: [], log_first: 8, log_last: 20, more: false });
+    equal([room.entries[0].seq, room.atStart, room.logFirst, room.firstLoaded], [8, true, 8, 8]);
+  });
+
   test("the snapshot of an earlier version, which had the messages, loses nothing that was not sent", () => {
     const state = new GTChat.State();
     state.restore({ hasPassword: true, directs: [{ name: "bob", entries: [{ id: "w", usr: "bob", msg: "old", cmd: "c_whisper", seq: 0 }],

@@ -146,6 +146,8 @@ REQUESTS: dict[str, dict[str, Any]] = {
     },
     "/role bob": {"cmd": "set_role", "room_name": "garden", "user": "bob", "role": ""},
     "/slow 30": {"cmd": "set_room", "room_name": "garden", "slow": 30},
+    "/keep-messages 9": {"cmd": "set_room", "room_name": "garden", "keep_messages": 9},
+    "/keep-days 30": {"cmd": "set_room", "room_name": "garden", "keep_days": 30},
     "/moderate": {"cmd": "set_room", "room_name": "garden", "moderated": True},
     "/unmoderate": {"cmd": "set_room", "room_name": "garden", "moderated": False},
     "/moderation": {"cmd": "get_moderation", "room_name": "garden"},

@@ -291,6 +291,15 @@ class RenderingTests(SynchronousTestCase):
         self.assertEqual(lines[0], "* older messages: /history 50 7")
         self.assertEqual(self.replied("/history"), ["* no messages"])
 
+    def test_history_says_that_older_messages_were_removed(self) -> None:
+        for first, last, expected in ((1, 7, False), (7, 7, True), (8, 7, True)):
+            lines = self.replied("/history", log_first=first, log_last=last)
+            self.assertEqual(lines == ["* older messages were removed"], expected, lines)
+        lines = self.replied(
+            "/history", entries=(event(**spoken(7)),), more=True, log_first=3, log_last=7
+        )
+        self.assertEqual(lines[0], "* older messages: /history 50 7")
+
     def test_a_direct_message_to_an_offline_user_says_so(self) -> None:
         self.assertEqual(
             self.replied("/whisper bob hi", delivered="stored"),

@@ -82,6 +82,7 @@ class Buffer:
         members_total: number of members.
         loaded: whether the newest entries were requested.
         complete: whether the oldest entry is there.
+        shortened: whether there were older ones, which are removed.
         loading: whether a page of the history is on its way.
         members_requested: whether the members were requested.
         last_seq: the newest entry of the room, loaded or not.
@@ -107,6 +108,7 @@ class Buffer:
     members_total: int = 0
     loaded: bool = False
     complete: bool = False
+    shortened: bool = False
     loading: bool = False
     members_requested: bool = False
     last_seq: int = 0

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import attrs
 import urwid
 
+from gtchat.ui.formatting import OLDER_REMOVED
 from gtchat.ui.tui.buffer import Buffer, BufferLine
 from gtchat.ui.tui.markup import (
     Markup,
@@ -71,7 +72,9 @@ def view_items(buffer: Buffer, zone: tzinfo | None = None) -> list[ViewItem]:
 def _top_text(buffer: Buffer) -> str:
     if buffer.loading or not buffer.loaded:
         return "loading …"
-    return f"beginning of {buffer_title(buffer)}" if buffer.complete else "PageUp: older messages"
+    if not buffer.complete:
+        return "PageUp: older messages"
+    return OLDER_REMOVED if buffer.shortened else f"beginning of {buffer_title(buffer)}"
 
 
 class ConversationView(urwid.Widget):
@@ -176,7 +179,7 @@ class ConversationView(urwid.Widget):
     def _items(self) -> list[ViewItem]:
         """Return all items; they are made again only when the buffer has changed."""
         buffer = self._buffer
-        loaded = buffer.loaded, buffer.complete, buffer.loading
+        loaded = buffer.loaded, buffer.complete, buffer.shortened, buffer.loading
         state = (buffer, buffer.version, buffer.new_from, loaded)
         if state != self._cached_items[0]:
             self._cached_items = state, view_items(buffer, self._zone)

@@ -189,7 +189,7 @@ class Model:
             reply: to `history`, with the newest entries or those before the ones loaded.
         """
         entries.add_entries(buffer, reply.entries, self.me)
-        buffer.complete = not reply.more
+        buffer.complete, buffer.shortened = not reply.more, reply.log_first > 1
         if not buffer.loaded:
             buffer.loaded = True
             buffer.mark_unread(self.me)

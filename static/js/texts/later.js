@@ -25,6 +25,8 @@
     remove_question: ["Remove {usr} from {room}?", "将 {usr} 移出 {room}？"],
     remove_public_hint: ["{room} is public: {usr} can join again at once.", "{room} 是公开的，{usr} 可以立即再次加入。"],
     remove_private_hint: ["{room} is private: {usr} needs an invitation to come back.", "{room} 是私密的，{usr} 需要邀请才能再次加入。"],
+    keep_days: ["Days for which messages are kept", "消息保留天数"],
+    keep_days_hint: ["0: as long as the server keeps them. Older messages are removed for good.", "0：与服务器相同。更早的消息将被永久删除。"],
     transfer_hint: ["Only the new owner can transfer it back.", "转让后，只有新房主才能转回。"],
     moderation_of: ["Moderation of {room}", "管理 {room}"],
     moderated_room: ["Moderated", "仅限有角色者发言"],

@@ -207,6 +207,7 @@
     transfer: ["Transfer ownership", "转让房主"],
     room_empty: ["No messages yet. Say hello!", "还没有消息，打个招呼吧！"],
     room_start: ["This is the beginning of {room}.", "这里是 {room} 的开头。"],
+    older_removed: ["Older messages were removed.", "更早的消息已被删除。"],
     direct_start: ["Only you and {usr} can see these messages.", "只有你和 {usr} 能看到这些消息。"],
     notes_start: ["Only you can see these notes.", "只有你自己能看到这些备忘。"],
 

@@ -216,7 +216,7 @@
             ? html`<p class="hint older">${text("loading")}</p>` : !conversation.failed && loadButton("before", "load_earlier"))}
           ${conversation.failed && html`<p class="hint">${text("load_failed")}
             <button type="button" class="button small" onClick=${() => actions.loadHistory(conversation, conversation.loaded ? "before" : "latest")}>${text("load_again")}</button></p>`}
-          ${conversation.loaded && conversation.atStart && html`<p class="beginning">${length || pending.length || conversation.kind === "direct"
+          ${conversation.loaded && conversation.atStart && html`<p class="beginning">${conversation.logFirst > 1 ? text("older_removed") : length || pending.length || conversation.kind === "direct"
             ? startText(conversation, state.me) : text("room_empty")}</p>`}
           <ul class="entries" role="list">
             ${drawn}

@@ -21,9 +21,11 @@
             { value: "public", icon: "globe", label: "public", hint: "public_hint" },
             { value: "private", icon: "lock", label: "private", hint: "private_hint" }] },
           preview: { type: "switch", value: room.preview, hint: "preview_hint" },
-          member_limit: { type: "number", value: room.max, min: 0, hint: "member_limit_hint" } }}
+          member_limit: { type: "number", value: room.max, min: 0, hint: "member_limit_hint" },
+          keep_days: { type: "number", value: room.keepDays, min: 0, hint: "keep_days_hint" } }}
         onSubmit=${(values) => shell.actions.request("set_room", { room_name: room.name, topic: values.topic,
-          public: values.access === "public", preview: values.preview, max: Number(values.member_limit) })} />
+          public: values.access === "public", preview: values.preview, max: Number(values.member_limit),
+          keep_days: Number(values.keep_days) })} />
     <//>`;
 
   GTChat.TransferRoom = ({ shell, close, dialog: { room } }) => {

@@ -9,6 +9,7 @@ from typing import Any
 import urwid
 from wcwidth import wcswidth
 
+from gtchat.client.replies import Reply
 from gtchat.ui.tui.conversation import ConversationView
 from gtchat.ui.tui.markup import FAINT, NAME_COLORS, PALETTE, name_color
 from gtchat.ui.tui.panes import StatusBar
@@ -95,6 +96,11 @@ class LayoutTests(WindowTestCase):
                 "07:08    bob text 2",
             ],
         )
+
+    def test_a_log_whose_beginning_was_removed_says_so(self) -> None:
+        for first, text in ((1, "beginning of #lobby"), (2, "older messages were removed")):
+            self.model.add_history(self.model.current, Reply(log_first=first))
+            self.see(text)
 
     def test_a_narrow_screen_hides_members_then_rooms(self) -> None:
         for width, edges in ((100, 2), (99, 1), (60, 1), (59, 0), (20, 0)):
