@@ -251,7 +251,7 @@ class RoomAdmin:
             NotAllowed: it is the lobby, of which is kept what the server keeps.
         """
         room = await self._changeable(name)
-        settings = self._ownership.settings(room, wanted, None)
+        settings = attrs.evolve(room.settings, keep=self._ownership.keep(room, wanted))
         fields = {"room": room.name, **keep_fields(settings.keep)}
         record = self._audit.record("admin_room_keep", actor, **fields)
         await self._ownership.change(room, settings, shown_name(actor), None, audit=record)

@@ -54,7 +54,7 @@ REVISIONS = tuple(f"{number:04}" for number in range(1, 23))
 POSTGRES_ONLY = frozenset({"0013", "0014"})
 SQLITE_REVISIONS = tuple(each for each in REVISIONS if each not in POSTGRES_ONLY)
 #: Those that only add: programs of the revision before go on using the schema meanwhile. With 0019
-#: come kinds of entries that no earlier program can read.
+#: and 0022 come entries that no earlier program can read.
 ONLY_ADDING = frozenset({"0015", "0016", "0017", "0018", "0020", "0021"})
 #: The oldest program that can use the newest schema, named by the newest revision that it knows.
 MIN_PROGRAM = [each for each in REVISIONS if each not in ONLY_ADDING][-1]
