@@ -98,11 +98,12 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start the server and wait until it answers, also while processes of a killed one end."""
-        ends = time.monotonic() + SECONDS
+        ends, pause = time.monotonic() + SECONDS, 0.02
         self._spawn()
         while not self._answers(ends):
             assert self.process is not None
-            time.sleep(0.02)
+            time.sleep(pause)
+            pause = min(pause * 1.5, 0.3)
             if self.process.poll() is not None:
                 self._spawn()
 
@@ -112,7 +113,9 @@ class PostgresServer:
             "unix_socket_directories": self.folder,
             "max_connections": 200,
             "shared_buffers": "32MB",
-            "max_wal_size": "256MB",
+            # A checkpoint waits until thousands of files of all databases are on disk.
+            "max_wal_size": "2GB",
+            "checkpoint_timeout": "1d",
             "autovacuum": "off",
         }
         options = [part for item in settings.items() for part in ("-c", f"{item[0]}={item[1]}")]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sqlite3
+from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -27,6 +30,7 @@ from tests.store.contract import StoreCase, message
 
 #: Seconds after which messages that were refused are sent again.
 RETRY_S = 0.02
+NUMBERS = count(1)
 
 
 class Uncertain(SQLiteDatabase):
@@ -172,7 +176,7 @@ def terminate(db: Any) -> None:
 
 
 class LossTests(LossCase, TestCase):
-    """A real server that ends connections, and is killed."""
+    """A real server that ends connections."""
 
     timeout = 120
     if postgres.MISSING:
@@ -281,6 +285,30 @@ class LossTests(LossCase, TestCase):
         self.assertFalse(self.store.healthy())
         await restored
 
+
+@cache
+def to_kill() -> postgres.PostgresServer:
+    """Return a server that tests may kill: the more databases one has, the later it is back."""
+    server = postgres.PostgresServer()
+    atexit.register(server.close)
+    server.start()
+    return server
+
+
+class KillTests(LossCase, TestCase):
+    """A real server that is killed."""
+
+    timeout = 120
+    if postgres.MISSING:
+        skip = postgres.MISSING
+
+    def open_store(self) -> SQLStore:
+        name = f"chat{next(NUMBERS)}"
+        to_kill().execute(f"CREATE DATABASE {name}")
+        database = PostgresDatabase(to_kill().url(name))
+        database.prepare()
+        return SQLStore(database, reactor)
+
     async def kill_while_sending(self, kill: Any, start: Any = lambda: None) -> None:
         """Send messages, kill something meanwhile, repeat what failed, and look at the log.
 
@@ -309,9 +337,10 @@ class LossTests(LossCase, TestCase):
         self.assertEqual(sorted(await self.texts()), sorted(texts))
 
     async def test_a_process_of_a_connection_is_killed(self) -> None:
-        pid = self.connection().info.backend_pid
+        db: Any = self.store._writer._db
+        pid = db.info.backend_pid
         await self.kill_while_sending(lambda: os.kill(pid, signal.SIGKILL))
 
     async def test_the_server_is_killed(self) -> None:
-        server = postgres.server()
+        server = to_kill()
         await self.kill_while_sending(lambda: server.stop(signal.SIGKILL), server.start)
