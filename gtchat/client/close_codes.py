@@ -104,8 +104,9 @@ _DEFAULT_WORDS = {4001: "replaced", 4002: "kicked"}
 
 def closed_for_good(code: int, reason: str) -> ConnectionClosed:
     """Return the error of a connection that must not be opened again."""
-    word = reason.partition(":")[0]
+    word, _, details = reason.partition(": ")
     if word not in _REASONS:
         word = _DEFAULT_WORDS.get(code, word)
-    text = MEANINGS.get(word, reason) or f"the server closed it with code {code}"
+    text = details if word == "banned" else ""  # says why, and until when
+    text = text or MEANINGS.get(word, reason) or f"the server closed it with code {code}"
     return ConnectionClosed(code, _REASONS.get(word, CloseReason.REFUSED), text)

@@ -30,11 +30,13 @@ from gtchat.client import (
     GTChatError,
     Message,
     Presence,
+    RoomEvent,
     Whisper,
     apply_change,
     connect,
 )
 from gtchat.ui.commands import LOBBY
+from gtchat.ui.descriptions import describe_event
 from gtchat.ui.formatting import local_time
 from gtchat.ui.notes import after_text, before_text, deletion_text
 from gtchat.ui.read_marks import ReadMarks
@@ -157,7 +159,9 @@ class LobbyChat:
         try:
             ack = await connection.speak(LOBBY, text)
         except GTChatError as error:
-            self._view.set_status(f"Not sent: {escape_controls(str(error))}", error=True)
+            refusal = escape_controls(str(error))
+            self._view.replace_line(number, f"{format_message(message)} (not sent: {refusal})")
+            self._view.set_status(f"Not sent: {refusal}", error=True)
         else:
             self._keep("", number, structs.replace(message, seq=ack.seq, at=ack.at))
 
@@ -200,6 +204,16 @@ class LobbyChat:
             self._view.add_line(f"{_format_time(event.at)} {user} (to all users) > {text}")
         elif isinstance(event, Presence):
             self._show_presence(event)
+        elif isinstance(event, RoomEvent) and event.room == LOBBY:
+            self._show_moderation(event)
+
+    def _show_moderation(self, event: RoomEvent) -> None:
+        """Show what a moderator did in the lobby; what concerns the user stays in sight."""
+        text = describe_event(event)
+        self._view.add_line(f"{_format_time(event.at)} [*] {text}")
+        me = self._connection.user if self._connection is not None else None
+        if event.user == me:
+            self._view.set_status(text, error=event.kind == "muted")
 
     def _mark_shown(self, room: str | Direct, seq: int | None) -> None:
         if self._marks is not None and seq:

@@ -152,6 +152,25 @@ class LobbyTests(ConnectedTestCase):
         expected = ["bob > text 1", "bob > new (edited)", "bob > text 3"]
         self.assertEqual(self.view.texts, expected)
 
+    def test_what_moderators_do_is_shown(self) -> None:
+        self.change("muted", of=1, seq=4, by="Host", reason="noise")
+        self.assertEqual(self.view.texts[-1], "[*] Host muted bob in #lobby: noise")
+        self.assertIn("Connected", self.view.status)
+        self.change("muted", of=1, seq=5, usr="ann", by="Host", reason="noise")
+        self.assertEqual(self.view.status, "Host muted ann in #lobby: noise")
+        self.server.answers["speak"] = {"code": "muted", "msg": "You are muted in this room."}
+        self.speak("hello")
+        self.assertIn("ann > hello (not sent: You are muted in this room.", self.view.texts[-1])
+        self.assertIn("Not sent: You are muted in this room.", self.view.status)
+        self.change("unmuted", of=1, seq=6, usr="ann", by="Host")
+        self.assertEqual(self.view.status, "Host unmuted ann in #lobby")
+
+    def test_a_user_who_is_put_out_is_told_why(self) -> None:
+        text = "You are banned from this server: spam"
+        self.server.close(4002, f"banned: {text}")
+        self.server.pump()
+        self.assertEqual((self.view.status, self.view.connected), (text, False))
+
     def test_what_there_is_to_say_of_a_message_is_text(self) -> None:
         reactions = (
             Reaction(emoji="+", count=2, users=("cid", "dan")),
