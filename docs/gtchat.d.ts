@@ -467,6 +467,7 @@ export interface UnmuteRequest {
 export interface GetModerationRequest {
   cmd: "get_moderation";
   room_name: string;
+  pattern?: string | null;
   tracker?: string | number | null;
   usr?: string | null;
 }
@@ -1178,6 +1179,7 @@ export interface GetModerationReply {
   roles: Record<string, string>;
   mutes: SanctionInfo[];
   bans: SanctionInfo[];
+  matches?: number;
 }
 
 /** How many messages were deleted. */

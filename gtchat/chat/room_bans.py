@@ -22,7 +22,7 @@ from gtchat.chat.repeats import RoomAck
 from gtchat.chat.repetition import repeated
 from gtchat.chat.rooms import Room
 from gtchat.chat.state import State
-from gtchat.chat.users import Session
+from gtchat.chat.users import Session, User
 
 
 class RoomBans:
@@ -189,6 +189,30 @@ class RoomBans:
         bans = room.moderation.lasting(self._users.now()).bans
         check_count(bans, ban_key(account_id, name), self._limits.bans_per_room)
 
+    async def count_fitting(self, session: Session, raw: str, pattern: str) -> int:
+        """Return how many members a ban of names would put out; nothing is done.
+
+        Args:
+            session: a session of a moderator.
+            raw: the name of the room as it was typed.
+            pattern: as of `ban`.
+
+        Raises:
+            NoSuchRoom, NotOwner, NotAllowed, BadRequest, NotStored.
+        """
+        room = await self._authority.require(session.user, raw)
+        _check_not_lobby(room)
+        found = name_pattern(NamePattern.parse(pattern).text)
+        return sum(
+            found.matches(name) and self._may_put_out(session.user, room, account_id, name)
+            for account_id, name in room.members.items()
+        )
+
+    def _may_put_out(self, user: User, room: Room, account_id: int, name: str) -> bool:
+        """Return whether a moderator may put out a member: one of a lower rank."""
+        own = rank_of(room, user.id, user.name)
+        return account_id != user.id and rank_of(room, account_id, name) < own
+
     async def _put_out_fitting(
         self, session: Session, raw: str, pattern: str, sanction: Sanction
     ) -> None:
@@ -210,8 +234,7 @@ class RoomBans:
         user = session.user
         room = await self._authority.require(user, raw)
         name = room.members.get(account_id)
-        own = rank_of(room, user.id, user.name)
-        if name is None or account_id == user.id or rank_of(room, account_id, name) >= own:
+        if name is None or not self._may_put_out(user, room, account_id, name):
             return
         registered = account_id not in room.guests
         member = ResolvedUser(account_id, name, registered, None, False, 0)

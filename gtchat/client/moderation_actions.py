@@ -63,9 +63,15 @@ class ModerationActions(AccountActions):
         """End that a user is muted."""
         await self._command("unmute", room_name=room, user=user, txn=txn)
 
-    async def moderation(self, room: str) -> Reply:
-        """Return roles, mutes and bans of a room; its `raw` has the fields of the reply."""
-        return await self.call("get_moderation", room_name=room)
+    async def moderation(self, room: str, *, pattern: str | None = None) -> Reply:
+        """Return roles, mutes and bans of a room; its `raw` has the fields of the reply.
+
+        Args:
+            room: the room.
+            pattern: a pattern of names; `matches` of the reply says how many members a ban of it
+                would put out.
+        """
+        return await self._command("get_moderation", room_name=room, pattern=pattern)
 
     async def delete_messages(self, room: str, user: str, *, reason: str | None = None) -> int:
         """Delete what a user said within the last hour; return how many messages that were."""

@@ -196,6 +196,27 @@ class Bans(ModeratedCase):
         self.assertEqual(self.code("bob", "invite_reply", inviter="ann", reply="Y"), "room_banned")
         self.assertEqual(self.code("ann", "invite", invitee="bob"), "room_banned")
 
+    def test_a_pattern_is_counted_before_it_is_banned(self) -> None:
+        for who, pattern, wanted in (
+            ("ann", "m*", 2),
+            ("ann", "*o*", 3),
+            ("mod", "*o*", 2),
+            ("mod", "m*", 0),
+            ("mod", "bob", 1),
+        ):
+            reply = self.ok(who, "get_moderation", pattern=pattern)
+            self.assertEqual(reply["matches"], wanted, (who, pattern))
+        self.assertNotIn("matches", self.ok("mod", "get_moderation"))
+        self.assertEqual(self.code("mod", "get_moderation", pattern=""), "bad_request")
+        self.assertEqual(self.code("bob", "get_moderation", pattern="m*"), "not_owner")
+        self.assertEqual(
+            self.code("mod", "get_moderation", room_name="lobby", pattern="m*"), "not_owner"
+        )
+        self.ok("mod", "ban", user="*o*")
+        self.assertEqual(
+            set(self.server.chat.rooms.find("r").members.values()), {"ann", "mod", "max"}
+        )
+
     def test_a_ban_ends_by_the_clock(self) -> None:
         self.ok("mod", "ban", user="bob", seconds=60)
         self.server.clock.advance(61)

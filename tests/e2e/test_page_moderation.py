@@ -169,3 +169,42 @@ class PageModerationTest(TestCase):
         page.close_dialog()
         [found] = self.bob.call("get_reports", own=True, answered=True)["reports"]
         self.assertEqual((found["outcome"], found["answer"]), ("dismissed", "this is fine"))
+
+    def test_names_are_counted_before_a_ban_and_recent_messages_deleted(self) -> None:
+        page = self.page
+        page.click("button", "Create room")
+        page.fill("room_name", "den")
+        page.click("dialog button.primary")
+        page.find(".bar h1", "den")
+        for client in (self.bob, self.eve):
+            client.call("join_room", room_name="den")
+        for text in ("one", "two"):
+            self.eve.call("speak", room_name="den", msg=text)
+        self.act("eve", "Delete messages")
+        page.fill("reason", "noise")
+        self.check("delete messages")
+        page.click("dialog button.danger")
+        page.find(".notice", "Messages deleted: 2.")
+        page.open_panel("About this room")
+        page.click(".panel.about .line", "Moderation")
+        page.click(".dialog button", "Ban names")
+        page.fill("user", "e*")
+        self.check("ban names")
+        page.click(".dialog button.danger", "Ban")
+        page.find(".dialog .body", "match e* and are removed: 1")
+        self.assertEqual(len(self.bob.call("get_room_user_list", room_name="den")["users"]), 3)
+        page.click(".dialog button.danger", "Ban")
+        page.find(".event", "ann banned e*")
+        self.assertEqual(self.eve.call("join_room", room_name="den")["code"], "room_banned")
+
+    def test_slow_mode_is_told_beside_the_message_box(self) -> None:
+        page = self.page
+        self.bob.call("create_room", room_name="attic")
+        self.bob.call("add_member", room_name="attic", user="ann")
+        page.open_conversation("attic")
+        self.bob.call("set_room", room_name="attic", slow=30)
+        page.find(".composer .under", "Slow mode: one message every 30 s")
+        self.check("slow mode")
+        self.bob.call("set_role", room_name="attic", user="ann", role="moderator")
+        page.find(".event", "bob made ann a moderator")
+        self.assertNotIn("Slow mode", page.text_of(".composer .under"))

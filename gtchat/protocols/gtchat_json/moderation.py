@@ -48,9 +48,13 @@ class UnmuteUser(ModerationRequest, tag="unmute"):
 
 
 class GetModeration(Request, tag="get_moderation"):
-    """List roles, mutes and bans of a room, for its moderators."""
+    """List roles, mutes and bans of a room, for its moderators.
+
+    `pattern`: a pattern of names, to ask how many members a ban of it would put out.
+    """
 
     room_name: str
+    pattern: str | None = None
 
 
 class DeleteMessages(Request, tag="delete_messages"):
@@ -72,13 +76,17 @@ class SanctionInfo(msgspec.Struct, kw_only=True):
 
 
 class ModerationReply(Reply, kw_only=True):
-    """What is moderated in a room. `roles`: user -> role. `mutes`, `bans`: the newest that fit."""
+    """What is moderated in a room. `roles`: user -> role. `mutes`, `bans`: the newest that fit.
+
+    `matches`: how many members a ban of the `pattern` would put out.
+    """
 
     moderated: bool
     slow: int
     roles: dict[str, str]
     mutes: list[SanctionInfo]
     bans: list[SanctionInfo]
+    matches: int | UnsetType = UNSET
 
 
 class DeleteMessagesReply(Reply, kw_only=True):
@@ -155,6 +163,9 @@ async def get_moderation(context: Context, request: GetModeration) -> Moderation
         mutes=_infos(found.mutes.values()),
         bans=_infos(found.bans.values()),
     )
+    if request.pattern is not None:
+        count = context.chat.room_bans.count_fitting
+        reply.matches = await count(context.require_session, request.room_name, request.pattern)
     while encoded_bytes(reply) > reply_bytes(request):
         del reply.mutes[len(reply.mutes) // 2 :], reply.bans[len(reply.bans) // 2 :]
     return reply

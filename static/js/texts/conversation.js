@@ -11,6 +11,8 @@
     set_role_: ["Role…", "角色…"],
     mute_user_: ["Mute…", "禁言…"],
     ban_user_: ["Ban…", "封禁…"],
+    delete_recent_: ["Delete messages…", "删除消息…"],
+    slow_note: ["Slow mode: one message every {time}", "慢速模式：每 {time} 一条消息"],
     block_user: ["Block {usr} for me", "屏蔽 {usr}"],
     unblock_user: ["Unblock {usr}", "取消屏蔽 {usr}"],
     unblock: ["Unblock", "取消屏蔽"],

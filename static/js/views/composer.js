@@ -192,7 +192,7 @@
           </div>
         </div>
         ${left < 0 && html`<${TooLong} key=${refusals} refusals=${refusals} />`}
-        <div class="under"><${Typing} conversation=${conversation} />
+        <div class="under">${conversation.slow > 0 && !conversation.moderates(state.me) && html`<span>${text("slow_note", { time: GTChat.duration(conversation.slow) })}</span>`}<${Typing} conversation=${conversation} />
           <span class="wide keys" aria-hidden="true">${GTChat.textParts("line_hint", { shift: html`<kbd>Shift</kbd>`, enter: html`<kbd>Enter</kbd>` })}</span></div>
       </form>`;
   };

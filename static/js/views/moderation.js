@@ -11,6 +11,8 @@
   // Seconds that are offered: of mutes and bans, and between two messages. 0: for good, none.
   const TIMES = [600, 3600, 86_400, 604_800, 2_592_000, 0];
   const PAUSES = [0, 5, 10, 30, 60, 300, 3600];
+  // Messages that the server deletes at most in one request.
+  const RECENT_LIMIT = 200;
 
   GTChat.EditRoom = ({ shell, close, dialog: { room } }) => html`
     <${GTChat.Dialog} title=${text("edit_room", { room: room.name })} onClose=${close}>
@@ -55,16 +57,58 @@
       run=${({ reason = "" }) => shell.actions.request("kick", { room_name: room.name, user: usr, reason: reason.trim() || undefined })}>
       <p class="second"><${Rich} of=${room.public ? "remove_public_hint" : "remove_private_hint"} values=${{ usr, room: room.name }} /></p><//>`;
 
+  const termFields = () => ({
+    seconds: { label: "how_long", value: "3600", options: TIMES.map((time) => [String(time), text(`for_${time}`)]) },
+    reason: { optional: true, maxlength: 500 },
+  });
+
   // A mute or a ban. cmd: the command that it sends.
   const sanction = (cmd) => ({ shell, close, dialog: { room, usr } }) => html`
     <${Question} title=${text(`${cmd}_question`, { usr, room: room.name })} action=${text(cmd)} danger close=${close}
-      fields=${{ seconds: { label: "how_long", value: "3600", options: TIMES.map((time) => [String(time), text(`for_${time}`)]) },
-        reason: { optional: true, maxlength: 500 } }}
+      fields=${termFields()}
       run=${({ seconds, reason }) => shell.actions.request(cmd, { room_name: room.name, user: usr, seconds: Number(seconds),
         reason: reason.trim(), txn: GTChat.randomKey() })}>
       <p class="second">${text(`${cmd}_hint`)}</p><//>`;
   GTChat.MuteUser = sanction("mute");
   GTChat.BanUser = sanction("ban");
+
+  // What a user said within the last hour is deleted, some messages a request.
+  GTChat.DeleteRecent = ({ shell, close, dialog: { room, usr } }) => {
+    const run = async ({ reason }) => {
+      let count = 0;
+      for (let last = RECENT_LIMIT; last >= RECENT_LIMIT;) {
+        ({ deleted: last } = await shell.actions.request("delete_messages", { room_name: room.name, user: usr, reason: reason.trim() }));
+        count += last;
+      }
+      shell.notice(text("deleted_recent", { count }));
+    };
+    return html`
+      <${Question} title=${text("delete_recent_question", { usr, room: room.name })} action=${text("delete_recent")} danger close=${close}
+        fields=${{ reason: { optional: true, maxlength: 500 } }} run=${run}><p class="second">${text("delete_recent_hint")}</p><//>`;
+  };
+
+  // Names are counted first: the second answer bans them.
+  GTChat.BanNames = ({ shell, close, dialog: { room } }) => {
+    const [counted, setCounted] = useState(null); // {pattern, matches, terms}
+    const request = (cmd, fields) => shell.actions.request(cmd, { room_name: room.name, ...fields });
+    const count = async ({ user, seconds, reason }) => {
+      const { matches } = await request("get_moderation", { pattern: user.trim() });
+      setCounted({ pattern: user.trim(), matches, terms: { seconds: Number(seconds), reason: reason.trim() } });
+    };
+    if (counted) {
+      const { pattern, matches, terms } = counted;
+      return html`
+        <${Question} key="counted" title=${text("ban_names_title", { room: room.name })} action=${text("ban")} danger close=${close}
+          run=${() => request("ban", { user: pattern, ...terms, txn: GTChat.randomKey() })}>
+          <p>${text("ban_names_count", { pattern, count: matches })}</p><//>`;
+    }
+    return html`
+      <${GTChat.Dialog} title=${text("ban_names_title", { room: room.name })} onClose=${close} size="small">
+        <${Form} submit=${text("ban")} kind="danger" onSubmit=${count} onCancel=${close} fields=${{
+          user: { label: "ban_names_label", hint: "ban_names_hint", required: true, autofocus: true, maxlength: 64, autocomplete: "off" },
+          ...termFields() }} />
+      <//>`;
+  };
 
   GTChat.SetRole = ({ shell, close, dialog: { room, usr } }) => {
     const roles = room.owner === shell.state.me ? ["", "voice", "moderator"] : ["", "voice"];
@@ -115,7 +159,8 @@
           <${Problem} error=${error} />
           ${lists && html`
             <${Listed} title="mutes" found=${lists.mutes} cmd="unmute" end=${end} />
-            ${room.name !== "lobby" && html`<${Listed} title="bans" found=${lists.bans} cmd="unban" end=${end} />`}`}
+            ${room.name !== "lobby" && html`<${Listed} title="bans" found=${lists.bans} cmd="unban" end=${end} />
+              <div><button type="button" class="button" onClick=${() => shell.showDialog({ name: "ban_names", room })}>${text("ban_names")}</button></div>`}`}
         </div>
       <//>`;
   };

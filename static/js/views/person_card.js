@@ -35,7 +35,7 @@
     const acts = !moderates ? [] : [
       ["remove_user", "out", isMember && !isLobby],
       ...(!shell.actions.can("moderation") ? [] : [
-        ["set_role", "shield", isMember], ["mute_user", "bell_off", isMember], ["ban_user", "ban", !isLobby]]),
+        ["set_role", "shield", isMember], ["mute_user", "bell_off", isMember], ["ban_user", "ban", !isLobby], ["delete_recent", "trash", true]]),
     ].filter(([, , wanted]) => wanted);
     const latest = !isMe && room?.entries?.findLast((entry) => entry.usr === usr && GTChat.isMessage(entry) && shell.actions.rights(room, entry).report);
     // What it leads to takes the focus.

@@ -100,7 +100,7 @@
   DIALOGS.report = later("ReportMessage", "texts/later", "views/reports");
   DIALOGS.reports = later("RoomReports", "texts/later", "views/reports");
   for (const [name, view] of Object.entries({ edit_room: "EditRoom", transfer: "TransferRoom", delete_room: "DeleteRoom", remove_user: "RemoveUser",
-    set_role: "SetRole", mute_user: "MuteUser", ban_user: "BanUser", moderation: "RoomModeration" })) {
+    set_role: "SetRole", mute_user: "MuteUser", ban_user: "BanUser", delete_recent: "DeleteRecent", ban_names: "BanNames", moderation: "RoomModeration" })) {
     DIALOGS[name] = later(view, "texts/later", "views/moderation");
   }
   for (const [name, view] of Object.entries({ password: "ChangePassword", blocked: "BlockedUsers", delete_account: "DeleteAccount" })) {
