@@ -231,14 +231,14 @@ class Reports:
         """
         user, room = session.user, None
         if raw is not None:
-            room = await self._loader.find(raw)
+            room = await self._loader.look(raw)
             query = attrs.evolve(query, log_id=room.id)
         if own:
             return await self._page(attrs.evolve(query, reporter_id=user.id))
         if await is_operator(self._store, user):
             self._audit.note("admin_read", session.actor, command="get_reports")
             room = None  # sees those of moderators, too
-        elif room is None or not moderates(room, user):
+        elif not isinstance(room, Room) or not moderates(room, user):
             raise NotOwner(NEEDS_MODERATOR)
         page = await self._page(query)
         seen = [one for one in page.reports if _may_see(user.id, user.name, one, room)]
@@ -254,7 +254,7 @@ class Reports:
             NoSuchRoom, BadRequest, NotStored.
         """
         if raw is not None:
-            query = attrs.evolve(query, log_id=(await self._loader.find(raw)).id)
+            query = attrs.evolve(query, log_id=(await self._loader.look(raw)).id)
         return await self._page(query)
 
     async def _page(self, query: ReportQuery) -> ReportPage:

@@ -51,6 +51,8 @@ EVENTS: dict[str, str] = {
     "address_denied": "{user} did not send an address",
     "invitation_ended": "the invitation of {user} to {room} has ended",
 }
+#: Events that the full screen shows wherever the user is.
+NOTICES = (Invitation, InvitationAnswer, Reported, ReportAnswered)
 #: Text of a `c_invite_reply`.
 INVITATION_REPLIES = {"Y": "accepted", "N": "declined", "L": "postponed"}
 

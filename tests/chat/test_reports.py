@@ -254,6 +254,13 @@ class Seeing(ReportsCase):
             self.report("bob" if author != "bob" else "vox", seq=self.say(author))
             self.assertEqual(self.told().keys(), wanted, author)
 
+    def test_who_is_no_member_brings_no_room_into_memory(self) -> None:
+        self.server.start()
+        eve = self.server.member("eve")
+        for fields, code in (({}, "not_owner"), ({"own": True}, "ok")):
+            self.assertEqual(self.code(eve, "get_reports", **fields), code)
+        self.assertIsNone(self.server.chat.rooms.find_displayed("r"))
+
     def test_members_see_none_but_their_own(self) -> None:
         first, second = self.report("vox"), self.report("max")
         for who in ("vox", "bob"):

@@ -15,8 +15,6 @@ from gtchat.client import (
     Direct,
     Entry,
     Event,
-    Invitation,
-    InvitationAnswer,
     Message,
     Other,
     Presence,
@@ -30,7 +28,7 @@ from gtchat.client import (
     Whisper,
 )
 from gtchat.ui.commands import LOBBY
-from gtchat.ui.descriptions import describe_event
+from gtchat.ui.descriptions import NOTICES, describe_event
 from gtchat.ui.formatting import format_room
 from gtchat.ui.tui import entries
 from gtchat.ui.tui.buffer import Buffer, BufferLine
@@ -296,7 +294,7 @@ class Model:
                 buffer.typing[event.user] = self._now()
         elif isinstance(event, ReadUpTo):
             self._handle_mark(event)
-        elif isinstance(event, Invitation | InvitationAnswer):
+        elif isinstance(event, NOTICES):
             self.add_notice(describe_event(event))
         self.changed()
 

@@ -464,6 +464,14 @@ class LoggedInTests(ControllerTestCase):
         self.type("/accept")
         self.assertEqual(self.model.current.name, "tower")
 
+    def test_reports_and_their_answers_are_shown_wherever_the_user_is(self) -> None:
+        self.switch_to("garden")
+        report = {"cmd": "c_event", "report_id": 4, "usr": "eve", "of": 3, "at": AT}
+        self.push(**report, type="reported", by="bob", room_name="lobby")
+        self.assertIn("bob reports a message of eve in #lobby", self.shown()[-1])
+        self.push(**report, type="report_answered", outcome="accepted")
+        self.assertIn("was accepted", self.shown()[-1])
+
     def test_a_broadcast_is_shown_in_the_current_buffer(self) -> None:
         self.switch_to("garden")
         self.push(cmd="c_broadcast", usr="eve", msg="we stop at noon", at=AT)
