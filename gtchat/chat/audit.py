@@ -111,7 +111,9 @@ AUDIT: dict[str, AuditKind] = {
     "filter_removed": _admin(
         "{by} removed rule {rule} from the word filter: {action} {pattern} in {room}", subject=""
     ),
-    "filter_flagged": _own("rule {rule} of the word filter flagged {seq} of {name} in {room}"),
+    "filter_flagged": _own(
+        "rule {rule} of the word filter flagged message {seq} of {name} in {room}"
+    ),
     "filter_refused": _own("rule {rule} of the word filter refused a text of {name} in {room}"),
     "announced": _admin("{by} sent an announcement to {to}", subject=""),
     "admin_read": AuditKind("{by} asked for {command}", subject=""),

@@ -160,7 +160,7 @@ class Changes:
         if place is not None or self._filter.directs:
             flag = self._filter.check(session, msg, place)
         entry = self._entry(Edited, session, room, seq, msg=msg)
-        audit = self._filter.record(flag, session, entry)
+        audit = None if flag is None else self._filter.record(flag, session, entry)
         return await self._say(session, target, room, entry, txn, audit)
 
     @repeated

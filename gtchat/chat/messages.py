@@ -195,7 +195,7 @@ class Messages:
 
         Raises:
             NoSuchRoom, NotInRoom, IsMuted, ModeratedRoom, BadRequest, TooLong, SlowMode,
-                GuestsRefused, Filtered, OverQuota, NotStored: at once; then `done` is not called.
+                Filtered, OverQuota, NotStored: at once; then `done` is not called.
         """
         user = session.user
         try:
@@ -235,6 +235,10 @@ class Messages:
         if reply is not None or style:
             target = None if reply is None else ReplyTo(reply)
             entry = attrs.evolve(annotated(entry), reply=target, style=style)
+        audit = None
+        if flag is not None:
+            audit = self._filter.record(flag, session, entry)
+            done = self._filter.with_line(done, audit, entry)
         self._store.append(
             PendingMessage(
                 room_id=room.id,
@@ -243,7 +247,7 @@ class Messages:
                 sender_id=None if txn is None else user.id,
                 checked=room.foreign,
                 slow=slow,
-                audit=None if flag is None else self._filter.record(flag, session, entry),
+                audit=audit,
                 room=room,
                 session=session,
                 done=done,

@@ -13,10 +13,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from gtchat.chat.audit import Actor, Audit, AuditRecord
+from gtchat.chat.audit import Actor, Audit, AuditRecord, write_line
 from gtchat.chat.entries import Entry
-from gtchat.chat.errors import Filtered
+from gtchat.chat.errors import ChatError, Filtered
 from gtchat.chat.filter_rules import FilterRule, Matcher
+from gtchat.chat.interfaces import Ack
 from gtchat.chat.limits import BucketTable, Rate, network_key
 from gtchat.chat.names import HOST
 from gtchat.chat.rooms import Room
@@ -138,16 +139,38 @@ class WordFilter:
             self._audit.note("filter_refused", actor, **fields)
 
     def record(
-        self, rule: FilterRule | None, session: Session, entry: Entry
-    ) -> Callable[[], AuditRecord | None] | None:
+        self, rule: FilterRule, session: Session, entry: Entry
+    ) -> Callable[[], AuditRecord | None]:
         """Return what makes the record of a message that is flagged, or of an edit.
 
         Args:
-            rule: the rule, None for none; then nothing is returned.
+            rule: the rule.
             session: a session of the author.
             entry: the message, or the edit; it is asked for its number once it is stored.
         """
-        return None if rule is None else partial(self._flagged, rule, session.actor, entry)
+        return partial(self._flagged, rule, session.actor, entry)
+
+    def with_line(
+        self,
+        done: Callable[[Ack | ChatError], None],
+        audit: Callable[[], AuditRecord | None],
+        entry: Entry,
+    ) -> Callable[[Ack | ChatError], None]:
+        """Return what is called with the result of a message, and writes the line of its record.
+
+        Args:
+            done: what is called with the result.
+            audit: what `record` has returned.
+            entry: the message.
+        """
+
+        def written(result: Ack | ChatError) -> None:
+            record = audit()
+            if record is not None and entry.seq:  # else it was refused, or sent before
+                write_line(record)
+            done(result)
+
+        return written
 
     def _flagged(self, rule: FilterRule, actor: Actor, entry: Entry) -> AuditRecord:
         seq = getattr(entry, "of", entry.seq)

@@ -9,6 +9,7 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.audit import AT_CONSOLE, AUDIT
+from gtchat.chat.filter_rules import FilterRule
 from gtchat.chat.invite_links import Wanted
 from tests.fakes import TestServer
 
@@ -50,6 +51,8 @@ LINES = [
     "first_operator: dora registered from 192.0.2.7 as the first operator",
     "login: cat logged in from 192.0.2.7",
     "own_account_deleted: cat deleted the account from 192.0.2.7",
+    "filter_flagged: rule 2aaa6c74 of the word filter flagged message 1 of ann in lobby",
+    "filter_refused: rule 610562b2 of the word filter refused a text of ann in lobby",
 ]
 
 #: Codes of administrative commands, which `server.admin.test_commands` tries, and of the start.
@@ -111,6 +114,10 @@ class AuditLog(SynchronousTestCase):
         newcomer.call("register", usr="dora", pwd=SECRETS[0], link=self.links[-1])
         newcomer.login("cat", pwd=SECRETS[0])
         newcomer.call("delete_account", pwd=SECRETS[0])
+        for word, action in (("hot", "flag"), ("hotter", "refuse")):
+            rule = FilterRule(word, action)
+            server.chat.word_filter.choose(f"filter {rule.id}", rule.stored())
+            again.call("speak", room_name="lobby", msg=word)
 
     def test_each_audited_action_writes_its_line(self) -> None:
         with capturedLogs() as events:
