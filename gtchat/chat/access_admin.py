@@ -7,7 +7,7 @@ from gtchat.chat.audit import Actor, write_line
 from gtchat.chat.errors import BadRequest
 from gtchat.chat.node_records import ChoiceMade, ForeignHandlers
 from gtchat.chat.normalization import nfc
-from gtchat.chat.panic import MAX_MS, PANIC
+from gtchat.chat.panic import MAX_MS, NEW_MS, PANIC
 from gtchat.chat.state import State
 
 
@@ -56,12 +56,13 @@ class AccessAdmin:
         """
         await self._choose(name, None if value == DEFAULT else value, value, actor)
 
-    async def panic(self, ms: int | None, actor: Actor) -> None:
+    async def panic(self, ms: int | None, actor: Actor, new_ms: int = NEW_MS) -> None:
         """Turn the panic switch on, or off.
 
         Args:
             ms: for how many milliseconds from now, None for off.
             actor: who does it.
+            new_ms: how old new accounts are at most, in milliseconds, those of now included.
 
         Raises:
             BadRequest: the time is longer than `MAX_MS`.
@@ -71,7 +72,9 @@ class AccessAdmin:
             return await self._choose(PANIC, None, "off", actor)
         if not 0 < ms <= MAX_MS:
             raise BadRequest(f"for: must be at most {MAX_MS // (24 * 3600 * 1000)}d.")
-        await self._choose(PANIC, str(self._now() + ms), f"on for {ms // 1000} s", actor)
+        new_from = await self._store.first_account(self._now() - new_ms) or 0
+        shown = f"on for {ms // 1000} s, accounts of the last {new_ms // 1000} s are new"
+        await self._choose(PANIC, f"{self._now() + ms} {new_from}", shown, actor)
 
     async def _choose(self, name: str, stored: str | None, shown: str, actor: Actor) -> None:
         """Store a choice, with a record that shows it so."""

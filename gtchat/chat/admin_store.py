@@ -225,6 +225,16 @@ class IAdminStore(IReportStore):
     def listed_account(account_id: int) -> Deferred[ListedAccount | None]:
         """Return an account as it is listed, None if there is none (read)."""
 
+    def first_account(since: int) -> Deferred[int | None]:
+        """Return the smallest id of an account that was made at a time or later (read).
+
+        Args:
+            since: milliseconds since 1970, UTC.
+
+        Returns:
+            None if there is none.
+        """
+
     def set_operator(account_id: int, on: bool, audit: AuditRecord) -> Deferred[None]:
         """Give an account the operator mark, or take it.
 

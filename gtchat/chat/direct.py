@@ -96,7 +96,7 @@ class Whispers(Arrivals):
 
         Raises:
             BadRequest, TooLong, NoSuchUser, NoSuchRoom, SelfTarget, Blocked, SlowMode, Filtered,
-                GuestsRefused, TxnConflict, OverQuota, NotStored, NoSuchMessage, MessageDeleted.
+                TxnConflict, OverQuota, NotStored, NoSuchMessage, MessageDeleted.
             NotAllowed: the user's account has ended; or too many of the sender's messages wait
                 for the user, or, if the user has never written to the sender, too many of such
                 senders.

@@ -53,7 +53,7 @@ class Invitations:
         Raises:
             NoSuchRoom, NotInRoom, NoSuchUser, SelfTarget, AlreadyInRoom, BannedFromRoom, Blocked,
                 SlowMode, TxnConflict, NotStored.
-            NotAllowed: too many invitations are pending; or as of `PanicMode.check`.
+            NotAllowed: too many invitations are pending.
         """
         inviter = session.user
         await self._loader.require_member(raw, inviter)

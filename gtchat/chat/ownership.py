@@ -180,7 +180,7 @@ class Ownership:
         """Return the entry with which the user of a session creates a room.
 
         Raises:
-            BadRequest, TooLong, SlowMode, GuestsRefused, Filtered.
+            BadRequest, TooLong, SlowMode, Filtered.
         """
         public, user = wanted.public is not False, session.user
         topic = check_topic(wanted.topic or "")

@@ -1,28 +1,29 @@
 """The panic switch: what an operator turns on while the chat is raided, until a time.
 
-While it is on no account can be registered, there are no guests (`access` asks here): those who are
-logged in can read and not speak. Each account says one thing every `panic_slow_seconds`, wherever
-that is: a message, an edit, a reaction, a new room, an invitation. When it began and ends is a
-choice of operators as others of `access`, so that it holds at all nodes and after a restart; each
-node counts what is said there.
+While it is on no account can be registered, and no guest logs in (`access` asks here). Guests who
+are logged in, and accounts that are new, can read and not speak: those who raid have come lately.
+Each other account says one thing every `panic_slow_seconds`, wherever that is: a message, an edit,
+a reaction, a new room, an invitation. It is a choice of operators as others of `access`, so that it
+holds at all nodes and after a restart; each node counts what is said there.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
-from gtchat.chat.errors import GuestsRefused, SlowMode
+from gtchat.chat.errors import SlowMode
 from gtchat.chat.limits import BucketTable, Limits
 from gtchat.chat.moderation import ModeratedPlace, Rank, rank_of
 from gtchat.chat.names import HOST
 from gtchat.chat.users import Session
 
-#: Name of the choice; its value is the time of the end in milliseconds since 1970, UTC.
+#: Name of the choice; its value is the time of the end in milliseconds since 1970, UTC, and behind
+#: a space the id of the first account that is new. Ids ascend, so those above it are new, too.
 PANIC = "panic"
-#: Longest time for which it is on, in milliseconds; and the usual one.
-MAX_MS, USUAL_MS = 7 * 24 * 3600 * 1000, 3600 * 1000
-#: Characters of a value.
-_VALUE_CHARS = 16
+_VALUE = re.compile(r"(\d{1,16}) (\d{1,18})", re.ASCII)
+#: Longest time for which it is on, in milliseconds; the usual one, and the age of new accounts.
+MAX_MS, USUAL_MS, NEW_MS = 7 * 24 * 3600 * 1000, 3600 * 1000, 3600 * 1000
 
 
 def _slow_rate(limits: Limits) -> tuple[float, float]:
@@ -40,6 +41,7 @@ class PanicMode:
 
     Attributes:
         until: when it ends or has ended, in milliseconds since 1970, UTC; 0 if it is off.
+        new_from: id of the first account that is new, 0 for none.
     """
 
     def __init__(
@@ -47,12 +49,12 @@ class PanicMode:
     ) -> None:
         self._wall = wall
         self._said = BucketTable(limits.rate(_slow_rate), seconds)
-        self.until = 0
+        self.until = self.new_from = 0
 
     def take(self, value: str | None) -> None:
-        """Take note of the choice; None, or what is no time: it is off."""
-        is_time = value is not None and value.isdecimal() and len(value) <= _VALUE_CHARS
-        self.until = int(value or 0) if is_time else 0
+        """Take note of the choice; None, or what is none of its values: it is off."""
+        found = _VALUE.fullmatch(value or "")
+        self.until, self.new_from = map(int, found.groups()) if found else (0, 0)
 
     @property
     def is_on(self) -> bool:
@@ -69,18 +71,18 @@ class PanicMode:
             room: where, None for no room.
 
         Raises:
-            GuestsRefused: the user has no account.
-            SlowMode: the user has just said something.
+            SlowMode: the user has just said something, or has no account, or a new one.
         """
-        if not self.until or not self.is_on:
+        left = self.until / 1000 - self._wall() if self.until else 0.0
+        if left <= 0:
             return
         user = session.user
         if session.operator or user.key == HOST.key:
             return
         if room is not None and rank_of(room, user.id, user.name) >= Rank.MODERATOR:
             return
-        if not user.registered:
-            raise GuestsRefused("Guests can't speak at the moment: log in with an account.")
+        if not user.registered or 0 < self.new_from <= user.id:
+            raise SlowMode("Guests and new accounts can only read at the moment.", retry_after=left)
         if wait := self._said.take(user.id):
             raise SlowMode(
                 "The whole chat is in slow mode. Wait before you say more.", retry_after=wait

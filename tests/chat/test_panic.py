@@ -7,7 +7,7 @@ from gtchat.chat.admin_store import AuditQuery
 from gtchat.chat.audit import AT_CONSOLE
 from gtchat.chat.errors import BadRequest
 from gtchat.chat.limits import Limits
-from gtchat.chat.panic import MAX_MS, USUAL_MS
+from gtchat.chat.panic import MAX_MS, NEW_MS, USUAL_MS
 from tests.chat.test_access import code_of
 from tests.chat.test_administration import Administered
 from tests.fakes import FakeClient, RecordingConnection, RecordingEncoder, TestServer, nodes
@@ -19,8 +19,10 @@ class Panic(Administered):
     def setUp(self) -> None:
         self.use(TestServer(Limits(commands_per_second=0)))
 
-    def switch(self, ms: int | None = USUAL_MS) -> None:
-        self.done(self.admin.access.panic(ms, AT_CONSOLE))
+    def switch(self, ms: int | None = USUAL_MS, new_ms: int = 1) -> None:
+        """Turn it on or off; users of a test are no new accounts if it does not say so."""
+        self.server.clock.advance(1)
+        self.done(self.admin.access.panic(ms, AT_CONSOLE, new_ms))
 
     def speak(self, client: FakeClient, room: str = "lobby") -> str:
         return code_of(client, "speak", room_name=room, msg="hi")
@@ -99,16 +101,30 @@ class Panic(Administered):
     def test_guests_can_only_read(self) -> None:
         gus = self.server.guest("Gus")
         self.switch()
-        self.assertEqual(self.speak(gus), "not_allowed")
+        reply = gus.call("speak", room_name="lobby", msg="x")
+        self.assertEqual((reply["code"], round(reply["retry_after"])), ("slow_mode", HOUR_S))
         self.assertEqual(code_of(gus, "history", room_name="lobby"), "")
         self.switch(None)
         self.assertEqual(self.speak(gus), "")
+
+    def test_new_accounts_can_only_read(self) -> None:
+        old = self.server.member("Old")
+        self.server.clock.advance(3600)
+        new = self.server.member("New")
+        self.switch(new_ms=NEW_MS)
+        self.assertEqual([self.speak(old), self.speak(new)], ["", "slow_mode"])
+        self.server.clock.advance(60)
+        self.assertEqual([self.speak(old), self.speak(new)], ["", "slow_mode"])
+        self.assertEqual(code_of(new, "whisper", target_user="Old", msg="x"), "slow_mode")
+        new.call("create_room", room_name="Own")
+        self.switch(None)
+        self.assertEqual(self.speak(new), "")
 
     def test_it_ends_at_its_time(self) -> None:
         gus = self.server.guest("Gus")
         self.switch()
         self.server.clock.advance(HOUR_S - 1)
-        self.assertEqual(self.speak(gus), "not_allowed")
+        self.assertEqual(self.speak(gus), "slow_mode")
         self.server.clock.advance(1)
         self.assertEqual([self.speak(gus) for _ in range(3)], ["", "", ""])
         self.assertEqual(self.server.connect().login("Hal")["status"], "ok")
@@ -131,7 +147,7 @@ class Panic(Administered):
         self.assertFalse(self.server.chat.access.panic.is_on)
 
     def test_a_stored_value_that_is_no_time_is_off(self) -> None:
-        for value in ("on", "", "9" * 17, "-1"):
+        for value in ("on", "", "9" * 17 + " 0", "-1 0", "9000000000000"):
             self.server.chat.access.choose("panic", value)
             self.assertFalse(self.server.chat.access.panic.is_on, value)
 
@@ -141,7 +157,11 @@ class Panic(Administered):
         found = self.done(self.admin.audit(AuditQuery(code="chosen")))
         shown = [(one.who, one.what["setting"], one.what["value"]) for one in found]
         self.assertEqual(
-            shown, [("(console)", "panic", "off"), ("(console)", "panic", "on for 3600 s")]
+            shown,
+            [
+                ("(console)", "panic", "off"),
+                ("(console)", "panic", "on for 3600 s, accounts of the last 0 s are new"),
+            ],
         )
 
     def test_it_holds_at_each_node_at_once(self) -> None:
@@ -150,7 +170,7 @@ class Panic(Administered):
         gus = second.guest("Gus")
         self.switch()
         self.server.run_pending()
-        self.assertEqual(self.speak(gus), "not_allowed")
+        self.assertEqual(self.speak(gus), "slow_mode")
         self.assertEqual(second.connect().login("Hal")["code"], "not_allowed")
         self.switch(None)
         self.server.run_pending()

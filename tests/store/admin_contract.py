@@ -319,6 +319,14 @@ class AccountAdminContract(Recorded):
         await self.store.set_password(ann, None, "hash", None, ())
         self.assertTrue((await self.store.listed_account(ann)).has_password)
 
+    async def test_the_first_account_since_a_time(self) -> None:
+        self.assertIsNone(await self.store.first_account(0))
+        for at, name in ((5, "ann"), (7, "bob"), (9, "cat")):
+            await self.store.register(name, name, "hash", None, at)
+        found = [await self.store.first_account(at) for at in (0, 6, 7, 10)]
+        ids = [(await self.store.find_account(name, None)).id for name in ("ann", "bob")]
+        self.assertEqual(found, [ids[0], ids[1], ids[1], None])
+
     async def test_a_closed_store_records_nothing(self) -> None:
         await self.store.close()
         await self.assertFails(self.store.record(record()), NotStored)

@@ -6,7 +6,7 @@ from typing import Any
 
 from gtchat.chat.access import DEFAULT, GUESTS, NAME, REGISTRATION, REGISTRATION_MODES
 from gtchat.chat.invite_links import MAX_DAYS, MAX_USES, Wanted
-from gtchat.chat.panic import PANIC, USUAL_MS
+from gtchat.chat.panic import NEW_MS, PANIC, USUAL_MS
 from gtchat.server.admin.arguments import Argument
 from gtchat.server.admin.command import LIMIT, AdminCommand, Call
 from gtchat.server.admin.output import Output, details, listing, time_of
@@ -53,11 +53,11 @@ async def set_panic(call: Call) -> Output:
     """Turn the panic switch on or off, and tell all users."""
     admin, panic = call.chat.admin, call.chat.access.panic
     was_on = panic.is_on
-    await admin.access.panic(call["for"] if call["on"] == "on" else None, call.actor)
+    await admin.access.panic(call["for"] if call["on"] == "on" else None, call.actor, call["new"])
     if panic.is_on:
         slow = call.chat.limits.panic_slow_seconds
         others = f", all others can send a message every {slow:g} s" if slow else ""
-        told = f"Until {time_of(panic.until)} guests can only read{others}."
+        told = f"Until {time_of(panic.until)} guests and new accounts can only read{others}."
         admin.rooms.announce(told, call.actor)
     elif was_on:
         admin.rooms.announce("The slow mode of the chat has ended.", call.actor)
@@ -148,6 +148,7 @@ ROWS = (
         (
             Argument("on", "whether it is on", "choice", choices=("on", "off")),
             Argument("for", "how long, as 90m; at most 7d", "span", option=True, default=USUAL_MS),
+            Argument("new", "the age of new accounts, as 2h", "span", option=True, default=NEW_MS),
         ),
         audit="chosen",
     ),

@@ -63,6 +63,10 @@ class MemoryAdminCalls(MemoryCalls):
         """See `IAdminStore.listed_account`."""
         return self._read(self._tables.admin.listed_account, account_id)
 
+    def first_account(self, since: int) -> Deferred[int | None]:
+        """See `IAdminStore.first_account`."""
+        return self._read(self._tables.admin.first_account, since)
+
     def set_operator(self, account_id: int, on: bool, audit: AuditRecord) -> Deferred[None]:
         """See `IAdminStore.set_operator`."""
         plan = admin_tells.set_operator(account_id, audit)

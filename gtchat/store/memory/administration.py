@@ -151,6 +151,11 @@ class AdminTable:
         row = self._accounts.accounts.get(account_id)
         return None if row is None else _listed(row)
 
+    def first_account(self, since: int) -> int | None:
+        """Return the smallest id of an account that was made at a time or later."""
+        rows = self._accounts.accounts.values()
+        return min((row.id for row in rows if row.created_at >= since), default=None)
+
     def _registered(self, account_id: int) -> AccountRow:
         """Return a registered account. Raises NoSuchUser."""
         row = self._accounts.require_account(account_id)

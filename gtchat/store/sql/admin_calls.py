@@ -93,6 +93,10 @@ class AdminCalls(ABC):
         """See `IAdminStore.listed_account`."""
         return self._reads.run(lambda db: administration.get(db, account_id))
 
+    def first_account(self, since: int) -> Deferred[int | None]:
+        """See `IAdminStore.first_account`."""
+        return self._reads.run(lambda db: administration.first_account(db, since))
+
     def set_operator(self, account_id: int, on: bool, audit: AuditRecord) -> Deferred[None]:
         """See `IAdminStore.set_operator`."""
         plan = admin_tells.set_operator(account_id, audit)

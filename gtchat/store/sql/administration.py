@@ -45,6 +45,9 @@ _LIST = Statement(
     .limit(bindparam("limit"))
 )
 _GET = Statement(_listed.where(_is_account))
+_FIRST = Statement(
+    select(func.min(_accounts.c.id)).where(_accounts.c.created_at >= bindparam("since"))
+)
 _SET_OPERATOR = Statement(
     update(_accounts)
     .where(_is_account, _accounts.c.registered)
@@ -142,6 +145,12 @@ def get(db: Connection, account_id: int) -> ListedAccount | None:
     """Return an account as it is listed; see `IAdminStore.listed_account`."""
     row = _GET(db, account=account_id).fetchone()
     return None if row is None else _from_row(row)
+
+
+def first_account(db: Connection, since: int) -> int | None:
+    """Return the smallest id of an account; see `IAdminStore.first_account`."""
+    found: int | None = _FIRST.scalar(db, since=since)
+    return found
 
 
 def _from_row(row: Any) -> ListedAccount:

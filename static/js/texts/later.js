@@ -211,7 +211,7 @@
     op_panic_on: ["On for an hour", "开启一小时"],
     op_panic_off: ["Off", "关闭"],
     op_panic_until: ["It is on until {time}.", "开启至 {time}。"],
-    op_panic_hint: ["While it is on: no registration, guests can only read, slow mode everywhere.", "开启期间：禁止注册，访客只能阅读，全站慢速模式。"],
+    op_panic_hint: ["While it is on: no registration, slow mode everywhere; guests and accounts of the last hour can only read.", "开启期间：禁止注册，全站慢速模式；访客和最近一小时注册的账号只能阅读。"],
     op_chosen: ["Chosen here: {names}.", "此处已选择：{names}。"],
     op_announce_hint: ["All users who are online see it at once. It is not stored.", "所有在线用户会立即看到，不会被保存。"],
     op_send: ["Send", "发送"],

@@ -404,9 +404,10 @@ class Panic(Administration):
         self.assertEqual(
             self.told(),
             [
-                f"Until {until} guests can only read, all others can send a message every 30 s.",
+                f"Until {until} guests and new accounts can only read, all others can send a "
+                "message every 30 s.",
                 "The slow mode of the chat has ended.",
-                f"Until {until} guests can only read.",
+                f"Until {until} guests and new accounts can only read.",
             ],
         )
 
