@@ -53,6 +53,10 @@ LINES = [
     "own_account_deleted: cat deleted the account from 192.0.2.7",
     "filter_flagged: rule 2aaa6c74 of the word filter flagged message 1 of ann in lobby",
     "filter_refused: rule 610562b2 of the word filter refused a text of ann in lobby",
+    "login: gus logged in from 192.0.2.1",
+    "reported: gus reported message 1 of ann in lobby",
+    "login: dora logged in from 192.0.2.7",
+    "report_answered: dora answered report 1 about ann in lobby: dismissed",
 ]
 
 #: Codes of administrative commands, which `server.admin.test_commands` tries, and of the start.
@@ -118,6 +122,10 @@ class AuditLog(SynchronousTestCase):
             rule = FilterRule(word, action)
             server.chat.word_filter.choose(f"filter {rule.id}", rule.stored())
             again.call("speak", room_name="lobby", msg=word)
+        report = server.guest("gus").call("report", room_name="lobby", seq=1)["report_id"]
+        dora = server.connect("192.0.2.7")
+        dora.login("dora", pwd=SECRETS[0])
+        dora.call("answer_report", report_id=report, outcome="dismissed")
 
     def test_each_audited_action_writes_its_line(self) -> None:
         with capturedLogs() as events:
