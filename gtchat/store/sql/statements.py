@@ -182,8 +182,9 @@ class Lookup:
 
     #: It is no INSERT.
     columns = None
-    #: Values in one statement; each size is one statement in the driver's cache.
-    SIZES = (1, 4, 16, 64)
+    #: Values in one statement; each size is one statement in the driver's cache. The rooms of a
+    #: login are read while it holds the lock of the system log.
+    SIZES = (1, 4, 16, 64, 256)
 
     def __init__(self, clause: Select[Any], column: ColumnElement[Any]) -> None:
         self.clause = clause.where(column.in_([bindparam("value")]))

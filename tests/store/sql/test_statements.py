@@ -135,8 +135,8 @@ class LookupTests(SynchronousTestCase):
         lookup = Lookup(select(table.c.n), table.c.name)
         with closing(sqlite3.connect(":memory:")) as db:
             db.execute("CREATE TABLE names (name PRIMARY KEY, n)")
-            db.executemany("INSERT INTO names VALUES (?, ?)", [(f"n{n}", n) for n in range(200)])
-            for count in (0, 1, 2, 4, 5, 64, 65, 150):
+            db.executemany("INSERT INTO names VALUES (?, ?)", [(f"n{n}", n) for n in range(600)])
+            for count in (0, 1, 2, 4, 5, 64, 65, 256, 257, 600):
                 found = lookup(db, [f"n{n}" for n in range(count)])
                 self.assertEqual(sorted(n for (n,) in found), list(range(count)))
             self.assertEqual(list(lookup(db, ["none", "n7"])), [(7,)])
