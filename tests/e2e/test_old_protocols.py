@@ -199,6 +199,7 @@ class MessageCenter(TwoServersCase, transcripts.MessageCenter):
     """At two servers."""
 
     def test_no_client_is_called_at_a_port_of_any_server(self) -> None:
+        """F06."""
         await_beats(two_servers().url)
         seas, refused = self.message_center("seas"), "names a port that is not called"
         for server, _ in itertools.product(self.stage.servers, self.stage.addresses):
