@@ -41,6 +41,8 @@ class ExpiryCase(NodeCase):
 
     def setUp(self) -> None:
         super().setUp()
+        # On a busy machine the next beat may be late.
+        self.patch(heartbeat, "_PROLONG", heartbeat._PROLONG.replace(f"{LIFE_S} s", "1 hour"))
         self.nodes = [self.node(name) for name in ("one", "two", "three")[: self.number]]
         self.writers = [self.open(node) for node in self.nodes]
         self.ids = [node.node_id for node in self.nodes]
@@ -242,8 +244,9 @@ class BeatTests(ExpiryCase):
 
     def test_a_row_that_is_not_prolonged_expires(self) -> None:
         heart = self.heart(0)
-        lives = "SELECT expires > clock_timestamp() + interval '2 s' FROM nodes WHERE name = 'one'"
-        self.change("UPDATE nodes SET expires = clock_timestamp() + interval '1 s'")
+        later = "clock_timestamp() + interval '{} minutes'"
+        lives = f"SELECT expires > {later.format(30)} FROM nodes WHERE name = 'one'"
+        self.change(f"UPDATE nodes SET expires = {later.format(10)}")
         self.assertTrue(self.beat(heart))
         self.assertEqual(self.rows(lives), [(True,)])
         self.change(EXPIRE, "one")
@@ -273,7 +276,7 @@ class BeatTests(ExpiryCase):
         self.assertEqual(self.heard, [1])
 
     def test_lock_wait_of_the_writer_expires_nobody(self) -> None:
-        self.change("UPDATE nodes SET expires = clock_timestamp() + interval '1 s'")
+        self.change("UPDATE nodes SET expires = clock_timestamp() + interval '1 minute'")
         with psycopg.connect(self.url) as other:
             other.execute("SELECT FROM heads FOR UPDATE")
             self.nodes[0].begin(self.writers[0])

@@ -281,6 +281,8 @@ class RejoinTests(LossCase, TestCase):
 
     def open_store(self) -> SQLStore:
         self.patch(heartbeat, "BEAT_S", 0.05)
+        self.patch(heartbeat, "LIFE_S", 60.0)  # on a busy machine a beat may be late
+        self.patch(heartbeat, "_PROLONG", heartbeat._PROLONG.replace("3.0 s", "60 s"))
         self.url = postgres.empty()
         self.database = ForgottenDatabase(self.url, "one")
         self.events: list[Any] = []
