@@ -140,7 +140,7 @@ class Delivery(ChangeQueue):
                     marks = self._sender_marks
                     if not marks.pending:
                         marks.start_timer()
-                    marks.pending[session.user, room] = own
+                    marks.pending[session.user, room] = own, session
 
     def _finish_change(self, change: PendingChange) -> None:
         """Report a stored change to the one who waits for it, then send it to its subscribers."""

@@ -2,7 +2,8 @@
 
 A write for each message would cost the store as much as the message. So the marks gather in memory
 and are stored together: some seconds later, and before unread messages are counted. Those that a
-crash loses leave messages of other users unread.
+crash loses leave messages of other users unread, and so do those of a client that does not read:
+what comes before the message may never leave.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from gtchat.chat.background import run_in_background
 from gtchat.chat.errors import ChatError
 from gtchat.chat.interfaces import IStore
 from gtchat.chat.rooms import Room
-from gtchat.chat.users import User
+from gtchat.chat.users import Session, User
 
 #: Seconds until a mark is stored.
 STORE_INTERVAL_S = 5.0
@@ -35,13 +36,14 @@ class SenderMarks:
         clock: schedules calls.
 
     Attributes:
-        pending: sender and room -> `seq` of the sender's last message. Delivery adds them itself,
-            to spare a call for each message; it calls `start_timer` before the first one.
+        pending: sender and room -> `seq` of the sender's last message, and its session. Delivery
+            adds them itself, to spare a call for each message; it calls `start_timer` before the
+            first one.
     """
 
     _store: IStore
     _clock: IReactorTime
-    pending: dict[tuple[User, Room], int] = attrs.field(init=False, factory=dict)
+    pending: dict[tuple[User, Room], tuple[int, Session]] = attrs.field(init=False, factory=dict)
     _timer: IDelayedCall | None = attrs.field(init=False, default=None)
 
     def start_timer(self) -> None:
@@ -54,7 +56,10 @@ class SenderMarks:
             return
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
-        pending, self.pending = self.pending, {}
+        gathered, self.pending = self.pending, {}
+        pending = {key: seq for key, (seq, session) in gathered.items() if _is_read(session)}
+        if not pending:
+            return
         _apply(pending)
         marks = {(user.id, room.id): seq for (user, room), seq in pending.items()}
         try:
@@ -67,6 +72,11 @@ class SenderMarks:
     def store_in_background(self) -> None:
         """Store all marks, without waiting for it."""
         run_in_background(Deferred.fromCoroutine(self.store()), "storing read marks")
+
+
+def _is_read(session: Session) -> bool:
+    """Return whether a client says itself what was read, or has been sent everything."""
+    return session.marks_read or not session.connection.buffered_bytes
 
 
 def _apply(marks: Mapping[tuple[User, Room], int]) -> None:

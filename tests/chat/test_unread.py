@@ -122,6 +122,22 @@ class OwnMessages(UnreadTestCase):
         self.assertEqual(reply["status"], "ok")
         self.assertEqual(told(self.log_in("bob", marks_read=True)[1])[1], 2)
 
+    def test_a_message_whose_session_has_ended_marks_nothing(self) -> None:
+        self.ann.send("speak", room_name="r", msg="x")
+        self.bob.send("speak", room_name="r", msg="y")
+        self.bob.drop()
+        self.assertEqual(told(self.log_in("bob")[1]), (3, 1))
+
+    def test_what_has_not_left_is_not_read_by_speaking(self) -> None:
+        for marks_read, expected in ((False, (3, 2)), (True, (9, 0))):
+            bob, _ = self.log_in("bob", marks_read=marks_read)
+            bob.outbox.buffered_bytes = 1  # the client does not read
+            self.say(self.ann, 2)
+            self.say(bob)
+            self.server.clock.advance(5)
+            bob.drop()
+            self.assertEqual(told(self.log_in("bob", marks_read=True)[1]), expected)
+
     def test_a_mark_does_not_move_back_by_speaking(self) -> None:
         self.bob.send("speak", room_name="r", msg="x")
         self.bob.send("mark_read", room_name="r", seq=2)

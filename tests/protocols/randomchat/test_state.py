@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 
 from gtchat.chat.errors import NotStored, RateLimited
 from gtchat.chat.limits import Limits
+from gtchat.chat.sender_marks import STORE_INTERVAL_S
 from gtchat.protocols.base.command_queue import FLOOD_FACTOR, QUEUE_LIMIT
 from gtchat.protocols.gtchat_json.api import API_Chatroom
 from gtchat.protocols.randomchat import ProtocolNegotiator, RandomChatAPI, missed, state
@@ -86,9 +87,20 @@ class State(RandomTestCase):
         self.bob.write("send_message", chat="den", message="mine")
         self.server.run_pending()
         self.send("two")
+        self.server.clock.advance(STORE_INTERVAL_S)
         self.bob.transport.outbox.buffered_bytes = 1  # nothing that was sent counts as read
         self.bob.drop()
         self.assertEqual(self.missed(), [["two"]])  # what came before the own message is read
+
+    def test_what_has_not_left_before_an_own_message_is_missed(self) -> None:
+        self.bob.transport.outbox.buffered_bytes = 1  # from now on the client does not read
+        self.send("one")
+        self.bob.write("send_message", chat="den", message="mine")
+        self.server.run_pending()
+        self.server.clock.advance(STORE_INTERVAL_S)
+        self.send("two")
+        self.bob.drop()
+        self.assertEqual(self.missed(), [["one", "two"]])
 
     def test_what_comes_before_an_own_message_when_the_session_has_ended_is_missed(self) -> None:
         self.ana.write("send_message", chat="den", message="theirs")
