@@ -296,6 +296,25 @@ class Walk(WalkCase):
         while spy.call("login", type="reg", usr="spy", pwd=PASSWORD)["status"] != "ok":
             self.assertLess(time.monotonic(), began + SECONDS)
 
+    def test_reports_are_answered(self) -> None:
+        owner, sender = self.registered("rita"), self.registered("ben")
+        self.create_room(owner, "cellar")
+        sender.call("join_room", room_name="cellar")
+        seq = sender.call("speak", room_name="cellar", msg="buy this")["seq"]
+        reply = owner.call("report", room_name="cellar", seq=seq, reason="spam")
+        self.assertEqual(reply["status"], "ok", reply)
+        sender.call("whisper", target_user="rita", msg="come here")
+        owner.call("report", target_user="ben", seq=1)
+        direct, report = self.admin("reports list")["reports"]
+        self.assertEqual((report["message"], report["by"]), ("buy this", "rita"))
+        self.assertEqual((direct["message"], direct["room"]), ("come here", "(direct messages)"))
+        self.admin(f"reports answer {report['id']} accepted --answer", "thank you")
+        self.pushed(owner, type="report_answered", outcome="accepted", answer="thank you")
+        self.admin(f"reports answer {report['id']} dismissed", refused="not_allowed")
+        self.admin(f"reports answer {direct['id']} dismissed")
+        self.pushed(owner, type="report_answered", outcome="dismissed")
+        self.assertEqual(self.admin("reports list")["reports"], [])
+
     def test_what_operators_do_is_seen_and_recorded(self) -> None:
         kim, lou = self.registered("kim"), self.registered("lou")
         self.create_room(kim, "cabin")
