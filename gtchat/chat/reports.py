@@ -115,7 +115,7 @@ class Reports:
             reason: why, at most `REASON_CHARS` characters; "" for no reason.
 
         Raises:
-            NoSuchRoom, NotInRoom, NoSuchUser, BadRequest, TooLong, OverQuota, NotStored.
+            NoSuchRoom, NotInRoom, NoSuchUser, BadRequest, TooLong, NotStored.
             NoSuchMessage, MessageDeleted: there is no such message any more.
             SelfTarget: it is the user's own.
             RateLimited: the user, or the guests of the user's address, report too often.
@@ -349,11 +349,10 @@ class Reports:
 
 def _moderators(room: Room, author_id: int | None, author: str) -> Iterator[int]:
     """Yield the accounts that may answer reports of messages of an author in a room."""
-    owner = () if room.owner_id is None else ((room.owner_id, room.owner),)
-    for account_id, name in (
-        *owner,
-        *((id_, one.name) for id_, one in room.moderation.roles.items()),
-    ):
+    ranked = {id_: one.name for id_, one in room.moderation.roles.items()}
+    if room.owner_id is not None:  # who may have a role from before
+        ranked[room.owner_id] = room.owner
+    for account_id, name in ranked.items():
         rank = rank_of(room, account_id, name)
         if rank >= Rank.MODERATOR and rank > rank_of(room, author_id, author):
             yield account_id

@@ -254,6 +254,24 @@ class Seeing(ReportsCase):
             self.report("bob" if author != "bob" else "vox", seq=self.say(author))
             self.assertEqual(self.told().keys(), wanted, author)
 
+    def test_an_owner_who_was_a_moderator_is_told_once(self) -> None:
+        self.ok("ann", "set_room", master="mod")
+        self.clear()
+        self.report(seq=self.seq)
+        self.assertEqual(self.told(), {"mod": ["reported"], "max": ["reported"]})
+
+    def test_in_the_lobby_operators_are_told_until_it_has_moderators(self) -> None:
+        lobby = {"room_name": "lobby"}
+        seq = self.ok("bob", "speak", msg="x", **lobby)["seq"]
+        self.clear()
+        self.report("ann", seq=seq, **lobby)
+        self.assertEqual(self.told(), {"op": ["reported"]})
+        appointed = self.server.chat.moderators.appoint("lobby", "max", "moderator", AT_CONSOLE)
+        self.done(appointed)
+        number = self.report("vox", seq=seq, **lobby)
+        self.assertEqual(self.told(), {"max": ["reported"]})
+        self.ok("max", "answer_report", report_id=number, outcome="accepted")
+
     def test_who_is_no_member_brings_no_room_into_memory(self) -> None:
         self.server.start()
         eve = self.server.member("eve")
