@@ -182,7 +182,9 @@
         const message = room.entryAt(seq) ?? await this.#loadMessage(room, seq);
         if (message?.pinned) pinned.set(seq, message);
       }
-      if (room.windowId === windowId && room.pinChanges === pinChanges) room.pins = pinned;
+      // What changed meanwhile may be missing: it is loaded again, as nothing else would.
+      if (room.windowId !== windowId || room.pinChanges !== pinChanges) return this.loadPins(room);
+      room.pins = pinned;
       this.emit("change");
     }
 

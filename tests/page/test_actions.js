@@ -414,6 +414,17 @@
     equal(room.pins, null);
   });
 
+  test("what is pinned while the pinned messages are loaded is among them", async () => {
+    const { server, actions, room } = await withMessages();
+    const loaded = actions.loadPins(room);
+    const pinned = event("pinned", { room_name: "lobby", seq: 3, of: 1, usr: "bob" });
+    await server.push(pinned);
+    await server.reply("history", { entries: [] });
+    await server.reply("history", { entries: [pinned] });
+    await loaded;
+    equal([...room.pins.keys()], [1]);
+  });
+
   test("what was not confirmed when a direct conversation is closed is not sent, and becomes a draft", async () => {
     const { server, state, actions, connection } = await inEmptyLobby();
     const kept = [];
