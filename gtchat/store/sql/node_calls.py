@@ -5,6 +5,7 @@ So are those that let the node live: how it loads the chat, catches up, and is g
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
@@ -39,8 +40,9 @@ from gtchat.store.sql.writer import Writer
 
 T = TypeVar("T")
 
-#: How often it is tried to load the chat while other nodes get in the way.
-MAX_LOADS = 5
+#: Seconds: for how long it is tried to load the chat while other nodes get in the way, and between
+#: two tries. The clients of a node that stops begin sessions at others for a while.
+LOAD_S, LOAD_PAUSE_S = 60.0, 0.05
 
 
 class NodeCalls(ABC):
@@ -106,11 +108,13 @@ class NodeCalls(ABC):
         return state
 
     def _load(self, db: Connection) -> StoredState:
-        """Load the chat, again if another node got in the way."""
-        for _ in range(MAX_LOADS - 1):
+        """Load the chat, again while other nodes get in the way."""
+        ends = time.monotonic() + LOAD_S
+        while time.monotonic() < ends:
             state = self._try_to_load(db)
             if state is not None:
                 return state
+            time.sleep(LOAD_PAUSE_S)
         return self._load_once(db)
 
     def _try_to_load(self, db: Connection) -> StoredState | None:

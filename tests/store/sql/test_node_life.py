@@ -22,7 +22,7 @@ from tests.store.sql.test_uncertain_commits import LossCase, terminate
 if postgres.MISSING is None:
     import psycopg
 
-    from gtchat.store.sql import catch_ups, heartbeat, node_life, system_log
+    from gtchat.store.sql import catch_ups, heartbeat, node_calls, node_life, system_log
     from gtchat.store.sql.database import UncertainCommit
     from gtchat.store.sql.node_life import LOOK_S, RELOAD_S, NodeLife
     from gtchat.store.sql.postgres import PostgresDatabase
@@ -270,6 +270,37 @@ class LifeTests(SynchronousTestCase):
         FakeHeartbeat.newest.lost()
         self.life.lose()
         self.assertEqual(self.events(), ["heart stops"])
+
+
+class LoadTests(TestCase):
+    """A store that loads while other nodes change what it takes over."""
+
+    if postgres.MISSING:
+        skip = postgres.MISSING
+
+    def store(self, conflicts: int) -> SQLStore:
+        """Return a store whose first loads meet another node."""
+        database = postgres.QuickDatabase("one")
+        begin, left = database.begin_load, iter(range(conflicts))
+
+        def begin_load(db: Any) -> None:
+            begin(db)
+            for _ in left:
+                raise psycopg.errors.SerializationFailure("could not serialize access")
+
+        self.patch(database, "begin_load", begin_load)
+        self.patch(node_calls, "LOAD_PAUSE_S", 0)
+        store = SQLStore(database, reactor)
+        self.addCleanup(store.close)
+        return store
+
+    def test_it_tries_again(self) -> None:
+        self.assertEqual(len(self.store(20).load().rooms), 1)
+
+    def test_it_gives_up_after_some_time(self) -> None:
+        self.patch(node_calls, "LOAD_S", 0)
+        with self.assertRaisesRegex(StoreUnavailable, "could not serialize access"):
+            self.store(1).load()
 
 
 class RejoinTests(LossCase, TestCase):
