@@ -14,6 +14,7 @@ export type Request =
   | EndOtherSessionsRequest
   | UpdatePwdRequest
   | DeleteAccountRequest
+  | ExportAccountRequest
   | GetRoomListRequest
   | GetUserListRequest
   | GetRoomUserListRequest
@@ -79,6 +80,7 @@ export type Reply =
   | EndOtherSessionsReply
   | UpdatePwdReply
   | DeleteAccountReply
+  | ExportAccountReply
   | GetRoomListReply
   | GetUserListReply
   | GetRoomUserListReply
@@ -265,6 +267,13 @@ export interface DeleteAccountRequest {
   uuid?: string | null;
   messages?: string | null;
   directs?: string | null;
+  tracker?: string | number | null;
+  usr?: string | null;
+}
+
+/** Ask for an export of all that is stored of the user, until it is made. */
+export interface ExportAccountRequest {
+  cmd: "export_account";
   tracker?: string | number | null;
   usr?: string | null;
 }
@@ -947,6 +956,17 @@ export interface DeleteAccountReply {
   last_cmd: "delete_account";
   tracker: string;
   msg: string;
+}
+
+/** Where an export is. `path`: below the address of the page; absent while it is being made. */
+export interface ExportAccountReply {
+  cmd: "c_response";
+  status: "ok";
+  last_cmd: "export_account";
+  tracker: string;
+  msg: string;
+  path?: string;
+  expires?: string;
 }
 
 /** A page of rooms. */
@@ -2204,6 +2224,7 @@ export interface Commands {
   end_other_sessions: { request: EndOtherSessionsRequest; reply: EndOtherSessionsReply };
   update_pwd: { request: UpdatePwdRequest; reply: UpdatePwdReply };
   delete_account: { request: DeleteAccountRequest; reply: DeleteAccountReply };
+  export_account: { request: ExportAccountRequest; reply: ExportAccountReply };
   get_room_list: { request: GetRoomListRequest; reply: GetRoomListReply };
   get_user_list: { request: GetUserListRequest; reply: GetUserListReply };
   get_room_user_list: { request: GetRoomUserListRequest; reply: GetRoomUserListReply };

@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 from gtchat.chat.audit import AuditRecord
 from gtchat.chat.ban_records import Ban, NamePattern
 from gtchat.chat.deletion_rules import Erasure
+from gtchat.chat.entries import Entry
 from gtchat.chat.records import Account
 from gtchat.chat.report_store import IReportStore
 from gtchat.chat.session_records import EndedSession
@@ -190,6 +191,45 @@ class Scanned:
     before: int | None
 
 
+@attrs.frozen
+class OwnRoom:
+    """A room that an account is a member of; `notify` is that of `MembershipRecord`."""
+
+    name: str
+    joined_seq: int
+    read_seq: int
+    notify: str
+
+
+@attrs.frozen
+class OwnFacts:
+    """What is stored of an account besides what it has said, for an export.
+
+    Attributes:
+        rooms: its memberships, in the order of the names.
+        lobby_read_seq: up to where it has read the lobby.
+        blocked: names of the accounts that it blocks.
+        networks: key of each network that it came from, and when it last did.
+        number: its telephone number, "" for none.
+        reserved: former names that are reserved for it, as they are compared.
+    """
+
+    rooms: tuple[OwnRoom, ...]
+    lobby_read_seq: int
+    blocked: tuple[str, ...]
+    networks: tuple[tuple[str, int], ...]
+    number: str
+    reserved: tuple[str, ...]
+
+
+@attrs.frozen
+class OwnEntries:
+    """Entries of rooms that are about an account; `next` continues them, None at their end."""
+
+    entries: tuple[Entry, ...]
+    next: int | None
+
+
 class IAdminStore(IReportStore):
     """Keeps the audit log, and what operators do with accounts."""
 
@@ -313,6 +353,23 @@ class IAdminStore(IReportStore):
 
     def deletions() -> Deferred[Sequence[Account]]:
         """Return the accounts whose deletion has begun and has to go on (read)."""
+
+    def own_facts(account_id: int) -> Deferred[OwnFacts]:
+        """Return what is stored of an account (read).
+
+        Raises:
+            NoSuchUser: there is no such account.
+        """
+
+    def own_entries(account_id: int, after: int) -> Deferred[OwnEntries]:
+        """Return a part of the entries of rooms that are about an account, in their order (read).
+
+        All entries of the chat are looked through, some thousand at a time.
+
+        Args:
+            account_id: the account.
+            after: `OwnEntries.next` of the part before, 0 for the first one.
+        """
 
     def count_names(pattern: NamePattern) -> Deferred[int]:
         """Return how many accounts without the operator mark match a pattern (read)."""

@@ -85,6 +85,8 @@ AUDIT: dict[str, AuditKind] = {
     "account_created": _admin("{by} created the account {name}"),
     "account_deleted": _admin("{by} deleted the account {name}"),
     "own_account_deleted": _own("{name} deleted the account from {address}"),
+    "own_export": _own("{name} exported the own data from {address}"),
+    "account_exported": _admin("{by} exported the data of {name}"),
     "account_renamed": _admin("{by} renamed {name} to {new_name}"),
     "password_set": _admin("{by} set the password of {name}"),
     "login_link": _admin("{by} made a login link for {name}"),

@@ -18,6 +18,7 @@ from gtchat.chat.background import run_in_background
 from gtchat.chat.blocks import Blocks
 from gtchat.chat.changes import Changes
 from gtchat.chat.conversations import Conversations
+from gtchat.chat.data_export import DataExports
 from gtchat.chat.delivery import Delivery
 from gtchat.chat.devices import SessionRules
 from gtchat.chat.direct import Whispers
@@ -103,7 +104,7 @@ class Chat:
         accounts, phones, logins, sessions, membership, moderators, room_bans, invitations,
             invite_links, repeats,
             messages, changes, conversations, whispers, blocks, peer_address, read_state, searches,
-            reports, deletions: the parts.
+            reports, deletions, exports: the parts.
         session_rules: how many places an account can be logged in at.
         admin: what operators do.
         speak, history, preview, broadcast: the methods of `messages`.
@@ -185,6 +186,7 @@ class Chat:
         self.deletions = AccountDeletions(
             state, self.accounts, live, self.membership, self.moderators
         )
+        self.exports = DataExports(state)
         self.admin = Administration(
             state, self.accounts, live, self._guests, self._ownership, rules, self.deletions
         )
@@ -294,6 +296,7 @@ class Chat:
             self._prune_timer = None
         self.whispers.stop()
         self.deletions.stop()
+        self.exports.stop()
         self.users.stop()
         self.loader.stop()
         self._joins.stop()

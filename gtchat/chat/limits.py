@@ -127,6 +127,9 @@ class Limits:
     daily_bytes_guests_address: int = _limit(
         52_428_800, "bytes of text that all guests of an address can store in a day"
     )
+    export_bytes: int = _limit(
+        1_073_741_824, "most bytes of an export of an account, before they are compressed"
+    )
     audit_days: float = _limit(90.0, "days for which records of the audit log are kept")
     audit_records: int = _limit(
         1_000_000, "records of the audit log that users cause, such as logins, that are kept"

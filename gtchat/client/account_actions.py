@@ -121,6 +121,15 @@ class AccountActions(Caller):
         """End all other sessions of the user."""
         await self.call("end_other_sessions")
 
+    async def export_account(self) -> str | None:
+        """Ask for an export of all that is stored of the user, until it is made.
+
+        Returns:
+            Its path below the address of the page, which is good once; None while it is made.
+        """
+        path: str | None = (await self.call("export_account")).raw.get("path")
+        return path
+
     async def delete_account(
         self,
         password: str,

@@ -64,6 +64,7 @@ COMMANDS: dict[str, ClientCommand] = {
     "resume": ClientCommand(_ALWAYS, Effect.RESUMED, own_rate=True),
     "logout": ClientCommand(_NO, Effect.LOGGED_OUT),
     "update_pwd": ClientCommand(_NO, Effect.PASSWORD_CHANGED, own_rate=True),
+    "export_account": ClientCommand(_NO, own_rate=True),
     "delete_account": ClientCommand(_NO, Effect.LOGGED_OUT, own_rate=True),
     "get_sessions": ClientCommand(_ALWAYS),
     "create_login_link": ClientCommand(_NO, own_rate=True),

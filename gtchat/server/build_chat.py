@@ -13,6 +13,7 @@ from gtchat.chat.chat import Chat
 from gtchat.chat.filter_rules import MISSING
 from gtchat.chat.interfaces import IPasswords
 from gtchat.protocols.base.http_access import Proxies
+from gtchat.server.account_export import ExportFiles
 from gtchat.server.process import EXIT_CONFIG, StartError
 from gtchat.server.settings import ServerSettings, Settings
 from gtchat.server.storage import Storage, cannot_start
@@ -78,6 +79,7 @@ def build_chat(settings: Settings, storage: Storage, reactor: Any, passwords: IP
         relay=storage.relay,
         access=access_settings(settings),
     )
+    chat.exports.files = ExportFiles(reactor, storage.directory, settings.limits)
     chat.bans.protect(Proxies.named(server.trusted_proxies).networks)
     try:
         chat.start()

@@ -51,6 +51,7 @@ from gtchat.server.process import (
 from gtchat.server.reload import Reloaded, compare, merge
 from gtchat.server.settings import Settings, SettingsError
 from gtchat.server.storage import FreeSpace, Storage, database_of, open_storage
+from gtchat.web.exports import EXPORT, Exports
 from gtchat.web.metrics import MetricsPage
 from gtchat.web.site import build_metrics_site, build_site, static_directory
 
@@ -272,6 +273,7 @@ class ChatService(Service):
             self.chat.access.told,
             MetricsPage(self._metrics.render, self._metrics_allowed),
             branding_of(self.settings),
+            {EXPORT: Exports(self.chat.exports.take, self.chat.exports.delete)},
         )
         site.refusal = self.chat.bans.refusal
         web = self._listen_on(server.web, site, "page", "http")

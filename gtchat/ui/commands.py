@@ -83,6 +83,7 @@ TABLE: tuple[SlashCommand, ...] = (
             CommandArgument("new_pwd2", "NEW", "secret", prompt="Repeat the new password"),
         ),
     ),
+    SlashCommand("export", "have an export of your data made, and get a link", "export_account"),
     SlashCommand(
         "delete-account",
         "delete your account; MESSAGES and DIRECTS: keep or erase",

@@ -354,6 +354,11 @@ class Renderer:
             )
         ]
 
+    def _exported(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
+        path = escape_controls(str(reply.raw.get("path", "")))
+        ready = f"your export is at {path} below the address of the page, once, for ten minutes"
+        return [self._notice(ready if path else "it is being made: /export again in a while")]
+
     def _broadcast(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
         return [self._notice(f"sent to {reply.recipients} users")]
 
@@ -405,5 +410,6 @@ REPLY_FORMATTERS: dict[str, Callable[[Renderer, ParsedCommand, Reply], list[str]
     "report": Renderer._reported,
     "get_reports": Renderer._reports,
     "broadcast": Renderer._broadcast,
+    "export_account": Renderer._exported,
     "get_sessions": Renderer._sessions,
 }

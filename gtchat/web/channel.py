@@ -27,6 +27,7 @@ from http import HTTPStatus
 from math import ceil
 from typing import Any
 
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import connectionDone
 from twisted.logger import ILogObserver, LogEvent, Logger
 from twisted.protocols.basic import LineReceiver
@@ -308,6 +309,9 @@ def _refusal(code: int, banned: Banned | None = None) -> bytes:
 class SiteRequest(Request):
     """A request whose response has the security headers."""
 
+    #: Ends the connection of a client that does not read its response.
+    _late: IDelayedCall | None = None
+
     def setHeader(self, name: Any, value: Any) -> None:
         """Set a header of the response, except `Server`.
 
@@ -326,7 +330,13 @@ class SiteRequest(Request):
         if self.path != WEBSOCKET:
             late = self.channel.callLater(ANSWER_SECONDS, self.channel.forceAbortClient)
             self.notifyFinish().addBoth(lambda _: late.cancel() if late.active() else None)
+            self._late = late
         super().process()
+
+    def prolong(self) -> None:
+        """Give the client as much time again: it reads a response that takes longer."""
+        if self._late is not None and self._late.active():
+            self._late.reset(ANSWER_SECONDS)
 
 
 class QuietSite(Site):

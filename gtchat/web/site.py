@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -154,6 +155,7 @@ def build_site(
     info: Callable[[], Mapping[str, Any]] = dict,
     metrics: IResource | None = None,
     branding: Branding = NO_BRANDING,
+    others: Mapping[bytes, IResource] = MappingProxyType({}),
 ) -> QuietSite:
     """Build the site, as a factory to listen with.
 
@@ -168,6 +170,7 @@ def build_site(
         info: see `SiteInfo`.
         branding: the operator's own look of the page.
         metrics: what is at `/metrics`; None for nothing.
+        others: further paths below `/`, and what is there.
     """
     root = Root(directory, branding)
     root.putChild(WEBSOCKET.lstrip(b"/"), WebSocketEndpoint(websocket))
@@ -175,6 +178,8 @@ def build_site(
     root.putChild(b"site.json", SiteInfo(info))
     if metrics is not None:
         root.putChild(METRICS, metrics)
+    for path, resource in others.items():
+        root.putChild(path, resource)
     return _build(root, reactor, known_host, limiter, request_log or RequestLog(reactor, Proxies()))
 
 

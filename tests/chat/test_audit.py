@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from gtchat.chat.audit import AT_CONSOLE, AUDIT
 from gtchat.chat.filter_rules import FilterRule
 from gtchat.chat.invite_links import Wanted
+from tests.chat.test_data_export import RecordedFiles
 from tests.fakes import TestServer
 
 SECRETS = ["correct horse", "wrong horse", "new horse!", "the-key", "a-guessed-key"]
@@ -50,6 +51,7 @@ LINES = [
     "operator_link: (console) made a link for the first operator",
     "first_operator: dora registered from 192.0.2.7 as the first operator",
     "login: cat logged in from 192.0.2.7",
+    "own_export: cat exported the own data from 192.0.2.7",
     "own_account_deleted: cat deleted the account from 192.0.2.7",
     "filter_flagged: rule 2aaa6c74 of the word filter flagged message 1 of ann in lobby",
     "filter_refused: rule 610562b2 of the word filter refused a text of ann in lobby",
@@ -117,6 +119,8 @@ class AuditLog(SynchronousTestCase):
         self.links.append(self.successResultOf(first).token)
         newcomer.call("register", usr="dora", pwd=SECRETS[0], link=self.links[-1])
         newcomer.login("cat", pwd=SECRETS[0])
+        server.chat.exports.files = RecordedFiles()
+        newcomer.call("export_account")
         newcomer.call("delete_account", pwd=SECRETS[0])
         for word, action in (("hot", "flag"), ("hotter", "refuse")):
             rule = FilterRule(word, action)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import zipfile
+from io import BytesIO
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
 from selenium.webdriver.common.keys import Keys
 from twisted.trial.unittest import TestCase
 
@@ -222,7 +227,21 @@ class RoomsTest(TestCase):
         ann.close_dialog()
         ann.log_out()
         ann.log_in("ann", "longer still", "member")
+        self.export_account(ann)
         self.delete_account(ann, bob)
+
+    def export_account(self, ann: Browser) -> None:
+        """Export what is stored of ann."""
+        self.open_settings(ann, "Export your data")
+        ann.click("dialog button.primary", "Export")
+        link = ann.find("dialog a.primary", "Download").get_attribute("href")
+        with urlopen(link) as answer, zipfile.ZipFile(BytesIO(answer.read())) as made:
+            self.assertIn(b"quiet here", made.read("room_entries.jsonl"))
+        with self.assertRaises(HTTPError):
+            urlopen(link)
+        ann.click("dialog button", "Close")
+        ann.find(".settings")
+        ann.close_dialog()
 
     def delete_account(self, ann: Browser, bob: Browser) -> None:
         """Delete ann, whose messages are erased."""

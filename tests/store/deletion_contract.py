@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 
-from gtchat.chat.admin_store import RESERVED_MS
+from gtchat.chat.admin_store import RESERVED_MS, OwnRoom
 from gtchat.chat.annotations import Deletion, Reaction, ReplyTo
 from gtchat.chat.deletion_rules import DELETED_USER, Erasure
 from gtchat.chat.errors import (
@@ -21,7 +21,7 @@ from gtchat.chat.message_rules import annotated
 from gtchat.chat.moderation_events import RoleChanged
 from tests.store.admin_contract import LINK, OTHER, TOKEN, Recorded, record
 from tests.store.changes_contract import ChangeCase, deleted, edited, pinned, reacted
-from tests.store.contract import joined, left, message, new_session, room_changed
+from tests.store.contract import NETWORK, joined, left, message, new_session, room_changed
 from tests.store.direct_contract import DirectCase
 
 KEEP, ERASE = Erasure(), Erasure(rooms=True, directs=True)
@@ -156,6 +156,44 @@ class DeletionContract(DeletionCase):
         await self.store.begin_deletion(ann, "hash", KEEP, sent, record("account_deleted"))
         await self.store.session_lost(sent[0], 3)
         await self.end(ann)
+
+
+class OwnDataContract(ChangeCase, DeletionCase):
+    """What is stored of an account, as it is exported."""
+
+    async def test_what_is_stored_of_an_account(self) -> None:
+        await self.prepare()
+        await self.store.block(self.ann, self.bob, True)
+        await self.store.set_notify(self.ann, self.room_id, "none")
+        await self.store.login(self.ann, "hash", new_session(TOKEN, 7))
+        await self.store.rename(self.bob, "Bob", "Bill", "bill", 1000, record())
+        facts = await self.store.own_facts(self.ann)
+        self.assertEqual(facts.rooms, (OwnRoom("Garden", 1, 1, "none"),))
+        self.assertEqual((facts.blocked, facts.number, facts.reserved), (("Bill",), "", ()))
+        self.assertEqual(facts.networks, ((NETWORK, 7),))
+        self.assertEqual((await self.store.own_facts(self.bob)).reserved, ("bob",))
+        pia = await self.store.register_phone("Pia", "pia", "123", UUID, 1)
+        self.assertEqual((await self.store.own_facts(pia)).number, "123")
+        await self.assertFails(self.store.own_facts(99), NoSuchUser)
+
+    async def test_its_entries_are_those_of_rooms(self) -> None:
+        await self.prepare()
+        await self.whisper(self.ann, self.bob, "psst")
+        await self.changed(edited(3, "new"), self.ann)
+        await self.stored(self.lobby, message("z", room="lobby"), self.ann)
+        found, after = [], 0
+        while after is not None:
+            page = await self.store.own_entries(self.ann, after)
+            found += page.entries
+            after = page.next
+        said = [(one.room_name, one.kind, getattr(one, "msg", "")) for one in found]
+        self.assertEqual(
+            said,
+            [
+                *(("Garden", "room_created", ""), ("Garden", "speak", "new")),
+                *(("Garden", "edited", "new"), ("lobby", "speak", "z")),
+            ],
+        )
 
 
 class DeletedWordsContract(ChangeCase, DeletionCase):

@@ -28,7 +28,7 @@ from tests.store.changes_contract import (
     VersionsContract,
 )
 from tests.store.contract import QueueContract, message
-from tests.store.deletion_contract import DeletedWordsContract, DeletionContract
+from tests.store.deletion_contract import DeletedWordsContract, DeletionContract, OwnDataContract
 from tests.store.devices_contract import SeveralSessionsContract, TokenContract
 from tests.store.direct_contract import DirectContract, DirectMentionsContract, WhisperContract
 from tests.store.invite_contract import InviteContract
@@ -75,6 +75,10 @@ class QueueTests(InMemory, QueueContract, TestCase):
 
 
 class DeletionTests(InMemory, DeletionContract, TestCase):
+    pass
+
+
+class OwnDataTests(InMemory, OwnDataContract, TestCase):
     pass
 
 

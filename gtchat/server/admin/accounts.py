@@ -83,6 +83,14 @@ async def delete_account(call: Call) -> Output:
     return Output(f"deleted the account {name}", {"name": name})
 
 
+async def export_account(call: Call) -> Output:
+    """Export an account."""
+    chat = call.chat
+    account = await chat.admin.accounts.find(call["name"])
+    path = await chat.exports.write(account, call["file"], call.actor)
+    return Output(f"exported {account.name} to {path}", {"name": account.name, "file": path})
+
+
 async def set_password(call: Call) -> Output:
     """Set a password."""
     name = await call.chat.admin.accounts.set_password(call["name"], call["password"], call.actor)
@@ -217,6 +225,15 @@ ROWS = (
         ),
         needs="of operators: at the server",
         audit="account_deleted",
+    ),
+    AdminCommand(
+        "export-account",
+        export_account,
+        "write all that is stored of an account to a zip, which only the server can read",
+        (ACCOUNT, Argument("file", "path of the zip at the server, from the root")),
+        AT_SERVER,
+        needs="there is no such file",
+        audit="account_exported",
     ),
     AdminCommand(
         "accounts set-password",

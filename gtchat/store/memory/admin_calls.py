@@ -14,6 +14,8 @@ from gtchat.chat.admin_store import (
     AccountQuery,
     AuditQuery,
     ListedAccount,
+    OwnEntries,
+    OwnFacts,
     Scanned,
     ScanQuery,
     StorageQuery,
@@ -116,6 +118,14 @@ class MemoryAdminCalls(MemoryCalls):
     def deletions(self) -> Deferred[Sequence[Account]]:
         """See `IAdminStore.deletions`."""
         return self._read(self._tables.deletions.unfinished)
+
+    def own_facts(self, account_id: int) -> Deferred[OwnFacts]:
+        """See `IAdminStore.own_facts`."""
+        return self._read(self._tables.own_facts, account_id)
+
+    def own_entries(self, account_id: int, after: int) -> Deferred[OwnEntries]:
+        """See `IAdminStore.own_entries`."""
+        return self._read(self._tables.rooms.own_entries, account_id)
 
     def count_names(self, pattern: NamePattern) -> Deferred[int]:
         """See `IAdminStore.count_names`."""

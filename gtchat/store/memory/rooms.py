@@ -9,9 +9,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import count
+from operator import itemgetter
 
 import attrs
 
+from gtchat.chat.admin_store import OwnEntries
 from gtchat.chat.errors import NoSuchMessage, RoomExists
 from gtchat.chat.events import PAGE_KINDS, AnnotatedMessage, Entry, MessageSent
 from gtchat.chat.fold import RoomState
@@ -280,6 +282,16 @@ class RoomTable:
         return sum(
             room.creator_id != account_id for room in self._owned.get(account_id, {}).values()
         )
+
+    def own_entries(self, account_id: int) -> OwnEntries:
+        """Return the entries of rooms that are about an account; see `IAdminStore.own_entries`."""
+        found = [
+            (room.rows[one.seq], room.messages.entry(one.seq))
+            for room in self.keys.values()
+            for one in room.log
+            if one.subject_id == account_id
+        ]
+        return OwnEntries(tuple(entry for _, entry in sorted(found, key=itemgetter(0))), None)
 
     def begin_start(self) -> None:
         """Note the lengths of all logs at a start of the server."""

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
+from gtchat.chat.admin_store import OwnFacts, OwnRoom
 from gtchat.chat.deletion_rules import Erasure
 from gtchat.chat.interfaces import EndedSession, StoredGuest, StoredState
 from gtchat.chat.node_records import (
@@ -237,6 +238,25 @@ class MemoryTables:
             self.mentions.delete_account(account_id)
             self.deletions.end(account_id)
 
+    def own_facts(self, account_id: int) -> OwnFacts:
+        """Return what is stored of an account; see `IAdminStore.own_facts`."""
+        row, others = self.accounts.require_account(account_id), self.accounts.accounts
+        rooms = sorted((self.rooms.rooms[one] for one in row.rooms), key=lambda room: room.key)
+        blocked = sorted((others[one] for one in row.blocks), key=lambda other: other.key)
+        numbers = {one.account_id: one.number for one in self.accounts.phones()}
+        reserved = self.accounts.reserved.items()
+        return OwnFacts(
+            rooms=tuple(
+                OwnRoom(one.name, one.joined[row.id], one.read[row.id], _notify(row, one.id))
+                for one in rooms
+            ),
+            lobby_read_seq=row.lobby_read_seq,
+            blocked=tuple(other.name for other in blocked),
+            networks=tuple(sorted(row.networks.items())),
+            number=numbers.get(row.id, ""),
+            reserved=tuple(sorted(key for key, one in reserved if one.account_id == row.id)),
+        )
+
     def begin_ending(self, account_id: int, me: int | None) -> tuple[int, ...] | None:
         """End the sessions of an account that ends; see `INodeStore.begin_ending`.
 
@@ -263,3 +283,7 @@ class MemoryTables:
         sessions = map(self.accounts.sessions.__getitem__, row.sessions)
         connected = (one.node_id for one in sessions if one.expires_from is None)
         return any(node_id != me for node_id in connected) or self.is_online(account_id, me)
+
+
+def _notify(row: AccountRow, room_id: int) -> str:
+    return row.notify.get(room_id, "all")

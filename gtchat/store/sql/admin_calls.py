@@ -16,6 +16,8 @@ from gtchat.chat.admin_store import (
     AccountQuery,
     AuditQuery,
     ListedAccount,
+    OwnEntries,
+    OwnFacts,
     Scanned,
     ScanQuery,
     StorageQuery,
@@ -35,6 +37,7 @@ from gtchat.store.sql import (
     choices,
     deletions,
     message_scan,
+    own_data,
     reports,
     storage,
 )
@@ -142,6 +145,14 @@ class AdminCalls(ABC):
     def deletions(self) -> Deferred[Sequence[Account]]:
         """See `IAdminStore.deletions`."""
         return self._reads.run(deletions.unfinished)
+
+    def own_facts(self, account_id: int) -> Deferred[OwnFacts]:
+        """See `IAdminStore.own_facts`."""
+        return self._reads.run(lambda db: own_data.facts(db, account_id))
+
+    def own_entries(self, account_id: int, after: int) -> Deferred[OwnEntries]:
+        """See `IAdminStore.own_entries`."""
+        return self._reads.run(lambda db: own_data.entries(db, account_id, after))
 
     def count_names(self, pattern: NamePattern) -> Deferred[int]:
         """See `IAdminStore.count_names`."""

@@ -2,7 +2,7 @@
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
-  const { html } = globalThis.htmPreact;
+  const { html, useEffect, useState } = globalThis.htmPreact;
   const { Avatar, Icon } = GTChat.parts;
   const { Form } = GTChat.forms;
   const text = (...details) => GTChat.text(...details);
@@ -18,6 +18,8 @@
       ${shell.state.hasPassword && html`<${Line} shell=${shell} icon="key" label=${text("change_password")} dialog="password" />`}
       <${Line} shell=${shell} icon="user_blocked" label=${text("blocked_users")} count=${shell.state.blocked.length} dialog="blocked" />
       <${Line} shell=${shell} icon="link" label=${text("peer_connections")} hint=${text("peer_connections_short")} dialog="peer" />
+      ${shell.mode === "member" && !shell.fromDisk && shell.actions.can("export_account") && html`
+        <${Line} shell=${shell} icon="copy" label=${text("export_data")} hint=${text("export_data_short")} dialog="export_account" />`}
       ${shell.state.hasPassword && shell.actions.can("delete_account") && html`
         <${Line} shell=${shell} icon="trash" label=${text("delete_account")} hint=${text("delete_account_short")} dialog="delete_account" />`}
     </div>
@@ -53,6 +55,37 @@
           <ul class="card">${state.blocked.map((name) => html`
             <li key=${name} class="line blocked-user"><${Avatar} name=${name} /><bdi class="grow cut">${name}</bdi>
               <button type="button" class="button small" aria-label=${text("unblock_named", { usr: name })} onClick=${unblock(name)}>${text("unblock")}</button></li>`)}</ul>`}</div>
+      <//>`;
+  };
+
+  // Milliseconds until it is asked again whether an export is made.
+  const ASK_AGAIN_MS = 2000;
+
+  GTChat.ExportAccount = ({ shell }) => {
+    const [made, setMade] = useState(null); // the reply with its path
+    const [waiting, setWaiting] = useState(false);
+    useEffect(() => {
+      const timer = waiting && setTimeout(() => shell.attempt(ask), ASK_AGAIN_MS);
+      return () => clearTimeout(timer);
+    });
+    const ask = async () => {
+      setWaiting(false);
+      const reply = await shell.actions.request("export_account");
+      if (reply.path) setMade(reply);
+      else setWaiting(true);
+    };
+    const title = text("export_data");
+    if (made) {
+      return html`
+        <${GTChat.Dialog} title=${title} onClose=${back(shell)} size="small">
+          <div class="body"><p class="second">${text("export_ready")}</p></div>
+          <footer><a class="button primary" href=${new URL(made.path, location.href).href} download autofocus onClick=${back(shell)}>${text("download")}</a></footer>
+        <//>`;
+    }
+    return html`
+      <${GTChat.Dialog} title=${title} onClose=${back(shell)} size="small">
+        <${Form} fields=${{}} submit=${title} onSubmit=${ask} onCancel=${back(shell)}>
+          <p class="second" role="status">${text(waiting ? "export_waiting" : "export_hint")}</p><//>
       <//>`;
   };
 

@@ -103,7 +103,8 @@
     set_role: "SetRole", mute_user: "MuteUser", ban_user: "BanUser", delete_recent: "DeleteRecent", ban_names: "BanNames", moderation: "RoomModeration" })) {
     DIALOGS[name] = later(view, "texts/later", "views/moderation");
   }
-  for (const [name, view] of Object.entries({ password: "ChangePassword", blocked: "BlockedUsers", delete_account: "DeleteAccount" })) {
+  for (const [name, view] of Object.entries({ password: "ChangePassword", blocked: "BlockedUsers", delete_account: "DeleteAccount",
+    export_account: "ExportAccount" })) {
     DIALOGS[name] = later(view, "texts/later", "views/account");
   }
   DIALOGS.peer = later("PeerConnections", "texts/later", "views/peer_connections");

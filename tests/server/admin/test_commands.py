@@ -23,6 +23,7 @@ from gtchat.server.admin.commands import COMMANDS, find_command, help_text
 from gtchat.server.admin.console import ConsoleServer
 from gtchat.server.admin.socket import ADMIN_LINE, READY
 from gtchat.server.reload import Reloaded
+from tests.chat.test_data_export import RecordedFiles
 from tests.fakes import FakeClient, TestServer
 from tests.server.admin.test_console import Socket
 
@@ -43,6 +44,7 @@ LINES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "accounts create": ("Cat|open sesame", "Cat|tiny", {"name": "Cat"}),
     "accounts rename": ("bob Robert", "ann Anna", {"name": "Robert"}),
     "accounts delete": ("bob --messages erase", "bob --directs burn", {"name": "Bob"}),
+    "export-account": ("ann /ann.zip", "unknown /x.zip", {"name": "Ann", "file": "/ann.zip"}),
     "accounts set-password": ("bob|open sesame", "bob|tiny", {"name": "Bob"}),
     "accounts login-link": ("bob", "gus", {"name": "Bob"}),
     "accounts operator": ("bob on", "bob maybe", {"name": "Bob", "operator": True}),
@@ -110,6 +112,7 @@ class Administration(SynchronousTestCase):
         self.consoles = ConsoleServer(self.server.chat, lambda: None, "http://a.example/, ws://b")
         self.commands = self.consoles.commands
         self.commands.reload = self.reload
+        self.server.chat.exports.files = RecordedFiles()
         self.server.chat.admin.operators.commands = self.commands
         ann, bob = self.server.member("Ann"), self.server.member("Bob")
         self.server.guest("Gus")

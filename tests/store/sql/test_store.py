@@ -51,7 +51,7 @@ from tests.store.changes_contract import (
     VersionsContract,
 )
 from tests.store.contract import QueueContract, StoreCase, message, new_session
-from tests.store.deletion_contract import DeletedWordsContract, DeletionContract
+from tests.store.deletion_contract import DeletedWordsContract, DeletionContract, OwnDataContract
 from tests.store.devices_contract import SeveralSessionsContract, TokenContract
 from tests.store.direct_contract import DirectContract, DirectMentionsContract, WhisperContract
 from tests.store.invite_contract import InviteContract
@@ -102,6 +102,10 @@ class QueueTests(OnDisk, QueueContract, TestCase):
 
 
 class DeletionTests(OnDisk, DeletionContract, TestCase):
+    pass
+
+
+class OwnDataTests(OnDisk, OwnDataContract, TestCase):
     pass
 
 
