@@ -1586,6 +1586,8 @@ export interface ErrorReply {
   code: string;
   retry_after?: number;
   window?: number;
+  used?: number;
+  allowed?: number;
   incident?: string;
 }
 
@@ -2326,4 +2328,5 @@ export type Code =
   | "bad_key"
   | "rate_limited"
   | "over_quota"
+  | "storage_full"
   | "too_long";

@@ -5,7 +5,8 @@ It is part of `interfaces.IStore`, whose conventions hold.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal
 
 import attrs
@@ -19,10 +20,12 @@ from gtchat.chat.records import Account
 from gtchat.chat.report_store import IReportStore
 from gtchat.chat.session_records import EndedSession
 
-#: The most entries of logs that `IAdminStore.storage` reads: a second of work for a database.
+#: The most entries of logs that are read for `IAdminStore.scan`: a second of work for a database.
 COUNTED_ENTRIES = 1_000_000
-#: Stand for the names of what has none of its own, or has it no more.
-DIRECT_MESSAGES, DELETED_ROOMS, NO_ACCOUNT = "(direct messages)", "(deleted rooms)", "(no account)"
+#: Stands for the names of direct conversations, which have none.
+DIRECT_MESSAGES = "(direct messages)"
+#: What texts are counted by.
+CountedBy = Literal["rooms", "accounts"]
 #: Milliseconds for which a former name is reserved for its account.
 RESERVED_MS = 30 * 24 * 3600 * 1000
 
@@ -117,14 +120,14 @@ class StorageQuery:
     """What the texts of messages are counted by, the largest sum first.
 
     Attributes:
-        by: `rooms`, where all direct messages are one, or `accounts`, the authors.
+        by: `rooms`, where all direct messages are one, or `accounts`, the registered authors.
         limit: the most sums.
-        entries: how many entries of all logs are read, the newest ones.
+        exceptions: whether only those are listed that have a quota of their own.
     """
 
-    by: Literal["rooms", "accounts"]
+    by: CountedBy
     limit: int = 100
-    entries: int = COUNTED_ENTRIES
+    exceptions: bool = False
 
 
 @attrs.frozen
@@ -132,14 +135,16 @@ class StoredTexts:
     """What the messages of a room or an account take.
 
     Attributes:
-        name: of the room or account as displayed, or one of those in parentheses above.
+        name: of the room or account as displayed, or `DIRECT_MESSAGES`.
         messages: how many there are, those without a text any more among them.
         bytes: of their texts, as they are now, in UTF-8.
+        quota: bytes that it can have, 0 for any number; None if it has no quota of its own.
     """
 
     name: str
     messages: int
     bytes: int
+    quota: int | None = None
 
 
 @attrs.frozen
@@ -148,7 +153,7 @@ class StorageUse:
 
     Attributes:
         texts: the sums, largest first, then by name.
-        complete: whether all entries were read.
+        complete: whether all messages are in them: those of the last seconds may not be.
     """
 
     texts: tuple[StoredTexts, ...]
@@ -230,6 +235,29 @@ class OwnEntries:
     next: int | None
 
 
+@attrs.frozen
+class StorageLimits:
+    """Bytes that the texts of each registered account, and of each room, can take; 0 for any.
+
+    That of rooms is not for the lobby.
+    """
+
+    account: int = 0
+    room: int = 0
+
+
+@attrs.frozen
+class AtQuota:
+    """What takes as much as it can, or more.
+
+    Attributes:
+        accounts, rooms: id -> bytes that its texts take, and that they can take.
+    """
+
+    accounts: Mapping[int, tuple[int, int]] = MappingProxyType({})
+    rooms: Mapping[int, tuple[int, int]] = MappingProxyType({})
+
+
 class IAdminStore(IReportStore):
     """Keeps the audit log, and what operators do with accounts."""
 
@@ -248,6 +276,27 @@ class IAdminStore(IReportStore):
         Args:
             query: which part.
             matches: returns whether a text matches; it may be called in another thread.
+        """
+
+    def stored_texts(by: CountedBy, owner_id: int) -> Deferred[StoredTexts]:
+        """Return what one room or account takes; without a name if there is none (read)."""
+
+    def over_quota(limits: StorageLimits) -> Deferred[AtQuota]:
+        """Return the rooms and accounts that are at their quota or above (read)."""
+
+    def set_quota(
+        by: CountedBy, owner_id: int, quota: int | None, audit: AuditRecord
+    ) -> Deferred[None]:
+        """Give a room or a registered account a quota of its own.
+
+        Args:
+            by: what it is.
+            owner_id: the room or the account.
+            quota: bytes, 0 for any number; None to have that of the setting.
+            audit: the record that is stored with it.
+
+        Raises:
+            NoSuchRoom, NoSuchUser: there is none.
         """
 
     def choose(name: str, value: str | None, audit: AuditRecord) -> Deferred[None]:

@@ -92,6 +92,7 @@ AUDIT: dict[str, AuditKind] = {
     "login_link": _admin("{by} made a login link for {name}"),
     "own_login_link": _own("{name} made a login link from {address}"),
     "operator_link": _admin("{by} made a link for the first operator", subject=""),
+    "account_quota": _admin("{by} set the quota of {name} to {quota}"),
     "operator_on": _admin("{by} made {name} an operator"),
     "operator_off": _admin("{by} took the operator mark from {name}"),
     # Members make and revoke invitations, too, in any number.
@@ -105,6 +106,7 @@ AUDIT: dict[str, AuditKind] = {
     ),
     "admin_room_role": _admin("{by} made {name} {role} in {room}"),
     "admin_room_deleted": _admin("{by} deleted the room {room}", subject=""),
+    "admin_room_quota": _admin("{by} set the quota of {room} to {quota}", subject=""),
     "ban_added": _admin("{by} banned {kind} {name} {end}: {reason}"),
     "ban_removed": _admin("{by} ended the ban of {kind} {name}"),
     "filter_added": _admin(

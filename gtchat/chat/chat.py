@@ -234,6 +234,7 @@ class Chat:
         """Load what the chat begins with. To be called once, before the first connection."""
         self._begin(self._state.store.load())
         self._clean_up()
+        self.admin.quotas.start()
 
     def _begin(self, stored: StoredState) -> None:
         """Begin with what the store has loaded."""
@@ -294,6 +295,7 @@ class Chat:
         if self._prune_timer is not None:
             self._prune_timer.cancel()
             self._prune_timer = None
+        self.admin.quotas.stop()
         self.whispers.stop()
         self.deletions.stop()
         self.exports.stop()

@@ -20,12 +20,15 @@ class ChatError(Exception):
         code: the stable code, for programs.
         default: the default text.
         window: seconds within which the request was possible, None if time did not matter.
+        used, allowed: bytes that are stored, and that can be; None if that did not matter.
     """
 
     code: ClassVar[str] = "internal"
     default: ClassVar[str] = "Internal server error."
     retry_after: float | None = None
     window: float | None = None
+    used: int | None = None
+    allowed: int | None = None
 
     def __init__(self, text: str | None = None, *, retry_after: float | None = None) -> None:
         self.text = text or self.default
@@ -351,6 +354,24 @@ class OverQuota(ChatError):
 
     code = "over_quota"
     default = "You have sent as much as is allowed in a day."
+
+
+class StorageFull(ChatError):
+    """The texts of the user, or of the room, take as much as they can.
+
+    Args:
+        owner: the beginning of the text: whose texts.
+        used, allowed: as in `ChatError`.
+    """
+
+    code = "storage_full"
+
+    def __init__(self, owner: str, used: int, allowed: int) -> None:
+        super().__init__(
+            f"{owner} {used:,} bytes of text, and {allowed:,} are allowed: messages have to be"
+            " deleted first."
+        )
+        self.used, self.allowed = used, allowed
 
 
 class TooLong(ChatError):

@@ -130,6 +130,12 @@ class Limits:
     export_bytes: int = _limit(
         1_073_741_824, "most bytes of an export of an account, before they are compressed"
     )
+    quota_account_bytes: int = _limit(
+        0, "bytes of text that all messages of a registered account can take"
+    )
+    quota_room_bytes: int = _limit(
+        0, "bytes of text that all messages of a room can take, except the lobby"
+    )
     audit_days: float = _limit(90.0, "days for which records of the audit log are kept")
     audit_records: int = _limit(
         1_000_000, "records of the audit log that users cause, such as logins, that are kept"

@@ -195,7 +195,7 @@ class Messages:
 
         Raises:
             NoSuchRoom, NotInRoom, IsMuted, ModeratedRoom, BadRequest, TooLong, SlowMode,
-                Filtered, OverQuota, NotStored: at once; then `done` is not called.
+                Filtered, OverQuota, StorageFull, NotStored: at once; then `done` is not called.
         """
         user = session.user
         try:
@@ -220,8 +220,8 @@ class Messages:
         flag = self._filter.check(session, msg, room) if self._filter.rules else None
         # Quota.charge, without its call.
         size = len(msg) if msg.isascii() else utf8_size(msg)
-        if size > session.prepaid or self._quota.disk_full:
-            self._quota.prepay(session, size)
+        if size > session.prepaid or self._quota.restricted:
+            self._quota.prepay(session, size, room.id)
         session.prepaid -= size
         guest = not user.registered and user.key != HOST.key
         entry: MessageSent = (GuestMessage if guest else MessageSent)(

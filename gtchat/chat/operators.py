@@ -18,7 +18,13 @@ from gtchat.chat.access_admin import AccessAdmin
 from gtchat.chat.account_admin import AccountAdmin
 from gtchat.chat.account_deletion import AccountDeletions
 from gtchat.chat.accounts import Accounts, login_key
-from gtchat.chat.admin_store import AuditQuery, StorageQuery, StorageUse
+from gtchat.chat.admin_store import (
+    AuditQuery,
+    CountedBy,
+    StorageQuery,
+    StorageUse,
+    StoredTexts,
+)
 from gtchat.chat.audit import Actor, AuditRecord
 from gtchat.chat.authority import is_operator
 from gtchat.chat.ban_admin import BanAdmin
@@ -29,6 +35,7 @@ from gtchat.chat.guests import Guests
 from gtchat.chat.limits import BucketTable, Limits
 from gtchat.chat.live_sessions import LiveSessions
 from gtchat.chat.ownership import Ownership
+from gtchat.chat.quota_admin import QuotaAdmin
 from gtchat.chat.room_admin import RoomAdmin, SessionAdmin
 from gtchat.chat.state import State
 from gtchat.chat.users import Session
@@ -141,7 +148,7 @@ class Administration:
 
     Attributes:
         operators: lets accounts run commands.
-        accounts, sessions, rooms, bans, word_filter: what is done with them.
+        accounts, sessions, rooms, bans, quotas, word_filter: what is done with them.
         access: who may come in.
     """
 
@@ -163,6 +170,7 @@ class Administration:
         self.access = AccessAdmin(state)
         self.bans = BanAdmin(state, self.accounts, live, guests)
         self.word_filter = FilterAdmin(state)
+        self.quotas = QuotaAdmin(state, self.accounts)
 
     async def storage(self, query: StorageQuery) -> tuple[StorageUse, Mapping[str, int]]:
         """Return what the texts of messages take, and the sizes of the database in bytes by part.
@@ -172,6 +180,11 @@ class Administration:
         """
         store = self._state.store
         return await store.storage(query), await store.sizes()
+
+    async def stored_texts(self, by: CountedBy, owner_id: int) -> StoredTexts:
+        """Return what the messages of one room or account take. Raises NotStored."""
+        found: StoredTexts = await self._state.store.stored_texts(by, owner_id)
+        return found
 
     async def audit(self, query: AuditQuery) -> list[AuditRecord]:
         """Return records of the audit log, newest first.

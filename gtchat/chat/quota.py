@@ -1,15 +1,19 @@
-"""The quota: how much text users can store in a day, and whether the disk has space for more.
+"""The quota: how much text users can store in a day, and whether there is space for more.
 
 What is counted are the UTF-8 bytes of texts: of messages, of direct messages, of topics, and of
 messages that are kept for a user who could not be reached. The amounts are token buckets that fill
 up in the course of a day. They are in memory: after a restart they are full.
+
+How much is stored in all is counted by the store, which tells every few seconds who and which rooms
+have as much as they can (`quota_admin`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from gtchat.chat.errors import NotStored, OverQuota
+from gtchat.chat.admin_store import AtQuota
+from gtchat.chat.errors import NotStored, OverQuota, StorageFull
 from gtchat.chat.limits import BucketTable, Limits, TokenBucket, network_key
 from gtchat.chat.users import Session, User
 
@@ -46,7 +50,7 @@ class Quota:
         seconds: returns monotonic seconds.
 
     Attributes:
-        disk_full: whether nothing that takes up space may be stored. The server sets it.
+        restricted: whether each text has to be checked: the disk, or a room, is full.
     """
 
     def __init__(self, limits: Limits, seconds: Callable[[], float]) -> None:
@@ -55,7 +59,24 @@ class Quota:
             BucketTable(limits.rate(find), seconds)
             for find in (_account_rate, _guest_rate, _network_rate)
         )
-        self.disk_full = False
+        self._disk_full = False
+        self._over = AtQuota()
+        self.restricted = False
+
+    @property
+    def disk_full(self) -> bool:
+        """Whether nothing that takes up space may be stored. The server sets it."""
+        return self._disk_full
+
+    @disk_full.setter
+    def disk_full(self, full: bool) -> None:
+        self._disk_full = full
+        self.restricted = full or bool(self._over.rooms)
+
+    def refuse(self, over: AtQuota) -> None:
+        """Store nothing more of some accounts, and in some rooms, from now on."""
+        self._over = over
+        self.restricted = self._disk_full or bool(over.rooms)
 
     def check_space(self) -> None:
         """Check that the disk has space for what a request would store.
@@ -63,7 +84,7 @@ class Quota:
         Raises:
             NotStored: it has not.
         """
-        if self.disk_full:
+        if self._disk_full:
             raise NotStored()
 
     def charge(self, session: Session, text: str) -> None:
@@ -75,27 +96,40 @@ class Quota:
 
         Raises:
             OverQuota: it is more than the rest of the day's amount; nothing is counted.
+            StorageFull: the user has stored as much as is allowed.
             NotStored: the disk is full.
         """
         size = utf8_size(text)
-        if size > session.prepaid or self.disk_full:
+        if size > session.prepaid or self.restricted:
             self.prepay(session, size)
         session.prepaid -= size
 
-    def prepay(self, session: Session, size: int) -> None:
+    def prepay(self, session: Session, size: int, room_id: int | None = None) -> None:
         """Take at least the bytes that a text needs out of the buckets of its user.
 
         Args:
             session: a session of the user; its `prepaid` is at least `size` afterwards.
             size: bytes of the text.
+            room_id: the room that it is for, None for no room.
 
         Raises:
             OverQuota, NotStored: as in `charge`.
+            StorageFull: the user, or the room, has as much as is allowed.
         """
         self.check_space()
+        if size:
+            self._check_stored(session.user, room_id)
         missing = size - session.prepaid
-        buckets = self._buckets(session.user, session.connection.address)
-        session.prepaid += self._take(buckets, missing, max(missing, PREPAID))
+        if missing > 0:
+            buckets = self._buckets(session.user, session.connection.address)
+            session.prepaid += self._take(buckets, missing, max(missing, PREPAID))
+
+    def _check_stored(self, user: User, room_id: int | None) -> None:
+        """Raise StorageFull if a user or a room has as much as is allowed."""
+        if (own := self._over.accounts.get(user.id)) is not None:
+            raise StorageFull("You have stored", *own)
+        if room_id is not None and (all_of := self._over.rooms.get(room_id)) is not None:
+            raise StorageFull("This room has", *all_of)
 
     def give_back(self, session: Session, text: str) -> None:
         """Count a text no longer, since it was not stored.

@@ -92,6 +92,7 @@ ERROR_CLASSES: dict[str, type[CommandFailed]] = {
             "registration_closed",
             "room_full",
             "slow_mode",
+            "storage_full",
             "too_late",
         ),
         Refused,

@@ -167,6 +167,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     code: str = ""
     retry_after: float | None = None
     window: float | None = None
+    used: int | None = None
+    allowed: int | None = None
     incident: str | None = None
     logged_out: str | None = None
     session_id: str = ""

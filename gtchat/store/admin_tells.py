@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 import attrs
 
+from gtchat.chat.admin_store import CountedBy
 from gtchat.chat.audit import AuditRecord
 from gtchat.chat.ban_records import Ban
 from gtchat.chat.moderation_events import ReportAnswered, ReportMade
@@ -56,6 +57,12 @@ def add_login_link(account_id: int, audit: AuditRecord) -> Plan:
 def choose(name: str, value: str | None, audit: AuditRecord) -> Plan:
     """Return the plan of `choose`."""
     return Plan(Locks(system=True), tells=lambda _: [ChoiceMade(name, value)], audit=audit)
+
+
+def set_quota(by: CountedBy, owner_id: int, audit: AuditRecord) -> Plan:
+    """Return the plan of `set_quota`; other nodes find the quota when they look next."""
+    accounts = (owner_id,) if by == "accounts" else ()
+    return Plan(Locks(accounts=accounts), audit=audit)
 
 
 def add_ban(account_id: int | None, audit: AuditRecord) -> Plan:

@@ -38,6 +38,8 @@
       super(reply.msg);
       this.code = reply.code;
       this.retryAfter = reply.retry_after;
+      this.used = reply.used;
+      this.allowed = reply.allowed;
     }
   };
 

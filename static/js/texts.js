@@ -49,7 +49,7 @@
 
   // Returns the text for an error of a request, or for any object with a `code`.
   GTChat.reason = (error) => (TEXTS[error.code]
-    ? GTChat.text(error.code, { retry: GTChat.duration(error.retryAfter ?? 1) })
+    ? GTChat.text(error.code, { ...error, retry: GTChat.duration(error.retryAfter ?? 1) })
     : error.message || GTChat.text("unanswered"));
 
   GTChat.TEXTS = TEXTS;

@@ -87,6 +87,7 @@ class Writes(LiveChatTestCase):
         self.server.run_pending()
         self.chat.whispers.stop()
         self.chat._prune_timer.cancel()
+        self.chat.admin.quotas.stop()
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
 

@@ -260,6 +260,7 @@ class Reading(PA1TestCase):
         client.write(b"x")
         client.drop()
         self.chat._prune_timer.cancel()
+        self.chat.admin.quotas.stop()
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
 

@@ -8,20 +8,22 @@ import attrs
 
 from gtchat.chat.admin_store import (
     DIRECT_MESSAGES,
-    NO_ACCOUNT,
     RESERVED_MS,
     AccountQuery,
     AuditLimits,
     AuditQuery,
     Scanned,
     ScanQuery,
+    StorageLimits,
     StorageQuery,
+    StoredTexts,
 )
 from gtchat.chat.audit import AuditRecord, audit_record
 from gtchat.chat.ban_records import Ban, NamePattern
 from gtchat.chat.errors import (
     BadCredentials,
     NameTaken,
+    NoSuchRoom,
     NoSuchUser,
     NotAllowed,
     NotLoggedIn,
@@ -29,6 +31,7 @@ from gtchat.chat.errors import (
     TooMany,
 )
 from gtchat.chat.interfaces import EndedSession, NewDevice
+from tests.store.changes_contract import deleted, edited
 from tests.store.contract import StoreCase, joined, message, new_session, room_changed
 from tests.store.direct_contract import DirectCase
 
@@ -348,46 +351,112 @@ class AccountAdminContract(Recorded):
 
 
 class StorageContract(DirectCase):
-    """What the texts of messages take."""
+    """What the texts of messages take, and quotas."""
 
-    async def use(self, by: Any, **query: Any) -> list[tuple[str, int, int]]:
-        """Return name, messages and bytes, the largest sum first."""
-        self.found = await self.store.storage(StorageQuery(by, **query))
-        return [(one.name, one.messages, one.bytes) for one in self.found.texts]
+    async def use(self, by: Any, **query: Any) -> list[tuple[Any, ...]]:
+        """Return name, messages, bytes and quota, the largest sum first."""
+        found = await self.store.storage(StorageQuery(by, **query))
+        self.assertTrue(found.complete)
+        return [attrs.astuple(one) for one in found.texts]
+
+    async def garden(self) -> None:
+        """Ann and Bob write in the room Garden."""
+        self.ann, self.bob = await self.account("Ann"), await self.account("Bob")
+        self.garden_id = await self.room(self.ann)
+        await self.stored(self.garden_id, joined("Bob"), self.bob)
+        await self.stored(self.garden_id, message("four"), self.ann)
+        await self.stored(self.garden_id, message("\u20ac\\", usr="Bob"), self.bob)
+
+    async def edit(self, of: int, text: str, author: int) -> None:
+        """Change the text of a message in the garden, "" to delete it."""
+        entry: Any = edited(of, text) if text else deleted(of)
+        entry.subject_id = author
+        await self.change(self.garden_id, entry)
+
+    async def over(self, account: int = 0, room: int = 0) -> tuple[Any, Any]:
+        await self.store.storage(StorageQuery("rooms"))  # counts
+        found = await self.store.over_quota(StorageLimits(account, room))
+        return dict(found.accounts), dict(found.rooms)
 
     async def test_an_empty_chat_has_nothing(self) -> None:
         for by in ("rooms", "accounts"):
             self.assertEqual(await self.use(by), [])
-            self.assertTrue(self.found.complete)
+            self.assertEqual(await self.store.stored_texts(by, 999), StoredTexts("", 0, 0))
 
     async def test_texts_are_counted_by_room_and_by_account(self) -> None:
-        ann, bob = await self.account("Ann"), await self.account("Bob")
-        garden, shed = await self.room(ann), await self.room(ann, "Shed")
-        await self.stored(garden, message("a"), ann)
-        await self.stored(garden, message("\u20ac\\"), bob)
-        await self.stored(shed, message("three words long", room="Shed"), bob)
-        await self.stored(garden, joined("Bob"), bob)
-        await self.stored(garden, message("none", usr="Host"))
-        self.assertEqual(await self.use("rooms"), [("Shed", 1, 16), ("Garden", 3, 9)])
-        self.assertEqual(await self.use("rooms", limit=1), [("Shed", 1, 16)])
-        by_account = [("Bob", 2, 20), (NO_ACCOUNT, 1, 4), ("Ann", 1, 1)]
-        self.assertEqual(await self.use("accounts"), by_account)
+        await self.garden()
+        shed = await self.room(self.ann, "Shed")
+        guest = await self.store.login_guest("Gus", "gus", new_session(TOKEN))
+        await self.stored(shed, message("three words long", room="Shed"), self.bob)
+        await self.stored(self.garden_id, message("none", usr="Gus"), guest)
+        rooms = [("Shed", 1, 16, None), ("Garden", 3, 12, None)]
+        self.assertEqual(await self.use("rooms"), rooms)
+        self.assertEqual(await self.use("rooms", limit=1), rooms[:1])
+        self.assertEqual(await self.use("accounts"), [("Bob", 2, 20, None), ("Ann", 1, 4, None)])
+        found = await self.store.stored_texts("rooms", self.garden_id)
+        self.assertEqual(found, StoredTexts("Garden", 3, 12))
 
     async def test_direct_messages_are_one_sum(self) -> None:
         ann, bob, cat = [await self.account(name) for name in ("Ann", "Bob", "Cat")]
         for other in (bob, cat):
             await self.whisper(ann, other, "secret")
-        self.assertEqual(await self.use("rooms"), [(DIRECT_MESSAGES, 2, 12)])
+        self.assertEqual(await self.use("rooms"), [(DIRECT_MESSAGES, 2, 12, None)])
+        self.assertEqual(await self.use("accounts"), [("Ann", 2, 12, None)])
+        self.assertEqual(await self.over(room=1), ({}, {}))
 
-    async def test_the_newest_entries_are_read(self) -> None:
-        ann = await self.account("Ann")
-        garden = await self.room(ann)
-        for text in ("old", "newer", "newest"):
-            await self.stored(garden, message(text), ann)
-        self.assertEqual(await self.use("rooms", entries=2), [("Garden", 2, 11)])
-        self.assertFalse(self.found.complete)
-        self.assertEqual(await self.use("rooms", entries=4), [("Garden", 3, 14)])
-        self.assertTrue(self.found.complete)
+    async def test_changed_and_deleted_texts_are_counted_as_they_are(self) -> None:
+        await self.garden()
+        await self.edit(3, "fourteen bytes", self.ann)
+        self.assertEqual(await self.use("accounts"), [("Ann", 1, 14, None), ("Bob", 1, 4, None)])
+        await self.edit(3, "x", self.ann)
+        await self.edit(4, "", self.bob)
+        self.assertEqual(await self.use("accounts"), [("Ann", 1, 1, None), ("Bob", 1, 0, None)])
+        self.assertEqual(await self.use("rooms"), [("Garden", 2, 1, None)])
+
+    async def test_the_texts_of_a_deleted_room_are_taken_off(self) -> None:
+        await self.garden()
+        self.assertEqual(len(await self.use("accounts")), 2)
+        await self.store.delete_room(self.garden_id, 1000)
+        self.assertEqual(await self.use("rooms"), [])
+        while await self.use("accounts"):
+            await self.store.flush()  # its log is deleted in idle time
+
+    async def test_what_is_over_its_quota(self) -> None:
+        await self.garden()
+        shed = await self.room(self.ann, "Shed")
+        await self.stored(shed, message("three words long", room="Shed"), self.bob)
+        await self.stored(self.lobby, message("more than all", room="lobby"), self.ann)
+        self.assertEqual(await self.over(), ({}, {}))
+        self.assertEqual(await self.over(account=20), ({self.bob: (20, 20)}, {}))
+        self.assertEqual(await self.over(room=8), ({}, {self.garden_id: (8, 8), shed: (16, 8)}))
+        for by, owner, quota in (
+            ("accounts", self.ann, 5),
+            ("accounts", self.bob, 0),
+            ("rooms", shed, 17),
+            ("rooms", self.lobby, 13),
+        ):
+            await self.store.set_quota(by, owner, quota, record("account_quota", quota="x"))
+        accounts, rooms = await self.over(account=20, room=8)
+        self.assertEqual(accounts, {self.ann: (17, 5)})
+        self.assertEqual(rooms, {self.garden_id: (8, 8), self.lobby: (13, 13)})
+        listed = [("Bob", 2, 20, 0), ("Ann", 2, 17, 5)]
+        self.assertEqual(await self.use("accounts", exceptions=True), listed)
+        names = [name for name, *_ in await self.use("rooms", exceptions=True)]
+        self.assertEqual(names, ["Shed", "lobby"])
+        await self.store.set_quota("rooms", shed, None, record("account_quota", quota="x"))
+        self.assertEqual((await self.store.stored_texts("rooms", shed)).quota, None)
+        self.assertIn(shed, (await self.over(room=8))[1])
+
+    async def test_only_rooms_and_registered_accounts_have_a_quota(self) -> None:
+        guest = await self.store.login_guest("Gus", "gus", new_session(TOKEN))
+        audit = record("account_quota", quota="x")
+        for by, owner, error in (
+            ("accounts", guest, NoSuchUser),
+            ("accounts", 999, NoSuchUser),
+            ("rooms", 999, NoSuchRoom),
+        ):
+            await self.assertFails(self.store.set_quota(by, owner, 5, audit), error)
+        self.assertEqual(await self.store.audit_records(AuditQuery(code="account_quota")), [])
 
 
 class ScanContract(DirectCase):

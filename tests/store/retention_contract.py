@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from gtchat.chat.admin_store import ALL_RECORDS
+from gtchat.chat.admin_store import ALL_RECORDS, StorageQuery
 from gtchat.chat.annotations import ReplyTo
 from gtchat.chat.errors import NoSuchMessage
 from gtchat.chat.events import AnnotatedMessage
@@ -76,6 +76,16 @@ class RetentionContract(RetentionCase):
         self.assertEqual([name for _, name, _ in record.members], ["Ann", "Bob", "Cid"])
         await self.remove(messages=2)
         self.assertEqual(await self.bounds(), (6, 8))
+
+    async def test_what_is_removed_takes_nothing(self) -> None:
+        await self.prepare()
+        await self.say_all("a", "bb", "ccc")
+        await self.store.storage(StorageQuery("rooms"))  # counts
+        await self.remove(messages=2)
+        taken = await self.store.stored_texts("rooms", self.room_id)
+        self.assertEqual((taken.messages, taken.bytes), (2, 5))
+        [account, *_] = (await self.store.storage(StorageQuery("accounts"))).texts
+        self.assertEqual((account.messages, account.bytes), (2, 5))
 
     async def test_what_is_older_than_some_days_is_removed(self) -> None:
         await self.prepare()

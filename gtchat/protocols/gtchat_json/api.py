@@ -314,6 +314,8 @@ class API_Chatroom(Context):
                 code=error.code,
                 retry_after=msgspec.UNSET if wait is None else round(wait + 0.0005, 3),
                 window=msgspec.UNSET if error.window is None else error.window,
+                used=msgspec.UNSET if error.used is None else error.used,
+                allowed=msgspec.UNSET if error.allowed is None else error.allowed,
             )
         )
 

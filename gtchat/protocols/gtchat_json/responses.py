@@ -39,6 +39,8 @@ class ErrorReply(Reply, kw_only=True):
     code: str
     retry_after: float | UnsetType = UNSET
     window: float | UnsetType = UNSET
+    used: int | UnsetType = UNSET
+    allowed: int | UnsetType = UNSET
     incident: str | UnsetType = UNSET
 
 

@@ -21,6 +21,7 @@ from gtchat.server.admin.command import (
     Call,
 )
 from gtchat.server.admin.output import Output, details, listing, time_of
+from gtchat.server.admin.storage import use_of
 
 
 def _account(account: ListedAccount) -> dict[str, Any]:
@@ -60,6 +61,7 @@ async def show_account(call: Call) -> Output:
             "online": chat.users.is_online(account.id),
             "rooms": account.rooms,
             "sessions": sum(one.record.token_hash is not None for one in sessions),
+            **use_of(call, "accounts", await chat.admin.stored_texts("accounts", account.id)),
         }
     )
 

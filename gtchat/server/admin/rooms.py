@@ -16,6 +16,7 @@ from gtchat.chat.rooms import Room
 from gtchat.server.admin.arguments import Argument
 from gtchat.server.admin.command import AFTER, LIMIT, RUNNING, SEARCH, AdminCommand, Call
 from gtchat.server.admin.output import Output, details, listing, table, time_of
+from gtchat.server.admin.storage import use_of
 
 
 def _room(room: Room) -> dict[str, Any]:
@@ -40,6 +41,7 @@ async def list_rooms(call: Call) -> Output:
 async def show_room(call: Call) -> Output:
     """Show a room."""
     room = await call.chat.admin.rooms.show(call["name"])
+    use = use_of(call, "rooms", await call.chat.admin.stored_texts("rooms", room.id))
     return details(
         {
             **_room(room),
@@ -49,6 +51,8 @@ async def show_room(call: Call) -> Output:
             "guests": len(room.guests),
             "last_seq": room.last_seq,
             **keep_fields(room.keep),
+            "bytes": use["bytes"],
+            "quota": use["quota"],
         }
     )
 

@@ -12,14 +12,18 @@ from twisted.internet.defer import Deferred
 import gtchat.store.admin_tells as admin_tells
 from gtchat.chat.admin_store import (
     AccountQuery,
+    AtQuota,
     AuditQuery,
+    CountedBy,
     ListedAccount,
     OwnEntries,
     OwnFacts,
     Scanned,
     ScanQuery,
+    StorageLimits,
     StorageQuery,
     StorageUse,
+    StoredTexts,
 )
 from gtchat.chat.audit import AuditRecord
 from gtchat.chat.ban_records import Ban, NamePattern
@@ -46,7 +50,22 @@ class MemoryAdminCalls(MemoryCalls):
 
     def storage(self, query: StorageQuery) -> Deferred[StorageUse]:
         """See `IAdminStore.storage`."""
-        return self._read(self._tables.admin.storage, query)
+        return self._read(self._tables.storage.storage, query)
+
+    def stored_texts(self, by: CountedBy, owner_id: int) -> Deferred[StoredTexts]:
+        """See `IAdminStore.stored_texts`."""
+        return self._read(self._tables.storage.stored_texts, by, owner_id)
+
+    def over_quota(self, limits: StorageLimits) -> Deferred[AtQuota]:
+        """See `IAdminStore.over_quota`."""
+        return self._read(self._tables.storage.over_quota, limits)
+
+    def set_quota(
+        self, by: CountedBy, owner_id: int, quota: int | None, audit: AuditRecord
+    ) -> Deferred[None]:
+        """See `IAdminStore.set_quota`."""
+        plan = admin_tells.set_quota(by, owner_id, audit)
+        return self._write(self._tables.storage.set_quota, by, owner_id, quota, plan=plan)
 
     def scan(self, query: ScanQuery, matches: Callable[[str], bool]) -> Deferred[Scanned]:
         """See `IAdminStore.scan`."""

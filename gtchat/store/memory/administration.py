@@ -5,15 +5,12 @@ Methods with the name of a method of `IAdminStore` do the same, but return the r
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 
 import attrs
 
 from gtchat.chat.admin_store import (
-    DIRECT_MESSAGES,
-    NO_ACCOUNT,
     RESERVED_MS,
     AccountQuery,
     AuditLimits,
@@ -21,16 +18,13 @@ from gtchat.chat.admin_store import (
     ListedAccount,
     Scanned,
     ScanQuery,
-    StorageQuery,
-    StorageUse,
-    StoredTexts,
 )
 from gtchat.chat.audit import AUDIT, AuditRecord
 from gtchat.chat.errors import BadCredentials, NameTaken, NoSuchUser, NotAllowed, NotLoggedIn
 from gtchat.chat.events import MessageSent
 from gtchat.chat.interfaces import Account
 from gtchat.store.memory.accounts import AccountTable
-from gtchat.store.memory.rooms import RoomLog, RoomTable
+from gtchat.store.memory.rooms import RoomTable
 from gtchat.store.memory.rows import AccountRow
 
 
@@ -62,34 +56,6 @@ class AdminTable:
         """Return records of the audit log, newest first."""
         found = (record for record in reversed(self._audit) if _is_wanted(record, query))
         return list(islice(found, query.limit))
-
-    def storage(self, query: StorageQuery) -> StorageUse:
-        """Return what the texts of messages take, by room or by account."""
-        entries = [
-            (room.rows[entry.seq], room, entry)
-            for room in self._rooms.rooms.values()
-            for entry in room.log
-        ]
-        above = max((row for row, _, _ in entries), default=0) - query.entries
-        messages: Counter[str] = Counter()
-        size: Counter[str] = Counter()
-        for row, room, entry in entries:
-            if row > above and isinstance(entry, MessageSent):
-                name = self._counted_by(query, room, entry)
-                messages[name] += 1
-                size[name] += len(entry.msg.encode())
-        names = sorted(messages, key=lambda name: (-size[name], name))[: query.limit]
-        return StorageUse(
-            tuple(StoredTexts(name, messages[name], size[name]) for name in names),
-            all(row > above for row, _, _ in entries),
-        )
-
-    def _counted_by(self, query: StorageQuery, room: RoomLog, message: MessageSent) -> str:
-        """Return the name that a message is counted under."""
-        if query.by == "rooms":
-            return room.name if self._rooms.keys.get(room.key) is room else DIRECT_MESSAGES
-        author = self._accounts.accounts.get(message.subject_id or 0)
-        return NO_ACCOUNT if author is None else author.name
 
     def scan(self, query: ScanQuery, matches: Callable[[str], bool]) -> Scanned:
         """Return how many messages of a part of all logs match."""

@@ -30,6 +30,7 @@ from gtchat.store.memory.room_calls import RoomLists
 from gtchat.store.memory.rooms import RoomTable
 from gtchat.store.memory.rows import AccountRow, SessionRow
 from gtchat.store.memory.sessions import SessionTable
+from gtchat.store.memory.storage import StorageTable
 
 T = TypeVar("T")
 
@@ -53,6 +54,7 @@ class MemoryTables:
         mailbox: what users send to rooms and to each other.
         mentions: the mentions of accounts in messages.
         admin: what operators do, and the audit log.
+        storage: what the texts of messages take, and quotas.
         bans: the bans from the server.
         reports: the reports of messages.
         deletions: the accounts that are being deleted.
@@ -73,6 +75,7 @@ class MemoryTables:
         self.sessions = SessionTable(self.accounts, self.devices, self.rooms)
         self.mailbox = Mailbox(self.rooms, self.accounts)
         self.admin = AdminTable(self.accounts, self.rooms)
+        self.storage = StorageTable(self.accounts, self.rooms)
         self.sessions.use_login_link = self.admin.use_login_link
         self.bans = BanTable(self.accounts, self.sessions)
         self.reports = ReportTable()

@@ -27,6 +27,7 @@ from gtchat.store.sql.columns import account as _account
 metadata = MetaData()
 
 #: `skeleton`: what the name looks like (UTS 39, section 4); names that look alike share it.
+#: `quota`: as of `schema.rooms`.
 accounts = Table(
     "accounts",
     metadata,
@@ -40,9 +41,12 @@ accounts = Table(
     Column("lobby_read_seq", BigInteger, nullable=False),
     Column("skeleton", Text),
     Column("operator", Boolean, nullable=False, server_default=false()),
+    Column("quota", BigInteger),
     Index("accounts_skeleton", "skeleton"),
     sqlite_autoincrement=True,
 )
+_has_quota = accounts.c.quota.is_not(None)
+Index("accounts_quota", accounts.c.id, sqlite_where=_has_quota, postgresql_where=_has_quota)
 
 #: Networks that an account registered or logged in from, and when it last did.
 account_networks = Table(

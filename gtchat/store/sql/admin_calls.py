@@ -14,14 +14,18 @@ from twisted.internet.defer import Deferred
 import gtchat.store.admin_tells as admin_tells
 from gtchat.chat.admin_store import (
     AccountQuery,
+    AtQuota,
     AuditQuery,
+    CountedBy,
     ListedAccount,
     OwnEntries,
     OwnFacts,
     Scanned,
     ScanQuery,
+    StorageLimits,
     StorageQuery,
     StorageUse,
+    StoredTexts,
 )
 from gtchat.chat.audit import AuditRecord
 from gtchat.chat.ban_records import Ban, NamePattern
@@ -59,6 +63,14 @@ class AdminCalls(ABC):
     def _write(self, function: Callable[..., T], *args: Any, plan: Plan = NO_PLAN) -> Deferred[T]:
         """Queue a call of a function with the writer's connection; return its result."""
 
+    @abstractmethod
+    async def _index_waiting(self) -> None:
+        """Have messages indexed and counted that wait for idle time, as far as the time allows."""
+
+    async def _counted(self, read: Callable[[Connection], T]) -> T:
+        await self._index_waiting()
+        return await self._reads.run(read)
+
     def waiting(self) -> int:
         """See `IMeasuredStore.waiting`."""
         return self._writer.waiting()
@@ -77,7 +89,22 @@ class AdminCalls(ABC):
 
     def storage(self, query: StorageQuery) -> Deferred[StorageUse]:
         """See `IAdminStore.storage`."""
-        return self._reads.run(lambda db: storage.count(db, query))
+        return Deferred.fromCoroutine(self._counted(lambda db: storage.page(db, query)))
+
+    def stored_texts(self, by: CountedBy, owner_id: int) -> Deferred[StoredTexts]:
+        """See `IAdminStore.stored_texts`."""
+        return Deferred.fromCoroutine(self._counted(lambda db: storage.one(db, by, owner_id)))
+
+    def over_quota(self, limits: StorageLimits) -> Deferred[AtQuota]:
+        """See `IAdminStore.over_quota`."""
+        return self._reads.run(lambda db: storage.over(db, limits))
+
+    def set_quota(
+        self, by: CountedBy, owner_id: int, quota: int | None, audit: AuditRecord
+    ) -> Deferred[None]:
+        """See `IAdminStore.set_quota`."""
+        plan = admin_tells.set_quota(by, owner_id, audit)
+        return self._write(storage.set_quota, by, owner_id, quota, plan=plan)
 
     def scan(self, query: ScanQuery, matches: Callable[[str], bool]) -> Deferred[Scanned]:
         """See `IAdminStore.scan`."""

@@ -1,6 +1,7 @@
 """The tables that make a chat, which are copied from one database to another one.
 
-The index of messages is not among them: the next server makes it in its idle time.
+The index of messages and the sums of what they take are not among them: the next server makes them
+in its idle time.
 """
 
 from __future__ import annotations
@@ -12,7 +13,11 @@ from gtchat.store.sql import schema
 from gtchat.store.sql.database import Connection, PostgresSQL
 
 #: Each after those that it refers to.
-TABLES = tuple(one for one in schema.metadata.sorted_tables if one is not schema.index_state)
+TABLES = tuple(
+    one
+    for one in schema.metadata.sorted_tables
+    if one.name not in ("index_state", "account_usage", "room_usage")
+)
 #: Leaves out PostgreSQL's own rows, which are written with its tables and with each room.
 _NOT_COPIED = {
     "meta": "key <> 'min_program'",

@@ -48,14 +48,14 @@ from gtchat.store.sql.columns import room as _room
 APPLICATION_ID = 0x47544368
 
 #: Revisions of the schema, oldest first; a test compares them with `migrations`.
-REVISIONS = tuple(f"{number:04}" for number in range(1, 23))
+REVISIONS = tuple(f"{number:04}" for number in range(1, 24))
 #: Those that change nothing in SQLite. A file of SQLite is of the newest of the others: it is not
 #: copied for nothing, and the program before can still use it.
 POSTGRES_ONLY = frozenset({"0013", "0014"})
 SQLITE_REVISIONS = tuple(each for each in REVISIONS if each not in POSTGRES_ONLY)
 #: Those that only add: programs of the revision before go on using the schema meanwhile. With 0019
 #: and 0022 come entries that no earlier program can read.
-ONLY_ADDING = frozenset({"0015", "0016", "0017", "0018", "0020", "0021"})
+ONLY_ADDING = frozenset({"0015", "0016", "0017", "0018", "0020", "0021", "0023"})
 #: The oldest program that can use the newest schema, named by the newest revision that it knows.
 MIN_PROGRAM = [each for each in REVISIONS if each not in ONLY_ADDING][-1]
 
@@ -72,6 +72,7 @@ meta = Table(
 #: `public_since`: of a public room the entry that made it public, 0 if it always was. `moderation`:
 #: JSON, see `store.sql.moderation`. `base_seq`: the last entry that was removed from the log, 0 for
 #: none. `base_state`: JSON, what the room was behind it, see `store.sql.snapshots`.
+#: `quota`: bytes of texts that the room can have, 0 for any number; NULL where the setting counts.
 rooms = Table(
     "rooms",
     metadata,
@@ -93,6 +94,7 @@ rooms = Table(
     Column("keep_days", Integer, nullable=False, server_default="0"),
     Column("base_seq", BigInteger, nullable=False, server_default="0"),
     Column("base_state", Text),
+    Column("quota", BigInteger),
     Index("rooms_owner", "owner_id"),
     Index("rooms_skeleton", "skeleton"),
     Index("rooms_creator", "creator_id"),
@@ -121,6 +123,9 @@ Index(
 )
 #: The rooms of guests that have ended: a start finds owners for them.
 Index("rooms_ownerless", rooms.c.id, sqlite_where=_is_ownerless, postgresql_where=_is_ownerless)
+#: Rooms and accounts with a quota of their own.
+_has_quota = rooms.c.quota.is_not(None)
+Index("rooms_quota", rooms.c.id, sqlite_where=_has_quota, postgresql_where=_has_quota)
 
 #: `joined_seq`: the entry with which the membership began. `read_seq`: the last entry that counts
 #: as read; for the lobby, which has no rows here, that is `accounts.lobby_read_seq`.
@@ -269,7 +274,8 @@ notify_levels = Table(
 
 #: How far the index of messages is; it has at most one row. `row`: the last row of `entries` that
 #: was read. `version`: what made it. `erased`: number of texts that were taken out of the index and
-#: are still in its files. The index itself is `message_index`, a table of SQLite's FTS5, with the
+#: are still in its files. `counted`: the last row that is in `account_usage` and `room_usage`. The
+#: index itself is `message_index`, a table of SQLite's FTS5, with the
 #: tables that FTS5 makes for it: Core does not know them.
 index_state = Table(
     "index_state",
@@ -278,6 +284,33 @@ index_state = Table(
     Column("row", BigInteger, nullable=False),
     Column("version", Text, nullable=False),
     Column("erased", BigInteger, nullable=False),
+    Column("counted", BigInteger, nullable=False, server_default="0"),
+    sqlite_with_rowid=False,
+)
+
+#: What the messages of accounts and rooms take, up to the row `index_state.counted` of `entries`.
+account_usage = Table(
+    "account_usage",
+    metadata,
+    _account("account_id", is_key=True),
+    Column("messages", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Index("account_usage_bytes", "bytes"),
+    sqlite_with_rowid=False,
+)
+room_usage = Table(
+    "room_usage",
+    metadata,
+    Column(
+        "room_id",
+        ID,
+        ForeignKey("rooms.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("messages", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Index("room_usage_bytes", "bytes"),
     sqlite_with_rowid=False,
 )
 

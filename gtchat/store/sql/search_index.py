@@ -9,6 +9,9 @@ Of several nodes one indexes at a time: it has the row of `index_state` locked. 
 changes messages has a share of that lock, so that none of them is indexed while it decides whether
 it is in the index. SQLite has one writer, and no such locks.
 
+The sums of what messages take (`storage`) follow the index, in the same transactions;
+`index_state` says how far they are, too.
+
 Nodes may be of several versions of the program or of Unicode (`SEARCH_FORM`) for a while. The
 newest one makes the index anew, once, and the others leave it to that one.
 """
@@ -27,7 +30,8 @@ from twisted.logger import Logger
 
 from gtchat.chat.events import MessageSent
 from gtchat.chat.normalization import SEARCH_FORM, search_form
-from gtchat.store.sql import fts5, schema, tsvector
+from gtchat.chat.quota import utf8_size
+from gtchat.store.sql import fts5, schema, storage, tsvector
 from gtchat.store.sql.database import Connection, PostgresSQL
 from gtchat.store.sql.search_horizon import Horizon, Rest
 from gtchat.store.sql.search_words import IndexedMessage, IndexedWords, tags
@@ -49,7 +53,7 @@ LOOKS = 3
 _log = schema.entries
 _state = schema.index_state
 _new_state = insert(_state)
-_read_state = select(_state.c.row, _state.c.version, _state.c.erased)
+_read_state = select(_state.c.row, _state.c.version, _state.c.erased, _state.c.counted)
 _STATE = Statement(_read_state)
 _SHARED_STATE = Statement(_read_state.with_for_update(read=True))
 _LOCKED_STATE = Statement(_read_state.with_for_update(skip_locked=True))
@@ -71,12 +75,20 @@ _NEXT = Statement(
     .limit(bindparam("limit"))
 )
 _FIND = Statement(
-    select(_log.c.row, _log.c.room_id, _log.c.usr, _log.c.msg).where(
+    select(_log.c.row, _log.c.room_id, _log.c.usr, _log.c.msg, _log.c.subject_id).where(
         _log.c.room_id == bindparam("room"), _log.c.seq == bindparam("number")
     )
 )
 _OLDEST = Statement(
-    select(_log.c.seq, _log.c.kind, _log.c.row, _log.c.room_id, _log.c.usr, _log.c.msg)
+    select(
+        _log.c.seq,
+        _log.c.kind,
+        _log.c.subject_id,
+        _log.c.row,
+        _log.c.room_id,
+        _log.c.usr,
+        _log.c.msg,
+    )
     .where(_log.c.room_id == bindparam("room"))
     .order_by(_log.c.seq)
     .limit(bindparam("limit"))
@@ -97,11 +109,13 @@ class IndexState:
         row: the last row of `entries` that was read.
         version: what made it; see `normalization.SEARCH_FORM`.
         erased: number of texts that were taken out and are still in its files.
+        counted: the last row of `entries` that is in the sums of `storage`.
     """
 
     row: int = 0
     version: str = SEARCH_FORM
     erased: int = 0
+    counted: int = 0
 
 
 def read_state(db: Connection) -> IndexState:
@@ -139,7 +153,9 @@ def replace_text(
         author: the name that its author is about to have there, None for the one that is there.
     """
     state = share_state(db)
-    row, room, usr, old = _FIND(db, room=room_id, number=seq).fetchone()
+    row, room, usr, old, account_id = _FIND(db, room=room_id, number=seq).fetchone()
+    if row <= state.counted:
+        storage.change(db, room_id, {account_id: (0, utf8_size(msg) - utf8_size(old))})
     if row > state.row:
         return
     if state.version != SEARCH_FORM and not isinstance(db, PostgresSQL):
@@ -149,21 +165,25 @@ def replace_text(
 
 
 def delete_oldest(db: Connection, room_id: int, limit: int) -> None:
-    """Take the oldest messages of a room that is deleted out of the index.
+    """Take the oldest messages of a room that is deleted out of the index, and out of the sums.
 
     Args:
         db: the writer's connection, in the transaction that deletes them.
         room_id: the room.
         limit: the messages with the lowest `seq` that is there, up to so many numbers.
     """
-    last = share_state(db).row
+    state = share_state(db)
     found = _OLDEST(db, room=room_id, limit=limit).fetchall()
-    messages: list[IndexedMessage] = [
-        (row, room, usr, msg)
-        for seq, kind, row, room, usr, msg in found
-        if seq < found[0][0] + limit and kind == MessageSent.kind and row <= last
-    ]
-    take_out(db, messages)
+    messages: list[IndexedMessage] = []
+    less: dict[int | None, tuple[int, int]] = {}
+    for seq, kind, account_id, row, room, usr, msg in found:
+        if seq < found[0][0] + limit and kind == MessageSent.kind:
+            messages.append((row, room, usr, msg))
+            if row <= state.counted:
+                count, size = less.get(account_id, (0, 0))
+                less[account_id] = count - 1, size - utf8_size(msg)
+    storage.change(db, room_id, less)
+    take_out(db, [one for one in messages if one[0] <= state.row])
 
 
 def take_out(db: Connection, messages: Iterable[IndexedMessage]) -> None:
@@ -237,14 +257,16 @@ def add_slice(db: Connection, horizon: Horizon, newer: NewerIndex | None = None)
         if newer is not None and is_left and not newer.is_abandoned(state.row, last_row(db)):
             return Rest.NOTHING
         begin_again(db)
-        state = IndexState()
+        state = IndexState(counted=state.counted)
     rest = horizon.look(db)
     found = _NEXT(db, after=state.row, last=horizon.row, limit=SLICE).fetchall()
     if found:
         messages = (row for row in found if row[4] == MessageSent.kind)
         index_of(db).insert(db, _words_of(row[:4] for row in messages))
         _SET_STATE(db, id=1, row=found[-1][0], version=SEARCH_FORM, erased=0)
-    return Rest.MORE if len(found) == SLICE else rest
+    if len(found) == SLICE:
+        return Rest.MORE
+    return rest if storage.count_slice(db, state.counted, horizon.row) else Rest.MORE
 
 
 def last_row(db: Connection) -> int:

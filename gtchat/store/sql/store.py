@@ -317,12 +317,15 @@ class SQLStore(
         """See `IStore.search`."""
         return Deferred.fromCoroutine(self._search(wanted))
 
-    async def _search(self, wanted: MessageSearch) -> SearchPage:
-        """Have messages indexed that wait for idle time, as far as the time allows; search."""
+    async def _index_waiting(self) -> None:
         with suppress(NotStored):
             for _ in range(MAX_WAITING // SLICE if self._indexer.has_waiting() else 0):
                 if not await self._write(self._indexer.add_waiting):
                     break
+
+    async def _search(self, wanted: MessageSearch) -> SearchPage:
+        """Have messages indexed that wait for idle time, as far as the time allows; search."""
+        await self._index_waiting()
         return await self._searches.run(lambda db: search.search(db, wanted))
 
     def index_now(self, *, merge: bool = False) -> Deferred[None]:

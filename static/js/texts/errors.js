@@ -38,6 +38,7 @@
     internal: ["Server error. It was logged. Try again.", "服务器错误，已记录到日志。请重试。"],
     rate_limited: ["Too many requests. Try again in {retry}.", "操作过于频繁，请在 {retry}后重试。"],
     over_quota: ["You have sent as much text as is allowed in a day. You can send again in {retry}.", "你今天发送的内容已达上限，{retry}后可再次发送。"],
+    storage_full: ["There is no more space for messages here: {used} of {allowed} bytes are used. Delete some first.", "存储空间已满：已使用 {used} / {allowed} 字节，请先删除一些消息。"],
     seconds: ["{count} s", "{count} 秒"],
     minutes: ["{count} min", "{count} 分钟"],
     hours: ["{count} h", "{count} 小时"],

@@ -70,6 +70,9 @@ LINES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "audit": ("--since 1h --code login --limit 1", "--since yesterday", {"records": ["login"]}),
     "reload": ("", "now", {"changed": ["text_chars"], "restart": ["ws"]}),
     "storage": ("accounts --limit 1", "users", {"accounts": ["Ann"], "complete": True}),
+    "quotas list": ("accounts", "users", {"accounts": ["Ann"], "others": None}),
+    "quotas account": ("bob 20M", "bob -1", {"name": "Bob", "quota": 20 * 2**20}),
+    "quotas room": ("garden none", "garden 5t", {"name": "Garden", "bytes": 5, "quota": None}),
     "bans add": (
         "--account bob --reason spam --for 1h",
         "--account bob --name bob",
@@ -130,6 +133,7 @@ class Administration(SynchronousTestCase):
         self.done(self.server.chat.admin.word_filter.add(rule, None, AT_CONSOLE))
         made = self.server.chat.invite_links.create_as_operator(Wanted(), AT_CONSOLE)
         self.done(made)
+        self.done(self.server.chat.admin.quotas.set_of_account("ann", 7000, AT_CONSOLE))
         self.olga.call("admin", name="help", pwd="password")
         self.ran = len(self.records())
 
@@ -444,12 +448,13 @@ class Pages(Administration):
         logins = [one.id for one in self.records() if one.code == "login"]
         self.assertEqual(numbers, logins[::-1])
 
-    def test_storage_says_which_part_was_counted(self) -> None:
+    def test_storage_says_whether_all_is_counted(self) -> None:
         with_bytes = self.done(
             self.commands.call(AT_CONSOLE, Channel.CONSOLE, "storage", {"by": "rooms"})
         )
-        self.assertEqual(with_bytes.data["rooms"], [{"name": "Garden", "messages": 1, "bytes": 5}])
-        self.assertNotIn("counted:", with_bytes.text)
+        rooms = [{"name": "Garden", "messages": 1, "bytes": 5, "quota": None}]
+        self.assertEqual(with_bytes.data["rooms"], rooms)
+        self.assertNotIn("counted", with_bytes.text)
         self.patch(self.server.store, "storage", lambda query: succeed(StorageUse((), False)))
         self.patch(self.server.store, "sizes", lambda: succeed({"database": 4096}))
         cut = self.done(self.commands.call(AT_CONSOLE, Channel.CONSOLE, "storage", {"by": "rooms"}))
@@ -458,10 +463,33 @@ class Pages(Administration):
             [
                 "no rooms",
                 "database: 4096 bytes",
-                "counted: the newest 1000000 entries of all rooms",
+                "not all messages are counted yet",
             ],
         )
         self.assertEqual(cut.data, {"rooms": [], "sizes": {"database": 4096}, "complete": False})
+
+    def test_quotas_are_listed_and_shown(self) -> None:
+        self.server.chat.limits.quota_account_bytes = 100
+        for line in ("garden 500k", "lobby 1"):
+            self.over_socket("quotas room", line)
+        self.over_socket("quotas account", "ann 7")
+        rooms = self.over_socket("quotas list", "rooms")
+        self.assertEqual(
+            [(one["name"], one["quota"]) for one in rooms["rooms"]],
+            [("Garden", 512_000), ("lobby", 1)],
+        )
+        self.assertEqual(self.over_socket("quotas list", "accounts")["others"], 100)
+        for name, line, quota in (
+            ("accounts show", "ann", 7),
+            ("accounts show", "bob", 100),
+            ("rooms show", "garden", 512_000),
+        ):
+            shown = self.over_socket(name, line)
+            self.assertEqual(shown["quota"], quota)
+        self.assertEqual(shown["bytes"], 5)
+        self.over_socket("quotas account", "ann default")
+        self.assertEqual(self.over_socket("accounts show", "ann")["quota"], 100)
+        self.assertEqual(self.over_socket("quotas list", "accounts")["accounts"], [])
 
     def over_pages(self, name: str, arguments: dict[str, object]) -> dict[str, Any]:
         result = self.commands.call(AT_CONSOLE, Channel.CONSOLE, name, arguments)

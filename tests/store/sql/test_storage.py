@@ -1,40 +1,82 @@
-"""What the texts of messages take, as SQLite counts it; the contract has what every store does."""
+"""The sums of what texts take, as SQLite keeps them; the contract has what every store does."""
 
 from __future__ import annotations
 
-import sqlite3
+from gtchat.store.sql import search_index, storage
+from gtchat.store.sql.search_horizon import Horizon
+from tests.store.sql.test_search_index import IndexCase
 
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.schema import CreateIndex, CreateTable
-from twisted.trial.unittest import SynchronousTestCase
-
-from gtchat.chat.admin_store import DELETED_ROOMS, StorageQuery, StoredTexts
-from gtchat.store.sql import schema, storage
+ROOM = (
+    "INSERT INTO rooms (id, key, name, public, topic, max, owner) VALUES (?, ?, 'r', 1, '', 0, '')"
+)
 
 
-class Counting(SynchronousTestCase):
+class Sums(IndexCase):
     def setUp(self) -> None:
-        self.db = sqlite3.connect(":memory:")
-        self.addCleanup(self.db.close)
-        for table in schema.metadata.sorted_tables:
-            self.db.execute(str(CreateTable(table).compile(dialect=sqlite.dialect())))
-        for index in schema.entries.indexes:
-            self.db.execute(str(CreateIndex(index).compile(dialect=sqlite.dialect())))
+        super().setUp()
+        self.db.execute("DELETE FROM rooms")
+        self.db.execute(ROOM, (1, "r"))
 
-    def test_rooms_whose_log_is_still_being_deleted_are_one_sum(self) -> None:
-        for room_id in (7, 8):
-            self.db.execute(
-                "INSERT INTO entries (room_id, seq, message_count, kind, at, usr, msg)"
-                " VALUES (?, 1, 1, 'speak', 1, 'Ann', 'text')",
-                (room_id,),
-            )
-        use = storage.count(self.db, StorageQuery("rooms"))
-        self.assertEqual(use.texts, (StoredTexts(DELETED_ROOMS, 2, 8),))
+    def sums(self) -> list[tuple[int, int, int]]:
+        found = self.db.execute("SELECT room_id, messages, bytes FROM room_usage ORDER BY room_id")
+        return list(found)
 
-    def test_only_the_newest_rows_are_read(self) -> None:
+    def counted(self) -> int:
+        return search_index.read_state(self.db).counted
+
+    def add_all(self) -> None:
+        while search_index.add_slice(self.db, Horizon()).value:
+            pass
+
+    def test_each_message_is_counted_once(self) -> None:
+        self.say("one", "three")
+        self.say("joins", kind="join_room")
+        self.add_all()
+        self.say("\u20ac")
+        self.add_all()
+        self.add_all()
+        self.assertEqual(self.sums(), [(1, 3, 11)])
+
+    def test_rows_of_an_earlier_revision_are_counted_in_slices(self) -> None:
+        self.patch(storage, "SLICE", 2)
+        self.say("a", "b", "c", "d", "e")
+        self.add_all()
+        self.db.execute("DELETE FROM room_usage")
+        self.db.execute("UPDATE index_state SET counted = 0")
+        search_index.add_slice(self.db, Horizon())
+        self.assertEqual((self.sums(), self.counted()), ([(1, 2, 2)], 2))
+        self.add_all()
+        self.assertEqual((self.sums(), self.counted()), ([(1, 5, 5)], 5))
+
+    def test_an_index_that_is_made_again_counts_nothing_twice(self) -> None:
+        self.say("one")
+        self.add_all()
+        self.db.execute("UPDATE index_state SET version = ''")
+        self.add_all()
+        self.assertEqual(self.sums(), [(1, 1, 3)])
+
+    def test_a_change_of_what_is_not_counted_yet_takes_nothing_off(self) -> None:
+        self.say("long text")
+        search_index.replace_text(self.db, 1, 1, "")
+        self.assertEqual(self.sums(), [])
+        self.add_all()
+        search_index.replace_text(self.db, 1, 1, "now")
+        self.assertEqual(self.sums(), [(1, 1, 3)])
+
+    def test_logs_without_a_room_are_not_counted(self) -> None:
+        self.db.execute("DELETE FROM rooms WHERE id = 1")
+        self.say("text")
+        self.add_all()
+        self.assertEqual((self.sums(), self.counted()), ([], 1))
+
+    def test_finding_what_is_over_reads_no_sums_below(self) -> None:
         for by in ("rooms", "accounts"):
-            statement = storage._COUNT[by, False]
-            values = {**statement.constants, "above": 1, "limit": 1}
-            plan = self.db.execute(f"EXPLAIN QUERY PLAN {statement.sql}", values)
-            steps = [step for *_, step in plan if "entries" in step]
-            self.assertEqual(steps, ["SEARCH entries USING INTEGER PRIMARY KEY (rowid>?)"], by)
+            own, general = storage._OVER[by]  # type: ignore[index]
+            for statement, values in ((own, {}), (general, {"allowed": 1})):
+                plan = self.db.execute(
+                    f"EXPLAIN QUERY PLAN {statement.sql}", {**statement.constants, **values}
+                )
+                steps = [step for *_, step in plan]
+                self.assertFalse(
+                    [one for one in steps if one.startswith("SCAN") and "INDEX" not in one], steps
+                )
