@@ -182,6 +182,7 @@ class Chat:
         self.session_rules = rules = SessionRules(sessions, limits)
         live = LiveSessions(state, self.whispers)
         self.logins = Logins(state, self.accounts, self._guests, live, rules)
+        self.logins.finish_invitation = self.invite_links.finish
         self.sessions = Sessions(state, self.accounts, self._guests, live, rules)
         self.deletions = AccountDeletions(
             state, self.accounts, live, self.membership, self.moderators

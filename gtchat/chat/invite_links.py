@@ -3,7 +3,8 @@
 Invitations to rooms, for users, are in `invitations`. A link is a secret of 132 bits, of which only
 the hash is kept. It is good for some registrations until a time; each is counted in the transaction
 of the account. The rooms that come with a link are joined after that, if its maker may add members
-to them then; if the server is killed in between, the account is there without them.
+to them then; if the server is killed in between, at the next login. Links of members are good only
+while members may make them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,15 @@ from twisted.internet.defer import Deferred
 from gtchat.chat.accounts import Accounts, Registered
 from gtchat.chat.audit import CONSOLE, Actor, write_line
 from gtchat.chat.directory import ResolvedUser
-from gtchat.chat.errors import BadInvite, BadRequest, ChatError, NotAllowed, NotInRoom
+from gtchat.chat.errors import (
+    BadInvite,
+    BadRequest,
+    ChatError,
+    NotAllowed,
+    NotInRoom,
+    NotStored,
+)
+from gtchat.chat.interfaces import Account
 from gtchat.chat.invite_store import Admission, InviteLimits, InviteLink, NewInviteLink
 from gtchat.chat.live_sessions import token_hash
 from gtchat.chat.membership import Membership
@@ -126,10 +135,34 @@ class InviteLinks:
             found = await self._find(admission, address)
             admission = attrs.evolve(admission, by=found.maker or CONSOLE)
         account = await accounts.register(name, secret, uuid, address, admission)
-        for room_id in found.rooms if found is not None else ():
-            with suppress(ChatError):
-                await self._join(room_id, account, found)
+        if found is not None and found.rooms:
+            await self._join_all(account, found)
         return account.name
+
+    async def finish(self, account: Account) -> None:
+        """Join the rooms of an invitation that an account could not join when it registered."""
+        with suppress(NotStored):
+            link = await self._store.invited_with(account.id)
+            if link is not None:
+                await self._join_all(Registered(account.id, account.name), link)
+
+    async def _join_all(self, account: Registered, link: InviteLink) -> None:
+        """Make an account a member of the rooms of its invitation, as far as the maker may do so.
+
+        If the store fails, the rest is left to `finish`.
+        """
+        with suppress(NotStored):
+            for room_id in link.rooms:
+                await self._try_to_join(room_id, account, link)
+            await self._store.rooms_joined(account.id)
+
+    async def _try_to_join(self, room_id: int, account: Registered, link: InviteLink) -> None:
+        try:
+            await self._join(room_id, account, link)
+        except NotStored:
+            raise
+        except ChatError:
+            pass  # the room is full, or the user banned from it, or a member by now
 
     async def _check_operator_link(
         self, admission: Admission, address: str, uuid: str | None
@@ -150,26 +183,35 @@ class InviteLinks:
     async def _find(self, admission: Admission, address: str) -> InviteLink:
         """Return the link of an invitation. Raises BadInvite, LockedOut, RateLimited, NotStored."""
         find = partial(self._store.find_invite_link, admission.token_hash)
-        found = await self._accounts.find_by_secret("invite link", address, find, BadInvite())
-        if self._state.bans.of_account_id(found.maker_id) is not None:
+        found = await self._accounts.find_by_secret(
+            "invite link", address, lambda now: find(), BadInvite()
+        )
+        is_banned = self._state.bans.of_account_id(found.maker_id) is not None
+        if found.is_over(self._users.now()) or is_banned or not await self._may_invite(found):
             raise BadInvite()
         return found
 
+    async def _may_invite(self, link: InviteLink) -> bool:
+        """Return whether the maker of a link can make links now."""
+        return self._access.invites or await self._is_operator(link.maker_id)
+
+    async def _is_operator(self, maker_id: int | None) -> bool:
+        """Return whether the maker of a link is an operator, at the server for None."""
+        maker = None if maker_id is None else await self._store.listed_account(maker_id)
+        return maker_id is None or (maker is not None and maker.operator)
+
     @repeated
-    async def _join(self, room_id: int, account: Registered, link: InviteLink | None) -> None:
+    async def _join(self, room_id: int, account: Registered, link: InviteLink) -> None:
         """Make a new account a member of a room of its invitation, if the maker may do so."""
         room = await self._loader.get(room_id)
-        if room is None or link is None or not await self._may_add(link.maker_id, room):
+        if room is None or not await self._may_add(link.maker_id, room):
             return
         target = ResolvedUser(account.id, account.name, True, None, False, 0)
         await self._membership.enter(room, target, None)
 
     async def _may_add(self, maker_id: int | None, room: Room) -> bool:
         """Return whether the maker of a link may add members to a room; all join public ones."""
-        if room.public or maker_id is None or maker_id in room.members:
-            return True
-        maker = await self._store.listed_account(maker_id)
-        return maker is not None and maker.operator
+        return room.public or maker_id in room.members or await self._is_operator(maker_id)
 
     # Links.
 
@@ -279,7 +321,7 @@ class InviteLinks:
         return ShownLink(link, tuple(room.name for room in rooms))
 
     def revoke(self, link_id: int, maker_id: int | None, actor: Actor) -> Deferred[None]:
-        """Delete a link.
+        """End a link.
 
         Args:
             link_id: its number.

@@ -14,6 +14,10 @@ from zope.interface import Interface
 
 from gtchat.chat.audit import AuditRecord
 
+#: Invitations that are over are kept for so many milliseconds after their end, and so many of the
+#: newest of an account: who opens such a link again has guessed nothing.
+OVER_MS, OVER_PER_ACCOUNT = 30 * 24 * 3600 * 1000, 100
+
 
 @attrs.frozen
 class Admission:
@@ -73,6 +77,10 @@ class InviteLink:
     used: int
     rooms: tuple[int, ...]
 
+    def is_over(self, at: int) -> bool:
+        """Return whether it is used up, revoked or too old at a time."""
+        return self.used >= self.uses or self.expires_at <= at
+
 
 @attrs.frozen
 class InviteLimits:
@@ -116,13 +124,19 @@ class IInviteStore(Interface):
             limit: the most that are returned.
         """
 
-    def find_invite_link(token_hash: bytes, at: int) -> Deferred[InviteLink | None]:
-        """Return the invitation with a secret, None if it is not valid (read)."""
+    def find_invite_link(token_hash: bytes) -> Deferred[InviteLink | None]:
+        """Return the invitation with a secret, valid or over; None if none is kept (read)."""
+
+    def invited_with(account_id: int) -> Deferred[InviteLink | None]:
+        """Return the invitation whose rooms an account has still to join, None for none (read)."""
+
+    def rooms_joined(account_id: int) -> Deferred[None]:
+        """Note that an account has joined the rooms of its invitation, as far as it may."""
 
     def revoke_invite_link(
         link_id: int, maker_id: int | None, audit: AuditRecord
     ) -> Deferred[None]:
-        """Delete an invitation.
+        """End an invitation.
 
         Args:
             link_id: its number.
@@ -130,7 +144,7 @@ class IInviteStore(Interface):
             audit: the record that is stored with it.
 
         Raises:
-            NotAllowed: there is none.
+            NotAllowed: there is none that is not over.
         """
 
     def add_operator_link(token_hash: bytes, expires_at: int, audit: AuditRecord) -> Deferred[None]:

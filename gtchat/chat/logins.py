@@ -7,6 +7,8 @@ Temporary users have one session, and no device.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import attrs
 from twisted.internet.defer import Deferred
 
@@ -98,6 +100,8 @@ class Logins:
         self._rules = rules
         self._bans = state.bans
         self._link_rates = BucketTable(state.limits.rate(_link_rate), state.clock.seconds)
+        #: Joins the rooms of an invitation that are left; set by the chat.
+        self.finish_invitation: Callable[[Account], Awaitable[None]] | None = None
 
     async def login(
         self,
@@ -257,6 +261,8 @@ class Logins:
             Banned: the account or the address is.
         """
         self._bans.check(account, client.connection.address)
+        if account.invite_id is not None and self.finish_invitation is not None:
+            await self.finish_invitation(account)
         rooms, unread = await read_account(self._state, account.id, None)
         # The session that changes the password is answered before a login can replace it.
         await self._accounts.password_changes.finished(account.id)

@@ -178,6 +178,7 @@ class Account:
             named, 0 for never; it is up to `NETWORK_REFRESH_MS` too early.
         memberships: number of rooms that it is a member of, counted by `IStore.find_account` only.
         operator: whether it has the operator mark.
+        invite_id: number of the invitation whose rooms it has still to join, None for none.
     """
 
     id: int
@@ -189,6 +190,7 @@ class Account:
     seen_at: int = 0
     memberships: int = 0
     operator: bool = False
+    invite_id: int | None = None
 
 
 @attrs.frozen

@@ -53,6 +53,11 @@ def revoke_invite_link(audit: AuditRecord) -> Plan:
     return Plan(audit=audit)
 
 
+def rooms_joined(account_id: int) -> Plan:
+    """Return the plan of `rooms_joined`."""
+    return Plan(Locks(accounts=(account_id,)))
+
+
 def add_operator_link(audit: AuditRecord) -> Plan:
     """Return the plan of `add_operator_link`."""
     return Plan(Locks(names=(_OPERATOR,)), audit=audit)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 from unittest.mock import patch
 
+from twisted.internet.defer import fail, succeed
+
 from gtchat.chat.access import AccessSettings
 from gtchat.chat.admin_store import AuditQuery
 from gtchat.chat.audit import AT_CONSOLE, AUDIT, Actor
@@ -100,6 +102,36 @@ class Registering(Links):
         codes = [one.code for one in self.done(self.admin.audit(AuditQuery()))]
         self.assertEqual(codes.count("login_failed"), 2)
 
+    def test_an_invitation_that_is_over_is_no_guess(self) -> None:
+        self.use(self.make(lockout_tries=2))
+        used, old, revoked = self.link(), self.link(days=1), self.link()
+        other = self.link(days=9)
+        self.assertEqual(self.register("Ann", used.secret), "")
+        self.server.chat.invite_links.revoke(revoked.id, None, AT_CONSOLE)
+        self.server.clock.advance(DAY_MS / 1000)
+        self.server.run_pending()
+        for link in (used, old, revoked) * 2:
+            found = self.server.connect().call("find_invite_link", invite=link.secret)
+            self.assertEqual(found["code"], "bad_invite")
+            self.assertEqual(self.register("Bob", link.secret), "bad_invite")
+        self.assertEqual(self.register("Bob", other.secret), "")
+        self.assertEqual(self.done(self.admin.audit(AuditQuery(code="login_failed"))), [])
+
+    def test_links_of_members_are_good_only_while_members_make_them(self) -> None:
+        ann = self.member("Ann")
+        made = ann.call("create_invite_link", uses=9)["invite"]
+        own = self.link(uses=9).secret
+        self.server.chat.access.settings = AccessSettings("invite", invites=False)
+        self.assertEqual(self.register("Bob", made), "bad_invite")
+        found = self.server.connect().call("find_invite_link", invite=made)
+        self.assertEqual(found["code"], "bad_invite")
+        self.assertEqual(self.register("Bob", own), "")
+        self.done(self.admin.accounts.set_operator("ann", True, AT_CONSOLE))
+        self.assertEqual(self.register("Cat", made), "")
+        self.done(self.admin.accounts.set_operator("ann", False, AT_CONSOLE))
+        self.server.chat.access.settings = AccessSettings("invite", invites=True)
+        self.assertEqual(self.register("Dan", made), "")
+
     def test_an_invitation_that_is_used_up_while_a_password_is_hashed_is_refused(self) -> None:
         link = self.link()
         self.server.passwords.held = []
@@ -172,6 +204,33 @@ class Rooms(Links):
         link = self.link(rooms=["Garden"])
         with patch.object(self.server.chat.membership, "enter", side_effect=NotStored()):
             self.assertEqual(self.register("Bob", link.secret), "")
+
+    def test_rooms_that_were_not_joined_are_joined_at_the_next_login(self) -> None:
+        ann = self.member("Ann")
+        ann.call("create_room", room_name="Garden")
+        ann.call("create_room", room_name="Shed")
+        link = self.link(rooms=["Garden", "Shed"])
+        chat = self.server.chat
+        with patch.object(chat.membership, "enter", side_effect=NotStored()):
+            self.assertEqual(self.register("Bob", link.secret), "")
+            self.assertEqual(self.rooms_of("bob"), [])
+        self.server.start()  # as after a kill
+        self.assertEqual(self.rooms_of("bob"), ["Garden", "Shed"])
+        bob = self.server.connect()
+        bob.login("bob", pwd="password")
+        bob.call("leave_room", room_name="Shed")
+        self.assertEqual(self.rooms_of("bob"), ["Garden"])
+
+    def test_a_login_succeeds_while_the_invitation_cannot_be_read(self) -> None:
+        self.member("Ann").call("create_room", room_name="Garden")
+        link = self.link(rooms=["Garden"])
+        with patch.object(self.server.chat.membership, "enter", side_effect=NotStored()):
+            self.assertEqual(self.register("Bob", link.secret), "")
+        with patch.object(self.server.store, "invited_with", return_value=fail(NotStored())):
+            self.assertEqual(self.rooms_of("bob"), [])
+        with patch.object(self.server.store, "invited_with", return_value=succeed(None)):
+            self.assertEqual(self.rooms_of("bob"), [])
+        self.assertEqual(self.rooms_of("bob"), ["Garden"])
 
     def test_the_members_at_another_node_see_who_joins(self) -> None:
         first, second = nodes(2, Limits(commands_per_second=0), access=AccessSettings())

@@ -19,7 +19,7 @@ class PageOperatorTest(TestCase):
     skip = MISSING or None
 
     def setUp(self) -> None:
-        self.server = Server("--commands-per-second", "0").start()
+        self.server = Server("--commands-per-second", "0", "--member-invitations").start()
         self.addCleanup(self.server.kill)
         for name in ("olga", "ann", "spam1"):
             self.admin("accounts create", name=name, password=PASSWORD)
@@ -92,6 +92,9 @@ class PageOperatorTest(TestCase):
         page.click(".settings .card button[aria-label='Remove the ban of ann']")
         page.click(".dialog footer button.primary", "Remove")
         page.wait_gone(".settings .card button[aria-label='Remove the ban of ann']")
+        self.section("Addresses")
+        page.type(page.find(".settings input[type=search]"), "127.0.0.1")
+        page.find(".settings .card li", "olga")
         self.section("Rooms")
         page.find(".settings .card li", "Garden")
         self.section("Invitations")
@@ -126,8 +129,29 @@ class PageOperatorTest(TestCase):
         page.set_viewport(390, 800)
         self.check("a phone")
 
-    def test_other_accounts_do_not_see_it(self) -> None:
-        self.page.log_in("spam1", PASSWORD, "member")
-        self.page.open_settings("Account")
-        self.page.find(".settings .page button.line", "Change password")
-        self.assertNotIn("Administration", self.page.text_of(".settings .page"))
+    def test_other_accounts_have_their_own_invitations_only(self) -> None:
+        page = self.page
+        page.log_in("spam1", PASSWORD, "member")
+        page.open_settings("Account")
+        page.find(".settings .page button.line", "Change password")
+        self.assertNotIn("Administration", page.text_of(".settings .page"))
+        page.click(".settings nav button", "Invite people")
+        page.click(".settings .page button", "New invitation")
+        page.fill("uses", "3")
+        page.click(".dialog footer button.primary", "Make a link")
+        page.find(".dialog .qr.drawn svg")
+        link = page.find(".dialog [name=shared_link]").get_attribute("value")
+        self.check("an invitation")
+        invite = link.partition("#/invite/")[2]
+        register = {"usr": "bob", "pwd": PASSWORD, "invite": invite}
+        self.assertEqual(self.ann.call("find_invite_link", invite=invite)["inviter"], "spam1")
+        other = Client(self.server.ws_port)
+        self.addCleanup(other.close)
+        self.assertEqual(other.call("register", **register)["status"], "ok")
+        page.click(".dialog footer button.primary", "Close")
+        page.find(".settings .card li", "used 1 of 3")
+        self.check("own invitations")
+        page.click(".settings .card button", "Revoke")
+        page.click(".dialog footer button.danger", "Revoke")
+        page.find(".settings .page button", "New invitation")
+        page.wait_gone(".settings .card li")

@@ -147,7 +147,7 @@ class DeletionContract(DeletionCase):
         await self.store.begin_deletion(ann, None, KEEP, (), record("account_deleted"))
         self.assertEqual(list(await self.store.phones()), [])
         self.assertIsNone(await self.store.find_by_uuid(UUID))
-        self.assertIsNone(await self.store.find_invite_link(b"i" * 32, 1))
+        self.assertIsNone(await self.store.find_invite_link(b"i" * 32))
 
     async def test_what_was_sent_to_its_sessions_does_not_keep_it(self) -> None:
         ann = await self.account("Ann")

@@ -6,7 +6,13 @@ from typing import Any
 
 from gtchat.chat.audit import audit_record
 from gtchat.chat.errors import BadInvite, NameTaken, NotAllowed
-from gtchat.chat.invite_store import Admission, InviteLimits, NewInviteLink
+from gtchat.chat.invite_store import (
+    OVER_MS,
+    OVER_PER_ACCOUNT,
+    Admission,
+    InviteLimits,
+    NewInviteLink,
+)
 from gtchat.store.invite_rules import OPERATOR_LINKS
 from tests.store.contract import StoreCase
 
@@ -37,13 +43,13 @@ class InviteContract(StoreCase):
     async def test_a_link_is_found_as_it_was_stored(self) -> None:
         ann = await self.account("Ann")
         number = await self.add(maker=ann, uses=3, rooms=(5, 7))
-        found = await self.store.find_invite_link(TOKEN, 199)
+        found = await self.store.find_invite_link(TOKEN)
         assert found is not None
         self.assertEqual((found.id, found.maker_id, found.maker), (number, ann, "Ann"))
         self.assertEqual((found.created_at, found.expires_at), (100, 200))
         self.assertEqual((found.uses, found.used, found.rooms), (3, 0, (5, 7)))
-        self.assertIsNone(await self.store.find_invite_link(TOKEN, 200))
-        self.assertIsNone(await self.store.find_invite_link(OTHER, 150))
+        self.assertEqual([found.is_over(at) for at in (199, 200)], [False, True])
+        self.assertIsNone(await self.store.find_invite_link(OTHER))
 
     async def test_links_are_listed_newest_first_in_pages(self) -> None:
         ann = await self.account("Ann")
@@ -66,12 +72,12 @@ class InviteContract(StoreCase):
         await self.add(uses=2)
         await self.register("Ann", Admission(TOKEN))
         await self.assertFails(self.register("ANN", Admission(TOKEN)), NameTaken)
-        found = await self.store.find_invite_link(TOKEN, 150)
-        self.assertEqual(found.used, 1)
+        found = await self.store.find_invite_link(TOKEN)
+        self.assertEqual((found.used, found.is_over(150)), (1, False))
         await self.register("Bob", Admission(TOKEN))
         await self.assertFails(self.register("Cat", Admission(TOKEN)), BadInvite)
         self.assertIsNone(await self.store.find_account("cat", None))
-        self.assertIsNone(await self.store.find_invite_link(TOKEN, 150))
+        self.assertTrue((await self.store.find_invite_link(TOKEN)).is_over(150))
 
     async def test_of_registrations_at_the_same_time_no_more_are_let_in(self) -> None:
         await self.add(uses=1)
@@ -90,6 +96,7 @@ class InviteContract(StoreCase):
         await self.assertFails(self.store.revoke_invite_link(number, bob, RECORD), NotAllowed)
         await self.store.revoke_invite_link(number, ann, RECORD)
         await self.assertFails(self.store.revoke_invite_link(number, None, RECORD), NotAllowed)
+        self.assertEqual((await self.store.find_invite_link(TOKEN)).expires_at, RECORD.at)
         await self.assertFails(self.register("Cat", Admission(TOKEN)), BadInvite)
 
     async def test_valid_links_are_limited_for_an_account_and_in_all(self) -> None:
@@ -102,10 +109,34 @@ class InviteContract(StoreCase):
         await self.add(b"4" * 32, None, limits)
         await self.assertFails(self.add(b"5" * 32, bob, limits), NotAllowed)
 
-    async def test_links_that_are_over_are_deleted(self) -> None:
+    async def test_links_that_are_over_are_deleted_later(self) -> None:
         await self.add()
-        await self.store.prune(201, 0, 0)
-        self.assertIsNone(await self.store.find_invite_link(TOKEN, 150))
+        await self.store.prune(200 + OVER_MS, 0, 0)
+        self.assertIsNotNone(await self.store.find_invite_link(TOKEN))
+        await self.store.prune(201 + OVER_MS, 0, 0)
+        self.assertIsNone(await self.store.find_invite_link(TOKEN))
+
+    async def test_of_the_links_of_an_account_that_are_over_the_newest_are_kept(self) -> None:
+        ann = await self.account("Ann")
+        tokens = [bytes([number]) * 32 for number in range(OVER_PER_ACCOUNT + 2)]
+        for token in tokens:
+            await self.store.revoke_invite_link(await self.add(token, ann), ann, RECORD)
+        await self.add(maker=ann)
+        found = [await self.store.find_invite_link(token) for token in (*tokens[:3], TOKEN)]
+        self.assertEqual([one is not None for one in found], [False, False, True, True])
+
+    async def test_an_account_keeps_its_invitation_until_its_rooms_are_joined(self) -> None:
+        number = await self.add(uses=2, rooms=(5,))
+        await self.add(OTHER)
+        ann = await self.register("Ann", Admission(TOKEN))
+        bob = await self.register("Bob", Admission(OTHER))
+        self.assertEqual((await self.store.invited_with(ann)).id, number)
+        self.assertIsNone(await self.store.invited_with(bob))
+        accounts = [await self.store.find_account(name, None) for name in ("ann", "bob")]
+        self.assertEqual([one.invite_id for one in accounts], [number, None])
+        await self.store.rooms_joined(ann)
+        self.assertIsNone(await self.store.invited_with(ann))
+        self.assertIsNone((await self.store.find_account("ann", None)).invite_id)
 
     async def test_a_link_makes_one_operator_and_then_no_link_does(self) -> None:
         for token in (TOKEN, OTHER):

@@ -49,6 +49,7 @@ class AccountRow:
         created_at: when it was created, in milliseconds since 1970, UTC; 0 for a temporary one.
         operator: whether it has the operator mark.
         is_ending: whether it is being deleted.
+        invite_id: the invitation whose rooms it has still to join, None for none.
     """
 
     id: int
@@ -68,6 +69,7 @@ class AccountRow:
     created_at: int = 0
     operator: bool = False
     is_ending: bool = False
+    invite_id: int | None = None
 
     def record(self, asker: int | None = None, network: str | None = None) -> Account:
         """Return the account as the chat loads it.
@@ -85,6 +87,7 @@ class AccountRow:
             blocks_asker=asker in self.blocks,
             seen_at=self.networks.get(network, 0) if network is not None else 0,
             operator=self.operator,
+            invite_id=self.invite_id,
         )
 
     def not_counted(self, accounts: Mapping[int, AccountRow]) -> dict[int, str]:

@@ -27,7 +27,8 @@ from gtchat.store.sql.columns import account as _account
 metadata = MetaData()
 
 #: `skeleton`: what the name looks like (UTS 39, section 4); names that look alike share it.
-#: `quota`: as of `schema.rooms`.
+#: `quota`: as of `schema.rooms`. `invite_id`: the row of `invite_links` whose rooms it has still to
+#: join, NULL for none.
 accounts = Table(
     "accounts",
     metadata,
@@ -42,6 +43,7 @@ accounts = Table(
     Column("skeleton", Text),
     Column("operator", Boolean, nullable=False, server_default=false()),
     Column("quota", BigInteger),
+    Column("invite_id", BigInteger),
     Index("accounts_skeleton", "skeleton"),
     sqlite_autoincrement=True,
 )

@@ -37,6 +37,7 @@ COLUMNS = (
     _accounts.c.registered,
     _accounts.c.password_hash,
     _accounts.c.operator,
+    _accounts.c.invite_id,
 )
 
 _FIND = Statement(
@@ -178,8 +179,8 @@ _PHONES = Statement(
 def from_row(
     row: Any, blocks_asker: object = False, seen_at: int | None = None, memberships: int = 0
 ) -> Account:
-    """Return the account of a row of the columns id to operator of `COLUMNS`."""
-    id_, name, key, registered, password_hash, operator = row
+    """Return the account of a row of `COLUMNS`."""
+    id_, name, key, registered, password_hash, operator, invite_id = row
     return Account(
         id_,
         name,
@@ -190,6 +191,7 @@ def from_row(
         seen_at or 0,
         memberships,
         bool(operator),
+        invite_id,
     )
 
 

@@ -50,6 +50,7 @@ _FIND = Statement(
         _accounts.c.registered,
         _accounts.c.password_hash,
         _accounts.c.operator,
+        _accounts.c.invite_id,
     )
     .join_from(_devices, _accounts, _accounts.c.id == _devices.c.account_id)
     .where(_devices.c.token_hash == bindparam("token"), _valid)

@@ -40,16 +40,25 @@ class InviteCalls(ABC):
         """See `IInviteStore.invite_links`."""
         return self._reads.run(lambda db: invite_links.page(db, maker_id, at, before, limit))
 
-    def find_invite_link(self, token_hash: bytes, at: int) -> Deferred[InviteLink | None]:
+    def find_invite_link(self, token_hash: bytes) -> Deferred[InviteLink | None]:
         """See `IInviteStore.find_invite_link`."""
-        return self._reads.run(lambda db: invite_links.find(db, token_hash, at))
+        return self._reads.run(lambda db: invite_links.find(db, token_hash))
+
+    def invited_with(self, account_id: int) -> Deferred[InviteLink | None]:
+        """See `IInviteStore.invited_with`."""
+        return self._reads.run(lambda db: invite_links.invited_with(db, account_id))
+
+    def rooms_joined(self, account_id: int) -> Deferred[None]:
+        """See `IInviteStore.rooms_joined`."""
+        plan = invite_rules.rooms_joined(account_id)
+        return self._write(invite_links.rooms_joined, account_id, plan=plan)
 
     def revoke_invite_link(
         self, link_id: int, maker_id: int | None, audit: AuditRecord
     ) -> Deferred[None]:
         """See `IInviteStore.revoke_invite_link`."""
         plan = invite_rules.revoke_invite_link(audit)
-        return self._write(invite_links.revoke, link_id, maker_id, plan=plan)
+        return self._write(invite_links.revoke, link_id, maker_id, audit.at, plan=plan)
 
     def add_operator_link(
         self, token_hash: bytes, expires_at: int, audit: AuditRecord

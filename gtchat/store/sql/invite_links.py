@@ -5,10 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, delete, exists, func, or_, select, update
+from sqlalchemy import and_, bindparam, delete, exists, func, not_, select, update
 
 from gtchat.chat.errors import BadInvite, NotAllowed
-from gtchat.chat.invite_store import Admission, InviteLimits, InviteLink, NewInviteLink
+from gtchat.chat.invite_store import (
+    OVER_MS,
+    OVER_PER_ACCOUNT,
+    Admission,
+    InviteLimits,
+    InviteLink,
+    NewInviteLink,
+)
 from gtchat.store.invite_rules import OPERATOR_LINKS, check_counts, refuse_operator
 from gtchat.store.sql import choices, schema
 from gtchat.store.sql.database import Connection
@@ -20,31 +27,30 @@ _KEY = "operator links"
 _accounts = schema.accounts
 _links = schema.invite_links
 _is_valid = (_links.c.used < _links.c.uses) & (_links.c.expires_at > bindparam("at"))
-_rows = (
-    select(
-        _links.c.id,
-        _links.c.maker_id,
-        func.coalesce(_accounts.c.name, ""),
-        _links.c.created_at,
-        _links.c.expires_at,
-        _links.c.uses,
-        _links.c.used,
-        _links.c.rooms,
-    )
-    .select_from(_links.outerjoin(_accounts, _accounts.c.id == _links.c.maker_id))
-    .where(_is_valid)
-)
+_rows = select(
+    _links.c.id,
+    _links.c.maker_id,
+    func.coalesce(_accounts.c.name, ""),
+    _links.c.created_at,
+    _links.c.expires_at,
+    _links.c.uses,
+    _links.c.used,
+    _links.c.rooms,
+).select_from(_links.outerjoin(_accounts, _accounts.c.id == _links.c.maker_id))
 _LIST = Statement(
-    _rows.where(_links.c.id < bindparam("before"))
+    _rows.where(_is_valid, _links.c.id < bindparam("before"))
     .order_by(_links.c.id.desc())
     .limit(bindparam("limit"))
 )
 _LIST_OF = Statement(
-    _rows.where(_links.c.id < bindparam("before"), _links.c.maker_id == bindparam("maker"))
+    _rows.where(
+        _is_valid, _links.c.id < bindparam("before"), _links.c.maker_id == bindparam("maker")
+    )
     .order_by(_links.c.id.desc())
     .limit(bindparam("limit"))
 )
 _FIND = Statement(_rows.where(_links.c.token_hash == bindparam("token")))
+_GET = Statement(_rows.where(_links.c.id == bindparam("link")))
 _ADD = Statement(
     insert(_links).returning(_links.c.id),
     columns=("token_hash", "maker_id", "created_at", "expires_at", "uses", "used", "rooms"),
@@ -55,17 +61,33 @@ _COUNT_OF = Statement(
     .select_from(_links)
     .where(_is_valid, _links.c.maker_id == bindparam("maker"))
 )
-_is_link = _links.c.id == bindparam("link")
-_DELETE = Statement(delete(_links).where(_is_link).returning(_links.c.id))
-_DELETE_OF = Statement(
-    delete(_links).where(_is_link, _links.c.maker_id == bindparam("maker")).returning(_links.c.id)
+_end = (
+    update(_links)
+    .where(_links.c.id == bindparam("link"), _is_valid)
+    .values(expires_at=bindparam("at"))
+    .returning(_links.c.id)
+)
+_END = Statement(_end)
+_END_OF = Statement(_end.where(_links.c.maker_id == bindparam("maker")))
+_over_of = and_(not_(_is_valid), _links.c.maker_id == bindparam("maker"))
+_DROP_OVER = Statement(
+    delete(_links).where(
+        _over_of,
+        _links.c.id.not_in(
+            select(_links.c.id).where(_over_of).order_by(_links.c.id.desc()).limit(OVER_PER_ACCOUNT)
+        ),
+    )
 )
 _USE = Statement(
     update(_links).where(_links.c.token_hash == bindparam("token")).values(used=_links.c.used + 1)
 )
-_PRUNE = Statement(
-    delete(_links).where(or_(_links.c.expires_at < bindparam("at"), _links.c.used >= _links.c.uses))
+_PRUNE = Statement(delete(_links).where(_links.c.expires_at < bindparam("at")))
+_SET_INVITED = Statement(
+    update(_accounts)
+    .where(_accounts.c.id == bindparam("account"))
+    .values(invite_id=bindparam("link"))
 )
+_INVITED = Statement(select(_accounts.c.invite_id).where(_accounts.c.id == bindparam("account")))
 _HAS_OPERATOR = Statement(select(exists().where(_accounts.c.operator, _accounts.c.registered)))
 _MAKE_OPERATOR = Statement(
     update(_accounts).where(_accounts.c.id == bindparam("account")).values(operator=True)
@@ -78,6 +100,8 @@ def add(db: Connection, link: NewInviteLink, limits: InviteLimits) -> int:
     """Keep an invitation; see `IInviteStore.add_invite_link`."""
     own = 0 if link.maker_id is None else _COUNT_OF.scalar(db, at=link.at, maker=link.maker_id)
     check_counts(limits, own, _COUNT.scalar(db, at=link.at))
+    if link.maker_id is not None:
+        _DROP_OVER(db, at=link.at, maker=link.maker_id)
     added: int = _ADD.scalar(
         db,
         token_hash=link.token_hash,
@@ -100,10 +124,21 @@ def page(
     return list(map(_from_row, rows))
 
 
-def find(db: Connection, token_hash: bytes, at: int) -> InviteLink | None:
+def find(db: Connection, token_hash: bytes) -> InviteLink | None:
     """Return the invitation with a secret; see `IInviteStore.find_invite_link`."""
-    row = _FIND(db, token=token_hash, at=at).fetchone()
+    row = _FIND(db, token=token_hash).fetchone()
     return None if row is None else _from_row(row)
+
+
+def invited_with(db: Connection, account_id: int) -> InviteLink | None:
+    """Return the invitation of an account; see `IInviteStore.invited_with`."""
+    row = _GET(db, link=_INVITED.scalar(db, account=account_id)).fetchone()
+    return None if row is None else _from_row(row)
+
+
+def rooms_joined(db: Connection, account_id: int) -> None:
+    """Note that the rooms are joined; see `IInviteStore.rooms_joined`."""
+    _SET_INVITED(db, account=account_id, link=None)
 
 
 def _from_row(row: Any) -> InviteLink:
@@ -120,19 +155,19 @@ def _from_row(row: Any) -> InviteLink:
     )
 
 
-def revoke(db: Connection, link_id: int, maker_id: int | None) -> None:
-    """Delete an invitation; see `IInviteStore.revoke_invite_link`."""
+def revoke(db: Connection, link_id: int, maker_id: int | None, at: int) -> None:
+    """End an invitation; see `IInviteStore.revoke_invite_link`."""
     if maker_id is None:
-        found = _DELETE.scalar(db, link=link_id)
+        found = _END.scalar(db, link=link_id, at=at)
     else:
-        found = _DELETE_OF.scalar(db, link=link_id, maker=maker_id)
+        found = _END_OF.scalar(db, link=link_id, maker=maker_id, at=at)
     if found is None:
         raise NotAllowed("There is no such invitation.")
 
 
 def prune(db: Connection, at: int) -> None:
-    """Delete the invitations that were over at a time, in milliseconds, or are used up."""
-    _PRUNE(db, at=at)
+    """Delete the invitations that ended long before a time, in milliseconds."""
+    _PRUNE(db, at=at - OVER_MS)
 
 
 # The first operator.
@@ -169,8 +204,10 @@ def check_admission(db: Connection, admission: Admission, at: int) -> None:
     if admission.operator:
         if not find_operator_link(db, admission.token_hash, at):
             raise BadInvite()
-    elif find(db, admission.token_hash, at) is None:
-        raise BadInvite()
+    else:
+        link = find(db, admission.token_hash)
+        if link is None or link.is_over(at):
+            raise BadInvite()
 
 
 def use_admission(db: Connection, admission: Admission, account_id: int) -> None:
@@ -178,5 +215,8 @@ def use_admission(db: Connection, admission: Admission, account_id: int) -> None
     if admission.operator:
         _MAKE_OPERATOR(db, account=account_id)
         choices.set_value(db, _KEY, None)
-    else:
-        _USE(db, token=admission.token_hash)
+        return
+    _USE(db, token=admission.token_hash)
+    link = find(db, admission.token_hash)
+    if link is not None and link.rooms:
+        _SET_INVITED(db, account=account_id, link=link.id)

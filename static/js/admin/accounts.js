@@ -23,10 +23,23 @@
       row=${(account) => html`<${Account} key=${account.name} shell=${shell} account=${account} />`}
       actions=${html`<button type="button" class="button" onClick=${() => shell.showDialog({ name: "op_create" })}><${Icon} name="plus" size="s" />${text("op_create")}</button>`} />`;
 
+  const device = (session) => session.device || (session.protocol === "gtchat" ? text("no_device") : session.protocol);
+  const lastSeen = (session) => (session.online ? text("op_online") : when(session.last_seen));
+
+  // Who is logged in from an address.
+  GTChat.operator.Addresses = ({ shell, onError }) => html`
+    <${Listing} shell=${shell} command="sessions at" of="sessions" find=${text("op_find_address")} field="address" needed onError=${onError}
+      row=${(session) => html`
+        <li key=${session.id} class="line"><${Avatar} name=${session.name} />
+          <span class="grow"><bdi class="strong">${session.name}</bdi>
+            <span class="small third block">${[session.address, device(session), lastSeen(session)].filter(Boolean).join(" · ")}</span></span>
+          <button type="button" class="button small" aria-label=${text("op_manage_named", { name: session.name })}
+            onClick=${show(shell, session.name)}>${text("op_manage")}</button></li>`} />`;
+
   const Session = ({ session, end }) => html`
     <li class="line"><${Icon} name="laptop" />
-      <span class="grow"><bdi class="strong">${session.device || (session.protocol === "gtchat" ? text("no_device") : session.protocol)}</bdi>
-        <span class="small third block">${[session.address, session.online ? text("op_online") : when(session.last_seen)].filter(Boolean).join(" · ")}</span></span>
+      <span class="grow"><bdi class="strong">${device(session)}</bdi>
+        <span class="small third block">${[session.address, lastSeen(session)].filter(Boolean).join(" · ")}</span></span>
       <button type="button" class="button small" aria-label=${text("op_end_session")} onClick=${end}>${text("op_end")}</button></li>`;
 
   // What is done with an account, by the dialog that asks for it.

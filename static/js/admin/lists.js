@@ -22,8 +22,8 @@
   const back = (shell, section) => () => shell.showDialog({ name: "operator", section });
 
   // A list of a command. of: the field of the result; find: the label of the list and of its search field; field: the argument
-  // that gets what is typed, null for no such field; args: further ones; onError(error): returns whether the error is dealt with; row(item, reload): draws an item.
-  const Listing = ({ shell, command, of, find, field = "search", args = {}, onError, row, actions }) => {
+  // that gets what is typed, null for no such field; needed: whether it has to be given; args: further ones; onError(error): returns whether the error is dealt with; row(item, reload): draws an item.
+  const Listing = ({ shell, command, of, find, field = "search", needed = false, args = {}, onError, row, actions }) => {
     const [query, setQuery] = useState("");
     const [found, setFound] = useState(null); // {items, next}
     const [error, setError] = useState(null);
@@ -31,6 +31,10 @@
     const load = async (next) => {
       const number = ++asked.current;
       const typed = query.trim();
+      if (needed && !typed) {
+        setFound(null);
+        return;
+      }
       const following = next === undefined ? {} : { [typeof next === "number" ? "before" : "after"]: next };
       try {
         const result = await run(shell, command, { ...args, ...(typed && { [field]: typed }), ...following, limit: PAGE });
@@ -48,7 +52,7 @@
     return html`
       <div class="find-row">${field && html`<div class="grow"><${Find} label=${find} value=${query} onChange=${setQuery} /></div>`}${actions}</div>
       <${Problem} error=${error} />
-      ${!found && !error && html`<p class="hint" role="status">${text("loading")}</p>`}
+      ${!found && !error && !(needed && !query.trim()) && html`<p class="hint" role="status">${text("loading")}</p>`}
       ${found && (found.items.length === 0 ? html`<p class="hint" role="status">${text("op_none")}</p>`
         : html`<ul class="card" aria-label=${find}>${found.items.map((item) => row(item))}</ul>`)}
       ${found?.next !== undefined && html`<div><button type="button" class="button" onClick=${() => load(found.next)}>${text("op_more")}</button></div>`}`;

@@ -6,7 +6,7 @@
   const { BackButton, Icon, IconButton, Problem } = GTChat.parts;
   const { Form, Select } = GTChat.forms;
   const { DIALOGS } = GTChat;
-  const { run, back, Listing, when, Accounts, Bans } = GTChat.operator;
+  const { run, back, Listing, when, Accounts, Addresses, Bans } = GTChat.operator;
   const text = (...details) => GTChat.text(...details);
 
   const Room = ({ shell, room }) => html`
@@ -124,6 +124,7 @@
 
   const SECTIONS = {
     accounts: { icon: "users", Section: Accounts },
+    addresses: { icon: "globe", Section: Addresses },
     rooms: { icon: "hash", Section: Rooms },
     bans: { icon: "ban", Section: Bans },
     reports: { icon: "flag", Section: Reports },

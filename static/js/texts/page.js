@@ -202,6 +202,7 @@
     invitation: ["{usr} invites you to {room_name}", "{usr} 邀请你加入 {room_name}"],
     decline: ["Decline", "拒绝"],
     later: ["Later", "稍后"],
+    invite_links: ["Invite people", "邀请他人"],
     devices: ["Devices and sessions", "设备与会话"],
     room_settings: ["Room settings", "房间设置"],
     transfer: ["Transfer ownership", "转让房主"],

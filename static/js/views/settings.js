@@ -61,6 +61,8 @@
     profile: { icon: "user", Page: Profile },
     devices: { icon: "laptop", Page: later("DeviceList", "texts/later", "views/device_list"),
       available: (shell) => shell.mode === "member" && shell.actions.can("sessions") },
+    invite_links: { icon: "user_add", Page: later("InviteLinks", "texts/later", "views/invite_links"),
+      available: (shell) => shell.mode === "member" && shell.actions.can("invite_links") },
     notifications: { icon: "bell", Page: Notifications },
     appearance: { icon: "half", Page: Appearance },
     account: { icon: "key", Page: later("AccountPage", "texts/later", "views/account") },
