@@ -41,7 +41,7 @@ from gtchat.chat.users import Session
 from gtchat.protocols.base import login
 from gtchat.protocols.base.command_queue import CommandQueue
 from gtchat.protocols.base.connection_limit import ConnectionLimiter
-from gtchat.protocols.base.request_log import LineLimit
+from gtchat.protocols.base.request_log import LineLimit, RequestLines
 from gtchat.protocols.base.tcp import ClientConnection, Refused
 from gtchat.protocols.base.text import (
     TextEncoder,
@@ -228,11 +228,13 @@ class LiveChat(ClientConnection):
             begun = await chat.logins.login_guest(name, self._factory.encoder, self, None)
             session = begun.session
             login.keep_session(self, session)
-        except ChatError:
+        except ChatError as error:
+            self._factory.requests.note("login", self, error)
             if not self.closed:
                 self.transport.write(b"NOT_UNIQUE")
                 self.disconnect()
             return
+        self._factory.requests.note("login", self)
         self.set_deadline(0)
         self._name = session.user.name
         online = chat.users.online.page(None, len(chat.users.online))
@@ -268,10 +270,12 @@ class LiveChat(ClientConnection):
 
     def _answer(self, result: Ack | ChatError) -> None:
         """Say why a message was not sent, as a message of the server."""
-        if isinstance(result, ChatError):
-            self._factory.chat.measures.refusals[result.code] += 1
+        error = result if isinstance(result, ChatError) else None
+        self._factory.requests.note("speak", self, error)
+        if error is not None:
+            self._factory.chat.measures.refusals[error.code] += 1
             now = format_clock(self._factory.chat.users.now())
-            self._write(f"{now} server > Not sent: {result.text}")
+            self._write(f"{now} server > Not sent: {error.text}")
 
     # IConnection, and what TextEncoder asks of a connection.
 
@@ -383,6 +387,7 @@ class LiveChatFactory(Factory):
         self.encoder = TextEncoder(render, chat.legacy_edits)
         self.clients: set[LiveChat] = set()
         self.lines = LineLimit(clock)
+        self.requests = RequestLines()
         self.limiter = ConnectionLimiter(chat.limits)
 
     def buildProtocol(self, addr: IAddress | None) -> LiveChat | Refused:

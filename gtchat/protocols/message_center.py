@@ -91,6 +91,7 @@ class MessageCenter(DialbackServer):
     """All clients of Message Center, by token; and what their requests do."""
 
     protocol = "message_center"
+    answered_later = frozenset({"BRD"})
     #: The length and the head of the frame come before the messages.
     pending_size = READ_AT_ONCE - 4 - len(AWAY)
 
@@ -154,9 +155,11 @@ class MessageCenter(DialbackServer):
         session = client.require_session
 
         def answered(result: Ack | ChatError) -> None:
-            if isinstance(result, ChatError):
-                self.chat.measures.refusals[result.code] += 1
-                client.push(result.text)
+            error = result if isinstance(result, ChatError) else None
+            self.requests.note("BRD", client, error)
+            if error is not None:
+                self.chat.measures.refusals[error.code] += 1
+                client.push(error.text)
 
         for part in client.split(strip_controls(rest)):
             self.chat.speak(session, LOBBY, part, None, answered)
@@ -314,16 +317,18 @@ class MessageCenterProtocol(ClientConnection):
         server, chat = self._server, self._server.chat
         self._wait_for_password()
         refusal = self._frames.charge()
+        client = self._client = DialbackClient(server, self.address)
         if refusal is not None:
+            server.requests.note("LIN", client, refusal)
             self._answer(f"PENNED|{refusal.retry_after}")
             return
-        client = self._client = DialbackClient(server, self.address)
         logins = chat.logins
         try:
             begun = await logins.login(name, password, None, server.encoder, client, None)
             login.keep_session(client, begun.session)
         except BadCredentials as error:
             chat.measures.refusals[error.code] += 1
+            server.requests.note("LIN", client, error)
             left = chat.accounts.attempts_left(name, self.address)
             if left:
                 self._answer(f"LOGIN_FAILED|{left}")
@@ -331,8 +336,10 @@ class MessageCenterProtocol(ClientConnection):
                 self._suspend("JUST_PENNED", chat.limits.lockout_seconds)
         except ChatError as error:
             chat.measures.refusals[error.code] += 1
+            server.requests.note("LIN", client, error)
             self._suspend("PENNED", error.retry_after or chat.limits.lockout_seconds)
         else:
+            server.requests.note("LIN", client)
             server.set_key(client, secrets.token_hex(16))
             self._state = FrameState.HOST
             self.set_deadline(PORT_TIMEOUT)
@@ -385,7 +392,7 @@ class MessageCenterProtocol(ClientConnection):
                 self._answer(answer)
             self.transport.loseConnection()
 
-        client.submit(run, done)
+        self._server.submit(client, kind, run, done)
 
     def _answer(self, text: str) -> None:
         self.transport.write(framed(text))

@@ -15,6 +15,7 @@ Source: spec/pa1.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -92,6 +93,7 @@ class PA1(DialbackServer):
     """All clients of PA1, by the key of their user; and what their commands do."""
 
     protocol = "pa1"
+    answered_later = frozenset({"broadcast"})
     #: A space comes before the messages.
     pending_size = READ_AT_ONCE - 1
 
@@ -227,10 +229,13 @@ class PA1(DialbackServer):
             login.keep_session(client, begun.session)
         except BadCredentials as error:
             self.chat.measures.refusals[error.code] += 1
+            self.requests.note("logIn", client, error)
             return await self._wrong_credentials(name)
         except ChatError as error:
             self.chat.measures.refusals[error.code] += 1
+            self.requests.note("logIn", client, error)
             return "BLOCK"
+        self.requests.note("logIn", client)
         return "Ok"
 
     async def _wrong_credentials(self, name: str) -> str:
@@ -268,9 +273,11 @@ class PA1(DialbackServer):
         """broadcast <text>: send a message to the lobby."""
 
         def answered(result: Ack | ChatError) -> None:
-            if isinstance(result, ChatError):
-                self.chat.measures.refusals[result.code] += 1
-                client.push(self.error_text(result))
+            error = result if isinstance(result, ChatError) else None
+            self.requests.note("broadcast", client, error)
+            if error is not None:
+                self.chat.measures.refusals[error.code] += 1
+                client.push(self.error_text(error))
 
         for part in client.split(rest):
             self.chat.speak(client.require_session, LOBBY, part, None, answered)
@@ -388,7 +395,8 @@ class PA1Protocol(ClientConnection):
             return
         client.last_seen_at = server.clock.seconds()
         command = COMMANDS.get(word, PA1.heartbeat)
-        client.submit(lambda: command(server, client, rest), self.transport.loseConnection)
+        run, done = partial(command, server, client, rest), self.transport.loseConnection
+        server.submit(client, word if word in COMMANDS else "heartbeat", run, done)
 
 
 def _ignore_undeliverable(failure: Failure) -> None:

@@ -35,9 +35,11 @@ class StreamFactory(Protocol):
 
     Attributes:
         limiter: counts its connections.
+        requests: writes a line for each request.
     """
 
     limiter: ConnectionLimiter
+    requests: RequestLines
 
     def buildProtocol(self, addr: IAddress | None) -> TwistedProtocol | None:
         """Make the protocol of a connection (IProtocolFactory.buildProtocol)."""
@@ -101,7 +103,7 @@ def build_websocket(chat: Chat, reactor: Any, settings: Settings, proxies: Proxi
     def build_api(connection: MessageTransport) -> API:
         return API_Chatroom(chat, encoder, connection)
 
-    random = RandomChatState(chat, batcher, text_frame)
+    random = RandomChatState(chat, batcher, text_frame, lines)
 
     def build_negotiator(connection: ChatProtocol) -> API:
         return ProtocolNegotiator(connection, build_api, random)

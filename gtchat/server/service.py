@@ -220,6 +220,8 @@ class ChatService(Service):
         self._factories = {
             name: build(self.chat, self._reactor, rules) for name, build in STREAM_PROTOCOLS.items()
         }
+        for factory in self._factories.values():
+            factory.requests = self._websocket.context.request_lines
         limiters = {name: factory.limiter for name, factory in self._factories.items()}
         self._site_limiter = ConnectionLimiter(self.settings.limits, self._proxies)
         limiters["http"] = self._site_limiter

@@ -181,7 +181,7 @@ class ServerSettings:
     )
     log_requests: bool = _setting(
         False,
-        "write a line to the log for each request of the JSON API: its number, command, user, "
+        "write a line to the log for each request of clients: its number, command, user, "
         "address and outcome, without its content",
         live=True,
     )

@@ -90,6 +90,7 @@ class Reloading(ReloadCase):
         self.assertEqual(done.changed, ("log_level", "log_requests"))
         self.assertEqual(server._log.lines.level, "debug")
         self.assertTrue(server._websocket.context.request_lines.enabled)
+        self.assertTrue(all(one.requests.enabled for one in server._factories.values()))
 
     def test_registration_and_guests(self) -> None:
         access = self.begin().chat.access

@@ -216,8 +216,8 @@ class DialbackClient:
 
     def submit(
         self, run: Callable[[], Coroutine[Any, Any, None]], done: Callable[[], None]
-    ) -> None:
-        """Run a command when those before it have run, unless the client sends too fast.
+    ) -> RateLimited | None:
+        """Run a command when those before it have run; return why not if that is too fast.
 
         Args:
             run: runs the command.
@@ -225,18 +225,19 @@ class DialbackClient:
         """
         if self.queue.closed:
             done()
-            return
+            return None
         refusal = self.queue.charge()
         if refusal is None and self.queue.full:
             refusal = RateLimited()
         if refusal is None:
             self.queue.submit(DialbackCommand(run, done))
-            return
+            return None
         now = self.server.reactor.seconds()
         if now - self._refused_at >= REFUSAL_PAUSE:
             self._refused_at = now
             self.push(self.server.error_text(refusal))
         done()
+        return refusal
 
     def split(self, text: str) -> Iterator[str]:
         """Yield the messages that a text is cut into.

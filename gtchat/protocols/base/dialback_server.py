@@ -7,7 +7,7 @@ A client is in `dialback_client`, the calls to it in `dialback`.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
@@ -27,7 +27,7 @@ from gtchat.protocols.base.callback_rules import CallbackRules
 from gtchat.protocols.base.connection_limit import ConnectionLimiter
 from gtchat.protocols.base.dialback import OutgoingCall, OutgoingWrite
 from gtchat.protocols.base.dialback_client import DialbackClient
-from gtchat.protocols.base.request_log import LineLimit
+from gtchat.protocols.base.request_log import LineLimit, RequestLines
 from gtchat.protocols.base.tcp import Refused
 
 #: Seconds between two checks of which clients are silent.
@@ -57,9 +57,12 @@ class DialbackServer:
         pending_size: bytes of the direct messages that are sent together to a user who logs in.
         protocol: name of the protocol (`IConnection.protocol`).
         lines: limits the lines of the log that clients can cause.
+        requests: writes a line for each request.
+        answered_later: names of the commands that write that line themselves, unless they fail.
     """
 
     protocol: str
+    answered_later: frozenset[str] = frozenset()
 
     def __init__(self, chat: Chat, reactor: Any, rules: CallbackRules) -> None:
         self.chat = chat
@@ -68,6 +71,7 @@ class DialbackServer:
         self.clients: set[DialbackClient] = set()
         self.by_key: dict[str, DialbackClient] = {}
         self.lines = LineLimit(reactor)
+        self.requests = RequestLines()
         self.limiter = ConnectionLimiter(chat.limits)
         self._check: IDelayedCall | None = None
         self._background: set[Deferred[None]] = set()
@@ -123,6 +127,34 @@ class DialbackServer:
                 client.disconnect()
         if self.clients and self._check is None:
             self._check = self.clock.callLater(HEARTBEAT_CHECK, self._check_heartbeats)
+
+    def submit(
+        self,
+        client: DialbackClient,
+        name: str,
+        run: Callable[[], Coroutine[Any, Any, None]],
+        done: Callable[[], None],
+    ) -> None:
+        """Run a command in its turn, and write the line of the request.
+
+        Args:
+            client: who sent it.
+            name: its name.
+            run, done: as of `DialbackClient.submit`.
+        """
+
+        async def run_logged() -> None:
+            try:
+                await run()
+            except ChatError as error:
+                self.requests.note(name, client, error)
+                raise
+            if name not in self.answered_later:
+                self.requests.note(name, client)
+
+        refusal = client.submit(run_logged, done)
+        if refusal is not None:
+            self.requests.note(name, client, refusal)
 
     def run(self, work: Coroutine[Any, Any, None], what: str) -> None:
         """Do something in the background, for which the end of the server waits.
@@ -254,6 +286,15 @@ class DialbackFactory(Factory):
     def __init__(self, server: DialbackServer) -> None:
         self.server = server
         self.limiter = server.limiter
+
+    @property
+    def requests(self) -> RequestLines:
+        """What writes a line for each request; may be replaced before there is one."""
+        return self.server.requests
+
+    @requests.setter
+    def requests(self, lines: RequestLines) -> None:
+        self.server.requests = lines
 
     def buildProtocol(self, addr: IAddress | None) -> TwistedProtocol:
         """Return the protocol of a connection."""

@@ -8,12 +8,15 @@ Lines that clients of other protocols can cause are bounded by the same `LineLim
 from __future__ import annotations
 
 from collections import Counter
+from typing import Protocol
 
 import attrs
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from gtchat.chat.errors import ChatError
 from gtchat.chat.limits import Rate, TokenBucket, network_key
+from gtchat.chat.users import Session
 from gtchat.protocols.base.http_access import LOCAL, UNIX, Proxies
 
 #: Lines that clients can cause: a second, and at once.
@@ -57,9 +60,28 @@ class LineLimit:
         log.info(line + more, omitted=omitted, **fields)
 
 
+class LoggedClient(Protocol):
+    """What the line of a request says of its client.
+
+    Attributes:
+        session: its session, None before login.
+        address: its IP address.
+        protocol: name of its protocol (`IConnection.protocol`).
+    """
+
+    session: Session | None
+
+    @property
+    def address(self) -> str: ...
+    @property
+    def protocol(self) -> str: ...
+
+
 @attrs.define(eq=False)
 class RequestLines:
     """Writes a line for each answered request of a protocol, if the operator wants that.
+
+    All protocols share one object, so that the numbers of requests differ.
 
     Attributes:
         enabled: whether lines are written. May be replaced at any time.
@@ -67,6 +89,19 @@ class RequestLines:
 
     enabled: bool = False
     _number: int = attrs.field(init=False, default=0)
+
+    def note(self, cmd: str, client: LoggedClient, error: ChatError | None = None) -> None:
+        """Write the line of a request of a protocol without trackers, if that is wanted.
+
+        Args:
+            cmd: the command.
+            client: who sent it.
+            error: why it was refused, None if it was not.
+        """
+        if self.enabled:
+            user = "" if client.session is None else client.session.user.name
+            outcome = "ok" if error is None else error.code
+            self.answered(f"{client.protocol} {cmd}", "-", user, client.address, outcome)
 
     def answered(self, cmd: str, tracker: str, user: str, address: str, outcome: str) -> None:
         """Write the line of a request.

@@ -218,6 +218,7 @@ class RandomChatAPI:
             if self.session is None and kind != "register":
                 raise NotLoggedIn()
             await command.run(self, *[_field(request, name) for name in command.fields])
+            self.state.requests.note(str(kind), self)
         except ChatError as error:
             self._refuse(str(kind), error)
         except Exception:
@@ -226,6 +227,7 @@ class RandomChatAPI:
 
     def _refuse(self, kind: str, error: ChatError) -> None:
         self.state.chat.measures.refusals[error.code] += 1
+        self.state.requests.note(kind or "?", self, error)
         detail = DETAILS.get((kind, type(error)), error.text)
         self._write({"type": "error", "detail": detail, "code": error.code})
 

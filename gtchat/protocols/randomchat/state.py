@@ -21,6 +21,7 @@ from gtchat.chat.interfaces import IConnection, IEncodedBatch, IEncoder, PhoneAc
 from gtchat.chat.rooms import Room
 from gtchat.protocols.base.legacy import LegacyMessages, plain_message
 from gtchat.protocols.base.outbox import Outbox, WriteBatcher
+from gtchat.protocols.base.request_log import RequestLines
 from gtchat.protocols.base.text import rfc3339
 from gtchat.protocols.base.unsent import join_frames
 
@@ -52,11 +53,13 @@ class RandomChatState:
         chat: the chat.
         batcher: writes at the end of the reactor's turn.
         frame: makes a WebSocket frame of a message.
+        requests: writes a line for each request.
     """
 
     chat: Chat
     batcher: WriteBatcher
     frame: Callable[[bytes], bytes]
+    requests: RequestLines = attrs.field(factory=RequestLines)
     encoder: RandomChatEncoder = attrs.field(init=False)
     _legacy: LegacyMessages = attrs.field(init=False)
     _by_id: dict[int, PhoneAccount] = attrs.field(factory=dict)
