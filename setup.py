@@ -32,7 +32,7 @@ SERVER = [
 ]
 
 #: Sample configurations, installed beside the unit of systemd.
-SAMPLES = ["docs/gtchat.toml", "docs/nginx.conf", "docs/haproxy.cfg"]
+SAMPLES = ["docs/gtchat.toml", "docs/nginx.conf", "docs/haproxy.cfg", "docs/Caddyfile"]
 
 POSTGRES = ["psycopg[binary]>=3.2"]
 FILTER = ["google-re2>=1.1"]  # regular expressions of the word filter

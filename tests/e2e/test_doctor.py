@@ -5,6 +5,7 @@ One server, one nginx and one HAProxy serve all set-ups, each on a port of its o
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -52,6 +53,34 @@ SETUPS = {
     "origin": located(f'{GOOD} proxy_set_header Origin "";'),
     "page": located(f"{GOOD} proxy_hide_header Content-Security-Policy;"),
     "not-gtchat": 'location / { return 200 "welcome"; }',
+    "read-timeout": located(f"{GOOD} proxy_read_timeout 300ms;"),
+}
+CADDY = shutil.which("caddy", path=f"{os.environ.get('PATH', '')}:/usr/bin:/usr/local/bin")
+#: The configuration of the documentation.
+CADDYFILE = Path(__file__).parents[2] / "docs" / "Caddyfile"
+
+
+def passed(inside: str = "") -> str:
+    return f"reverse_proxy 127.0.0.1:$WEB {{\n{inside}\n}}"
+
+
+#: The same of Caddy, which passes on by itself what the others have to be told.
+CADDY_SETUPS = {
+    "": "",  # the documented one
+    "upgrade": passed("header_up -Upgrade"),
+    "host": passed("header_up Host {upstream_hostport}"),
+    "host-port": passed("header_up Host {host}"),
+    "forged-address": passed("header_up X-Forwarded-For {header.X-Forwarded-For}"),
+    "proxy-address": passed("header_up -X-Forwarded-For"),
+    "path-prefix": f"handle /chat/* {{\n{passed()}\n}}",
+    "websocket-path": f"respond /ws 404\n{passed()}",
+    "gateway": "reverse_proxy 127.0.0.1:1",
+    "redirect": "redir https://elsewhere.example/",
+    "allowed-hosts": passed("header_up Host other.example"),
+    "origin": passed("header_up -Origin"),
+    "page": passed("header_down -Content-Security-Policy"),
+    "not-gtchat": "respond welcome",
+    "read-timeout": passed("transport http {\nread_timeout 300ms\n}"),
 }
 #: What is found -> names and days of a certificate with which nginx serves the right set-up.
 CERTIFICATES = {"tls-self-signed": ("127.0.0.1", 9), "tls-expired": ("127.0.0.1", -9)}
@@ -92,7 +121,8 @@ def wait_for(port: int) -> None:
 
 class Proxies(SynchronousTestCase):
     def server(self) -> Server:
-        server = Server("--trusted-proxies", "127.0.0.1", "--allowed-hosts", "chat.example")
+        options = ("--trusted-proxies", "127.0.0.1", "--allowed-hosts", "chat.example")
+        server = Server(*options, "--ping-interval", "1")
         self.addCleanup(server.kill)
         return server.start()
 
@@ -124,7 +154,7 @@ class Proxies(SynchronousTestCase):
 
     def test_haproxy(self) -> None:
         server = self.server()
-        names = {"": "", "proxy-protocol": "send-proxy", "upgrade": ""}
+        names = {"": "", "proxy-protocol": "send-proxy", "upgrade": "", "read-timeout": ""}
         ports = {name: haproxy.free_port() for name in names}
         text = (
             "defaults\n mode http\n timeout connect 5s\n timeout client 60s\n timeout server 60s\n"
@@ -134,8 +164,9 @@ class Proxies(SynchronousTestCase):
                 f"frontend f{number}\n bind 127.0.0.1:{ports[name]}\n"
                 " http-request set-header X-Forwarded-For %[src]\n"
                 + (" http-request del-header Upgrade\n" if name == "upgrade" else "")
-                + f" default_backend b{number}\n"
-                f"backend b{number}\n server one 127.0.0.1:{server.web_port} {options}\n"
+                + f" default_backend b{number}\nbackend b{number}\n"
+                + (" timeout tunnel 300ms\n" if name == "read-timeout" else "")
+                + f" server one 127.0.0.1:{server.web_port} {options}\n"
             )
         haproxy.start(self.addCleanup, text)
         wait_for(ports[""])
@@ -143,11 +174,47 @@ class Proxies(SynchronousTestCase):
         for name, port in ports.items():
             self.assertIn(name, [one.name for one in self.findings(port)])
 
+    def test_caddy(self) -> None:
+        server = self.server()
+        folder = Path(tempfile.mkdtemp(prefix="gtchat-caddy-"))
+        self.addCleanup(shutil.rmtree, folder)
+        ports = {name: haproxy.free_port() for name in CADDY_SETUPS}
+        documented = CADDYFILE.read_text(encoding="utf-8")
+        for old, new in (
+            ("chat.example {", f"http://:{ports['']} {{"),
+            ("127.0.0.1:8080", f"127.0.0.1:{server.web_port}"),
+        ):
+            self.assertIn(old, documented)
+            documented = documented.replace(old, new)
+        path = folder / "Caddyfile"
+        sites = [
+            f"http://:{port} {{\n{CADDY_SETUPS[name].replace('$WEB', str(server.web_port))}\n}}"
+            for name, port in ports.items()
+            if name
+        ]
+        path.write_text("{\nadmin off\n}\n" + "\n".join([documented, *sites]))
+        environment = {**os.environ, "HOME": str(folder), "XDG_DATA_HOME": str(folder)}
+        proxy = subprocess.Popen(
+            [str(CADDY), "run", "--adapter", "caddyfile", "--config", str(path)],
+            env=environment,
+            stderr=subprocess.DEVNULL,
+        )
+        self.addCleanup(proxy.wait)
+        self.addCleanup(proxy.terminate)
+        wait_for(ports[""])
+        self.assertEqual(self.findings(ports.pop("")), [])
+        for name, port in ports.items():
+            found = self.findings(port, "/chat/" if name == "path-prefix" else "")
+            self.assertIn(name, [one.name for one in found], found)
+            self.assertTrue(all(one.fix for one in found), found)
+
     def test_a_server_that_is_not_there(self) -> None:
         [found] = self.findings(1)
         self.assertEqual(found.name, "connect")
 
     if NGINX is None:
         test_nginx.skip = "nginx is not installed"  # type: ignore[attr-defined]
+    if CADDY is None:
+        test_caddy.skip = "caddy is not installed"  # type: ignore[attr-defined]
     if haproxy.MISSING:
         test_haproxy.skip = haproxy.MISSING  # type: ignore[attr-defined]

@@ -36,6 +36,8 @@ SOON_DAYS = 14
 FORGED = "192.0.2.99"
 #: An origin that no site has (RFC 2606).
 FOREIGN = "https://doctor.invalid"
+#: Longest time between two pings that is waited for, and how much later one may come, in seconds.
+LONGEST_PING_S, PING_LATE_S = 60.0, 5.0
 #: Statuses of a proxy that does not reach the server.
 _GATEWAY = (502, 503, 504)
 _HOST = "pass the Host header on with its port: nginx `proxy_set_header Host $http_host`"
@@ -46,6 +48,11 @@ _UPGRADE = (
 _FORWARDED = (
     "let the proxy replace X-Forwarded-For by the client's address, and add the proxy's own "
     "address to trusted_proxies"
+)
+
+_PINGS = (
+    "let the proxy wait longer than ping_interval: nginx `proxy_read_timeout 60s`, HAProxy "
+    "`timeout tunnel 1h`, Caddy without `read_timeout`; or lower ping_interval"
 )
 
 
@@ -186,6 +193,8 @@ def check_websocket(target: Target) -> Iterator[Finding]:
                 yield warning("origin", "pages of any other site can connect", fix)
             else:
                 yield ok("origin", "pages of other sites cannot connect")
+        with WebSocket(target, target.origin) as opened:
+            yield _check_pings(opened)
     except NoResponse as reason:
         yield error("websocket", f"no answer to a WebSocket handshake: {reason}", _UPGRADE)
 
@@ -241,6 +250,25 @@ def _check_client_address(opened: WebSocket) -> Finding:
         return error("proxy-address", text, _FORWARDED)
     text = f"the server sees {seen}: is that this machine's public address, or the proxy's?"
     return warning("client-address", text, f"if it is the proxy's: {_FORWARDED}")
+
+
+def _check_pings(opened: WebSocket) -> Finding:
+    """Wait for the first ping, as long as nothing else is sent: a proxy may end that."""
+    interval = float(_ask(opened, {"cmd": "hello"}).get("ping_interval") or 0)
+    if not 0 < interval <= LONGEST_PING_S:
+        text = f"pings come every {interval:g} s" if interval else "the server sends no pings"
+        fix = "set ping_interval to less than the timeouts of proxies between users and the server"
+        return warning("pings", f"{text}: a proxy may end connections before", fix)
+    began = time.monotonic()
+    try:
+        opened.wait_for_ping(interval + PING_LATE_S)
+    except NoResponse as reason:
+        waited = time.monotonic() - began
+        if waited > interval:
+            return warning("pings", f"no ping has come within {waited:.0f} s: {reason}", _PINGS)
+        text = f"the proxy ends a connection that is silent for {waited:.1f} s"
+        return error("read-timeout", f"{text}; pings come every {interval:g} s", _PINGS)
+    return ok("pings", f"a silent connection stays open until the ping, every {interval:g} s")
 
 
 def _ask(opened: WebSocket, request: dict[str, str]) -> dict[str, Any]:

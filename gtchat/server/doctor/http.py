@@ -228,6 +228,16 @@ class WebSocket:
         except OSError as error:
             raise NoResponse(str(error)) from error
 
+    def wait_for_ping(self, seconds: float) -> None:
+        """Wait for a ping. Raises NoResponse: there is none in time, or the connection ends."""
+        self._socket.settimeout(seconds)
+        try:
+            while (opcode := self._frame()[0]) != 9:
+                if opcode == 8:
+                    raise NoResponse("the server closed the connection")
+        except OSError as error:
+            raise NoResponse(str(error)) from error
+
     def _frame(self) -> tuple[int, bytes]:
         size = self._take(2)
         opcode, length = size[0] & 15, size[1] & 127
