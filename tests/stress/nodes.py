@@ -35,6 +35,8 @@ from tests.stress.websocket import DISCONNECTED, WebSocket
 MOST_NODES = 3
 #: Lines of a log that a failure is shown with.
 FAILURE_LINES = 40
+#: Lines of each log that are shown if a user is not answered.
+LAST_LINES = 15
 #: Users, rooms of all of them, and members that those have room for.
 USERS, HALLS, HALL_SIZE = 6, 3, 4
 #: Percentage of joins and leaves on several nodes: two nodes have to let the last one in at once.
@@ -49,6 +51,14 @@ def _failures(lines: list[str]) -> list[str]:
     """Return the failures in a server's log, each with the lines that follow."""
     begins = [n for n, line in enumerate(lines) if "Traceback" in line or "Unhandled" in line]
     return ["\n".join(map(str.rstrip, lines[n : n + FAILURE_LINES])) for n in begins]
+
+
+def _state_of(client: RoamingClient) -> str:
+    """Return what a user who is not answered waits for, and where."""
+    return (
+        f"{client.name} is {'' if client.is_online else 'not '}logged in at {client.port},"
+        f" waits for {list(client.pending)[:3]}"
+    )
 
 
 @attrs.define
@@ -252,6 +262,11 @@ class Nodes:
         while min(client.last_reply for client in self.clients) < now:
             if time.monotonic() > now + SECONDS:
                 self.oracle.violations.append(f"no acknowledgement for {SECONDS} s after: {name}")
+                silent = [one for one in self.clients if one.last_reply < now]
+                self.oracle.violations += map(_state_of, silent)
+                for node in self.nodes:
+                    last = "".join(list(node.server.lines)[-LAST_LINES:])
+                    self.oracle.violations.append(f"{node.name} at {node.server.ws_port}:\n{last}")
                 return
             await asyncio.sleep(0.02)
 

@@ -32,6 +32,7 @@ class RoamingClient(JSONClient):
 
     Attributes:
         created: rooms that the user tried to create.
+        port: of the node that the user has connected to last.
         refused: replies that say that nothing was stored.
         last_reply: when the last request was acknowledged.
         silence: the longest time in seconds between two acknowledgements since it was set to 0.
@@ -53,6 +54,7 @@ class RoamingClient(JSONClient):
         self.silence = 0.0
         self._random = random.Random(seed)
         self.created = 0
+        self.port = 0
         self._sent_at: dict[str, int] = {}
         #: What was sent over more than one connection.
         self._repeated: set[str] = set()
@@ -76,6 +78,7 @@ class RoamingClient(JSONClient):
             if request["cmd"] == "speak":
                 # The store may have failed between this one and the next, and the reply be lost.
                 self.oracle.record_repetition(txn)
+        self.port = ports["ws"]
         await super().connect(ports)
 
     async def _catch_up(self, room: Object) -> None:
