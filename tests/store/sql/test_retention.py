@@ -125,7 +125,6 @@ class Slices(RetentionCase, TestCase):
             before = (await self.bounds())[0]
             self.disk.fail(statement, "disk I/O error")
             limits = Retention(HOUR + 2001, Keep(messages=2))
-            self.store._cleanup.cuts.begin(limits)
             with closing(self.disk.connect(self.path, "rw", 5)) as db:
                 db.execute("BEGIN IMMEDIATE")
                 with self.assertRaises(sqlite3.OperationalError):
@@ -134,7 +133,6 @@ class Slices(RetentionCase, TestCase):
             self.disk.faults.clear()
             self.assertEqual((await self.bounds())[0], before, statement)
             self.assertEqual((self.contradictions(), self.left_over()), ([], {}))
-        self.store._cleanup.cuts.end()
 
     async def test_a_fault_ends_nothing_for_good(self) -> None:
         await self.fill()
