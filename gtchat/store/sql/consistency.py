@@ -137,14 +137,14 @@ def _compare(
     compared = 0
     for record, state in _states(db, after, upto):
         compared += 1 + len(record.members)
-        if state is not None and _facts(Room.from_record(record)) != _facts(state):
-            name = record.name
+        name, facts = record.name, _rules_alone if record.key == LOBBY else _facts
+        if state is not None and facts(Room.from_record(record)) != facts(state):
             yield f"the room {name!r} ({record.id}) has not the members and settings of its log"
     progress(compared)
 
 
 def _states(db: Connection, after: int, upto: int) -> Iterator[tuple[RoomRecord, RoomState | None]]:
-    """Yield those rooms, but not the lobby, each with the state that its log gives.
+    """Yield those rooms, each with the state that its log gives.
 
     That is None where it is not known what the room was before the log; see `snapshots.decode`.
     """
@@ -152,17 +152,17 @@ def _states(db: Connection, after: int, upto: int) -> Iterator[tuple[RoomRecord,
         room_id: (base_seq, base_state)
         for room_id, base_seq, base_state in _BASES(db, after=after, upto=upto)
     }
-    records = {one.id: one for one in room_records.records(db, after, upto) if one.key != LOBBY}
+    records = {one.id: one for one in room_records.records(db, after, upto)}
     for room_id, rows in groupby(_changes(db, after, upto), key=itemgetter(0)):
         record = records.pop(room_id, None)
         if record is not None:
-            state = snapshots.decode(*bases[room_id], False)
+            state = snapshots.decode(*bases[room_id], record.key == LOBBY)
             if state is not None:
                 for row in rows:
                     state.fold(entry_of(row[2:], record.name))
             yield record, state
     for record in records.values():
-        yield record, snapshots.decode(*bases[record.id], False)
+        yield record, snapshots.decode(*bases[record.id], record.key == LOBBY)
 
 
 def _changes(db: Connection, after: int, upto: int) -> Iterator[Any]:
@@ -185,6 +185,11 @@ def _facts(state: RoomState) -> tuple[object, ...]:
     settings = attrs.evolve(state.settings, owner="" if state.owner_id else state.owner)
     members = [(id_, name if id_ < 0 else "") for id_, name in state.members.items()]
     return settings, state.creator_id, members, state.guests, _rules(state.moderation)
+
+
+def _rules_alone(state: RoomState) -> tuple[object, ...]:
+    """Return what the log of the lobby says: it has no members and settings of its own."""
+    return _rules(state.moderation)
 
 
 def _rules(moderation: Moderation) -> tuple[object, ...]:

@@ -187,6 +187,17 @@ class ConsistencyTests(ChatCase, TestCase):
                 self.assertIn("'Garden'", line)
                 self.assertIn(text, line)
 
+    async def test_the_moderation_of_the_lobby_is_compared(self) -> None:
+        await self.fill()
+        with closing(sqlite3.connect(self.path)) as db:
+            self.assertEqual(find_contradictions(db), [])
+            for stored in (None, '{"slow": 5}'):
+                db.execute("UPDATE rooms SET moderation = ? WHERE key = 'lobby'", (stored,))
+                [line] = find_contradictions(db)
+                self.assertIn("'lobby'", line)
+                self.assertIn("the members and settings of its log", line)
+                self.assertEqual(sample_contradictions(db, 100), [line])
+
     async def test_a_log_whose_oldest_entries_were_deleted_is_not_folded(self) -> None:
         await self.fill()
         for kept in (3, 10):
