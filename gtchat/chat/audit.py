@@ -119,6 +119,7 @@ AUDIT: dict[str, AuditKind] = {
         "rule {rule} of the word filter flagged message {seq} of {name} in {room}"
     ),
     "filter_refused": _own("rule {rule} of the word filter refused a text of {name} in {room}"),
+    "space_given_back": _admin("{by} had the database give back {bytes} bytes", subject=""),
     "announced": _admin("{by} sent an announcement to {to}", subject=""),
     "admin_read": AuditKind("{by} asked for {command}", subject=""),
     "admin_refused": AuditKind("{by} was refused {command}: {reason}", subject=""),

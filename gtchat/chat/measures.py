@@ -76,6 +76,20 @@ class StoreMeasures:
     lags: Histogram = attrs.field(factory=Histogram)
 
 
+@attrs.frozen
+class SpaceGivenBack:
+    """What has come of giving back the space of what was removed.
+
+    Attributes:
+        before, after: sizes of the database in bytes by part; see `sizes`.
+        notes: what the operator has to know besides, in lines.
+    """
+
+    before: Mapping[str, int]
+    after: Mapping[str, int]
+    notes: tuple[str, ...] = ()
+
+
 class IMeasuredStore(Interface):
     """Says how a store does; a part of `interfaces.IStore`, whose conventions hold."""
 
@@ -85,4 +99,13 @@ class IMeasuredStore(Interface):
         """Return how many writes wait for their turn, without those of the present batch."""
 
     def sizes() -> Deferred[Mapping[str, int]]:
-        """Return bytes of the database by part: `database` and `wal`; (read), {} in memory."""
+        """Return bytes of the database by part (read), {} in memory.
+
+        `database`, `wal`, and `free`: what is in the database for later rows.
+        """
+
+    def give_back() -> Deferred[SpaceGivenBack]:
+        """Give back the space of what was removed, in slices between other writes.
+
+        What was taken out of the index of messages leaves its files.
+        """

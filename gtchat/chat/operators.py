@@ -34,6 +34,7 @@ from gtchat.chat.filter_admin import FilterAdmin
 from gtchat.chat.guests import Guests
 from gtchat.chat.limits import BucketTable, Limits
 from gtchat.chat.live_sessions import LiveSessions
+from gtchat.chat.measures import SpaceGivenBack
 from gtchat.chat.ownership import Ownership
 from gtchat.chat.quota_admin import QuotaAdmin
 from gtchat.chat.room_admin import RoomAdmin, SessionAdmin
@@ -185,6 +186,17 @@ class Administration:
         """Return what the messages of one room or account take. Raises NotStored."""
         found: StoredTexts = await self._state.store.stored_texts(by, owner_id)
         return found
+
+    async def give_back_space(self, actor: Actor) -> SpaceGivenBack:
+        """Have the database give back the space of what was removed.
+
+        Raises:
+            NotStored.
+        """
+        given = await self._state.store.give_back()
+        size = given.before.get("database", 0) - given.after.get("database", 0)
+        self._state.audit.note("space_given_back", actor, bytes=size)
+        return given
 
     async def audit(self, query: AuditQuery) -> list[AuditRecord]:
         """Return records of the audit log, newest first.

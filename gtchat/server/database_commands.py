@@ -170,6 +170,23 @@ def _reindex(words: Sequence[str]) -> int:
     return 0
 
 
+def _vacuum(words: Sequence[str]) -> int:
+    from gtchat.store.sql.vacuum import vacuum_file, vacuum_postgres
+
+    options = _database_parser("vacuum").parse_args(words)
+    database = chosen_database(options)
+    with store_errors():
+        if isinstance(database, Path):
+            if not database.exists():
+                raise CommandError(f"{database} does not exist: name the server's data directory")
+            with _locked(options):
+                done = vacuum_file(database, terminal_progress())
+        else:
+            done = vacuum_postgres(database, terminal_progress())
+    sys.stdout.write(f"{database} has {done.after:,} bytes; before: {done.before:,}\n")
+    return 0
+
+
 def _restore_mark(words: Sequence[str]) -> int:
     from gtchat.store import begin_epoch
 
@@ -248,6 +265,11 @@ ROWS: dict[str, Subcommand] = {
         _reindex,
         "[--config FILE]",
         "make the index for searches again, while the server is stopped",
+    ),
+    "vacuum": Subcommand(
+        _vacuum,
+        "[--config FILE]",
+        "give back the space of removed messages: of SQLite while the server is stopped",
     ),
     "migrate-store": Subcommand(
         _migrate_store,

@@ -3,8 +3,8 @@
 `SQLStore` keeps everything in a database (an SQLite file, or one of PostgreSQL) and acknowledges
 nothing that is not on disk; `MemoryStore` keeps it in memory until the process ends. The rules of
 the chat are not here, except for what follows from a room's log. `backup`, `export` and
-`verify` may be called while a server runs, `reindex`, `begin_epoch`, `restore` and `import_chat`
-only while none does.
+`verify` may be called while a server runs, `reindex`, `begin_epoch`, `restore`, `import_chat` and
+`vacuum_file` only while none does.
 """
 
 from gtchat.store.memory.store import MemoryStore
@@ -14,6 +14,7 @@ from gtchat.store.sql.export import export
 from gtchat.store.sql.offline import begin_epoch, reindex
 from gtchat.store.sql.restore import import_chat, restore, verify_copy
 from gtchat.store.sql.store import SQLStore
+from gtchat.store.sql.vacuum import vacuum_file
 from gtchat.store.sql.verify import verify
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "import_chat",
     "reindex",
     "restore",
+    "vacuum_file",
     "verify",
     "verify_copy",
 ]

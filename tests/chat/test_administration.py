@@ -83,6 +83,11 @@ class Storage(Administered):
         self.assertEqual(use, StorageUse((StoredTexts("Ann", 1, 9),), complete=True))
         self.assertEqual(sizes, {})
 
+    def test_space_is_given_back(self) -> None:
+        given = self.done(self.admin.give_back_space(OPERATOR))
+        self.assertEqual((given.before, given.after, given.notes), ({}, {}, ()))
+        self.assertEqual(self.records(), [("space_given_back", "Olga", "")])
+
 
 class OwnLinks(Administered):
     def test_a_user_takes_the_session_to_another_device_once(self) -> None:

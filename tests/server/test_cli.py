@@ -204,6 +204,18 @@ class Database(CliCase):
             words = ("reindex", "--data", str(self.directory))
             self.assertError("another server uses", *words, status=78)
 
+    def test_vacuum_copies_a_database_that_no_server_uses(self) -> None:
+        words = ("vacuum", "--data", str(self.directory))
+        self.assertError("does not exist", *words)
+        self.import_accounts("--data", str(self.directory))
+        database = self.directory / "gtchat.sqlite"
+        with lock_directory(self.directory):
+            self.assertError("another server uses", *words, status=78)
+        before = database.stat().st_size
+        status, out, err = self.run_command(*words)
+        done = f"{database} has {database.stat().st_size:,} bytes; before: {before:,}\n"
+        self.assertEqual((status, out, err), (0, done, ""))
+
     def test_restore_mark_begins_a_new_epoch_with_the_next_start(self) -> None:
         words = ("restore-mark", "--data", str(self.directory))
         self.assertError("does not exist", *words)

@@ -8,7 +8,7 @@ from typing import Any
 from gtchat.chat.admin_store import CountedBy, StorageQuery, StoredTexts
 from gtchat.chat.errors import BadRequest
 from gtchat.server.admin.arguments import Argument
-from gtchat.server.admin.command import ACCOUNT, LIMIT, AdminCommand, Call
+from gtchat.server.admin.command import ACCOUNT, AT_SERVER, LIMIT, AdminCommand, Call
 from gtchat.server.admin.output import Output, listing
 
 #: Units of sizes.
@@ -79,6 +79,17 @@ async def set_room_quota(call: Call) -> Output:
     return _changed(call, "rooms", await quotas.set_of_room(call["name"], size, call.actor))
 
 
+async def give_back(call: Call) -> Output:
+    """Give back the space of what was removed."""
+    given = await call.chat.admin.give_back_space(call.actor)
+    lines = [
+        f"{part}: {size} bytes, before: {given.before.get(part, 0)}"
+        for part, size in given.after.items()
+    ]
+    data = {"before": dict(given.before), "after": dict(given.after), "notes": list(given.notes)}
+    return Output("\n".join([*lines, *given.notes]), data)
+
+
 _BY = Argument("by", "rooms or accounts", "choice", choices=("rooms", "accounts"))
 _QUOTA = Argument("bytes", "bytes as 500k or 20M; none, or default for that of the setting")
 #: Rows of the table.
@@ -88,6 +99,14 @@ ROWS = (
         show_storage,
         "show which rooms or accounts have the most bytes of messages, and the database's size",
         (_BY, LIMIT),
+    ),
+    AdminCommand(
+        "vacuum",
+        give_back,
+        "give the space of removed messages back to the system, between other writes",
+        (),
+        AT_SERVER,
+        audit="space_given_back",
     ),
     AdminCommand(
         "quotas list",

@@ -29,6 +29,7 @@ from gtchat.chat.audit import AuditRecord
 from gtchat.chat.ban_records import Ban, NamePattern
 from gtchat.chat.deletion_rules import Erasure
 from gtchat.chat.interfaces import Account, EndedSession
+from gtchat.chat.measures import SpaceGivenBack
 from gtchat.chat.moderation_events import ReportAnswered, ReportMade
 from gtchat.chat.report_store import Report, ReportAnswer, ReportLimits, ReportQuery
 from gtchat.store.memory.calls import MemoryCalls
@@ -66,6 +67,10 @@ class MemoryAdminCalls(MemoryCalls):
         """See `IAdminStore.set_quota`."""
         plan = admin_tells.set_quota(by, owner_id, audit)
         return self._write(self._tables.storage.set_quota, by, owner_id, quota, plan=plan)
+
+    def give_back(self) -> Deferred[SpaceGivenBack]:
+        """See `IMeasuredStore.give_back`: nothing is on disk."""
+        return self._write(lambda: SpaceGivenBack({}, {}))
 
     def scan(self, query: ScanQuery, matches: Callable[[str], bool]) -> Deferred[Scanned]:
         """See `IAdminStore.scan`."""

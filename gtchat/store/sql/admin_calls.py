@@ -31,6 +31,7 @@ from gtchat.chat.audit import AuditRecord
 from gtchat.chat.ban_records import Ban, NamePattern
 from gtchat.chat.deletion_rules import Erasure
 from gtchat.chat.interfaces import Account, EndedSession
+from gtchat.chat.measures import SpaceGivenBack
 from gtchat.chat.moderation_events import ReportAnswered, ReportMade
 from gtchat.chat.report_store import Report, ReportAnswer, ReportLimits, ReportQuery
 from gtchat.store.jobs import NO_PLAN, Plan
@@ -44,12 +45,24 @@ from gtchat.store.sql import (
     own_data,
     reports,
     storage,
+    vacuum,
 )
 from gtchat.store.sql.database import Connection, Database
 from gtchat.store.sql.read_pool import ReadPool
+from gtchat.store.sql.search_index import Indexer
 from gtchat.store.sql.writer import Writer
 
 T = TypeVar("T")
+
+#: What operators are told of databases that give back nothing by this.
+AUTOVACUUM = (
+    "PostgreSQL uses the space of removed rows again; its autovacuum takes care of that."
+    " gtchat vacuum runs VACUUM now, while servers go on."
+)
+STOP_FIRST = (
+    "this database was created by an older version: its free pages are used for later messages."
+    " To give them back, stop the server and run gtchat vacuum once."
+)
 
 
 class AdminCalls(ABC):
@@ -58,6 +71,7 @@ class AdminCalls(ABC):
     _reads: ReadPool
     _database: Database
     _writer: Writer
+    _indexer: Indexer
 
     @abstractmethod
     def _write(self, function: Callable[..., T], *args: Any, plan: Plan = NO_PLAN) -> Deferred[T]:
@@ -105,6 +119,24 @@ class AdminCalls(ABC):
         """See `IAdminStore.set_quota`."""
         plan = admin_tells.set_quota(by, owner_id, audit)
         return self._write(storage.set_quota, by, owner_id, quota, plan=plan)
+
+    def give_back(self) -> Deferred[SpaceGivenBack]:
+        """See `IMeasuredStore.give_back`."""
+        return Deferred.fromCoroutine(self._give_back())
+
+    async def _give_back(self) -> SpaceGivenBack:
+        if self._database.has_nodes:
+            before = await self.sizes()
+            lines = await self._reads.run(vacuum.describe_tables)
+            return SpaceGivenBack(before, before, (AUTOVACUUM, *lines))
+        before = await self._reads.run(vacuum.count_pages)
+        while await self._write(self._indexer.merge_part):
+            pass
+        gives_back = await self._write(vacuum.gives_back)
+        while gives_back and await self._write(vacuum.give_back_slice):
+            pass
+        notes = () if gives_back else (STOP_FIRST,)
+        return SpaceGivenBack(before, await self._reads.run(vacuum.count_pages), notes)
 
     def scan(self, query: ScanQuery, matches: Callable[[str], bool]) -> Deferred[Scanned]:
         """See `IAdminStore.scan`."""

@@ -191,6 +191,8 @@ def create(path: Path, revision: str = REVISIONS[-1]) -> None:
     """
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     with closing(connect(path, "rw")) as db:
+        # Free pages are given back in slices; this is settled by what is written first.
+        db.execute("PRAGMA auto_vacuum = INCREMENTAL")
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     migrate(path, revision)
 

@@ -272,6 +272,12 @@ class PostgresDatabase(Database):
         """Return a new connection that prolongs the row of the node."""
         return self._connect(_HEARTBEAT)
 
+    def open_maintenance(self) -> PostgresConnection:
+        """Return a new connection whose statements may take as long as they need."""
+        db = self._connect({"statement_timeout": "0"})
+        db.limit_answers(False)
+        return db
+
     def open_expiry(self) -> Connection:
         """Return a new connection that ends another node."""
         return self._connect(_WRITER)

@@ -185,7 +185,7 @@ def _replace(new: Path, target: Path) -> Path | None:
     sync_file(new)
     kept = None
     if target.exists():
-        _settle(target)
+        settle(target)
         kept = _keep(target)
     elif beside(target, "-wal").exists():
         raise StoreError(
@@ -196,7 +196,7 @@ def _replace(new: Path, target: Path) -> Path | None:
     return kept
 
 
-def _settle(path: Path) -> None:
+def settle(path: Path) -> None:
     """Write the log of a database into its file, if it is not damaged.
 
     Raises:

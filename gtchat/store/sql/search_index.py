@@ -381,6 +381,14 @@ class Indexer:
             self._merged = self._merge_at = None
             self._index_at = self._seconds()  # looks whether more was erased meanwhile
 
+    def merge_part(self, db: Connection) -> bool:
+        """Merge a part of the index now, as a job of the writer; return whether there is more."""
+        if self._merge_at is None and not read_state(db).erased:
+            return False
+        self._merge_at = self._seconds()
+        self._merge_slice(db)
+        return self._merge_at is not None
+
     def merge(self, db: Connection) -> None:
         """Merge the whole index now, for a job of the writer that no other waits for."""
         self._merge_at = self._seconds()

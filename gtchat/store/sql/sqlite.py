@@ -173,7 +173,9 @@ class SQLiteDatabase(Database):
     def sizes(self, db: Connection) -> Mapping[str, int]:
         """See `Database.sizes`."""
         found = {"database": self._path, "wal": Path(f"{self._path}-wal")}
-        return {part: path.stat().st_size for part, path in found.items() if path.exists()}
+        sizes = {part: path.stat().st_size for part, path in found.items() if path.exists()}
+        free = db.execute("PRAGMA freelist_count").fetchone()[0]
+        return {**sizes, "free": free * db.execute("PRAGMA page_size").fetchone()[0]}
 
     def leave(self, db: Connection) -> Mapping[int, int]:
         """See `Database.leave`: the file does not know which program uses it."""

@@ -69,6 +69,7 @@ LINES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "rooms role": ("lobby bob moderator", "garden bob king", {"name": "lobby"}),
     "audit": ("--since 1h --code login --limit 1", "--since yesterday", {"records": ["login"]}),
     "reload": ("", "now", {"changed": ["text_chars"], "restart": ["ws"]}),
+    "vacuum": ("", "x", {"before": {}, "after": {}}),
     "storage": ("accounts --limit 1", "users", {"accounts": ["Ann"], "complete": True}),
     "quotas list": ("accounts", "users", {"accounts": ["Ann"], "others": None}),
     "quotas account": ("bob 20M", "bob -1", {"name": "Bob", "quota": 20 * 2**20}),

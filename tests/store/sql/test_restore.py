@@ -118,7 +118,7 @@ class Restore(RestoreCase):
         self.assertUnchanged(StoreError, "gtchat.sqlite-wal exists")
 
     def test_a_damaged_database_is_replaced_and_kept_with_its_log(self) -> None:
-        self.patch(MODULE, "_settle", lambda path: None)  # SQLite may have deleted the log
+        self.patch(MODULE, "settle", lambda path: None)  # SQLite may have deleted the log
         self.target.write_bytes(b"damaged" * 1000)
         self.target.with_name("gtchat.sqlite-wal").write_bytes(b"log")
         before = self.files()
