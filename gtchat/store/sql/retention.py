@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import attrs
 from sqlalchemy import ColumnElement, bindparam, delete, func, literal_column, or_, select, update
+from twisted.logger import Logger
 
 from gtchat.chat.fold import RoomState
 from gtchat.chat.node_records import ROOM_CHANGES
@@ -125,6 +126,9 @@ class LogCuts:
     #: The last log that was looked at, and those of which something has to be removed.
     _after: int = 0
     _waiting: list[int] = attrs.field(factory=list)
+    #: How many entries were removed since `begin`.
+    _removed: int = 0
+    _logger = Logger()
 
     def begin(self, retention: Retention) -> None:
         """Begin to look at all logs, from the first one on.
@@ -133,7 +137,7 @@ class LogCuts:
             retention: how much is kept.
         """
         self._retention = retention if retention.at else None
-        self._after, self._waiting = 0, []
+        self._after, self._waiting, self._removed = 0, [], 0
 
     def end(self) -> None:
         """Leave what is left to another node, or to the next time."""
@@ -153,7 +157,9 @@ class LogCuts:
         if retention is None:
             return
         if self._waiting:
-            if not cut(db, self._waiting[0], retention):
+            count = cut(db, self._waiting[0], retention)
+            self._removed += count
+            if count < SLICE:
                 del self._waiting[0]
             return
         statement = _LIMITED_LOGS if retention.keep == KEEP_ALL else _ALL_LOGS
@@ -164,24 +170,23 @@ class LogCuts:
             if retention.removes(keep, at, later):
                 self._waiting.append(room_id)
         if len(rows) < LOGS and not self._waiting:
+            if self._removed:
+                self._logger.info("removed {count} old entries of logs", count=self._removed)
             self._retention = None
 
 
-def cut(db: Connection, room_id: int, retention: Retention) -> bool:
-    """Remove the oldest entries of a log, as many as a slice has.
+def cut(db: Connection, room_id: int, retention: Retention) -> int:
+    """Remove the oldest entries of a log, at most as many as a slice has. Return their number.
 
     Args:
         db: the writer's connection, in a transaction of its own.
         room_id: the room or direct conversation.
         retention: how much is kept.
-
-    Returns:
-        Whether there may be more to remove.
     """
     search_index.share_state(db)  # before the lock of the log: others wait for that
     head, room = _HEAD(db, room=room_id).fetchone(), _ROOM(db, room=room_id).fetchone()
     if head is None or room is None:
-        return False
+        return 0
     (first, messages), (name, key, kind, keep_messages, keep_days, base_seq, state) = head, room
     keep = retention.keep.narrowed(Keep(keep_messages, keep_days))
     rows = _OLDEST(db, room=room_id, first=first, limit=SLICE).fetchall()
@@ -193,7 +198,7 @@ def cut(db: Connection, room_id: int, retention: Retention) -> bool:
             break
         count += 1
     if not count:
-        return False
+        return 0
     high = rows[count - 1][0]
     if kind != "direct" and any(row[3] in _CHANGE_KINDS for row in rows[:count]):
         before = snapshots.decode(base_seq, state, key == LOBBY)
@@ -203,7 +208,7 @@ def cut(db: Connection, room_id: int, retention: Retention) -> bool:
         statement(db, room=room_id, first=high + 1)
     _SET_BASE(db, room=room_id, seq=high, state=state)
     _SET_FIRST(db, room=room_id, lowest=high + 1)
-    return count == SLICE
+    return count
 
 
 def _last_delivered(db: Connection, room_id: int) -> int | None:

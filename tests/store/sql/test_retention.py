@@ -9,6 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from gtchat.chat.fold import RoomState
@@ -74,7 +75,7 @@ class Slices(RetentionCase, TestCase):
                 cuts.append((await self.bounds())[0])
                 self.assertEqual((self.contradictions(), self.left_over()), ([], {}))
             db.commit()
-        self.assertEqual(cuts, [4, 7, 10, 13])
+        self.assertEqual(cuts, [4, 7, 10, 13, 15])
         self.assertEqual(await self.bounds(), (15, 19))
         self.assertEqual((self.contradictions(), self.left_over()), ([], {}))
         self.assertEqual(await self.find("text"), ["@Bob text 4", "@Bob text 3"])
@@ -133,6 +134,14 @@ class Slices(RetentionCase, TestCase):
             self.disk.faults.clear()
             self.assertEqual((await self.bounds())[0], before, statement)
             self.assertEqual((self.contradictions(), self.left_over()), ([], {}))
+
+    async def test_the_log_says_how_much_was_removed(self) -> None:
+        await self.fill()
+        with capturedLogs() as found:
+            await self.remove(messages=2)
+            await self.remove(messages=2)
+        lines = [formatEvent(event) for event in found if "count" in event]
+        self.assertEqual(lines, ["removed 14 old entries of logs"])
 
     async def test_a_fault_ends_nothing_for_good(self) -> None:
         await self.fill()
