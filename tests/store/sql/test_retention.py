@@ -14,13 +14,14 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from gtchat.chat.fold import RoomState
 from gtchat.chat.moderation import Moderation, Mute, Role, RoomBan
+from gtchat.chat.moderation_events import RoleChanged
 from gtchat.chat.retention import Keep, Retention
 from gtchat.store import SQLStore, export, import_chat
 from gtchat.store.sql import retention, snapshots
 from gtchat.store.sql.consistency import find_contradictions
 from gtchat.store.sql.sqlite import configure_writer, connect
 from tests.databases import create_empty
-from tests.store.contract import joined, left
+from tests.store.contract import joined, left, message
 from tests.store.retention_contract import HOUR, RetentionCase
 from tests.store.sql.flaky import Disk
 
@@ -134,6 +135,18 @@ class Slices(RetentionCase, TestCase):
             self.disk.faults.clear()
             self.assertEqual((await self.bounds())[0], before, statement)
             self.assertEqual((self.contradictions(), self.left_over()), ([], {}))
+
+    async def test_the_lobby_keeps_the_roles_that_were_given_before_its_log(self) -> None:
+        await self.fill()
+        role = RoleChanged(room_name="lobby", usr="Ann", role="voice", by="Host", at=1000)
+        await self.stored(self.lobby, role, self.ann)
+        await self.stored(self.lobby, message("on"))
+        await self.remove(messages=1)
+        self.assertEqual(await self.bounds(self.lobby), (2, 2))
+        self.assertEqual(self.contradictions(), [])
+        with closing(sqlite3.connect(self.path)) as db, db:
+            db.execute("UPDATE rooms SET base_state = NULL WHERE key = 'lobby'")
+        self.assertEqual(len(self.contradictions()), 1)
 
     async def test_the_log_says_how_much_was_removed(self) -> None:
         await self.fill()
