@@ -85,6 +85,7 @@ class Crash:
         kill_after: see `KILL_AFTER`.
         kill_after_entries: if not 0, kill when rob has received so many entries in this cycle,
             instead of after a time.
+        patience: seconds that clients wait at the end for what has to arrive.
     """
 
     def __init__(
@@ -93,10 +94,12 @@ class Crash:
         seed: int,
         kill_after: tuple[float, float] = KILL_AFTER,
         kill_after_entries: int = 0,
+        patience: float = SECONDS,
     ) -> None:
         self.server = server
         self.kill_after_entries = kill_after_entries
         self.kill_after = kill_after
+        self.patience = patience
         self.random = random.Random(seed)
         self.oracle = Oracle()
         self.kills = 0
@@ -213,13 +216,13 @@ class Crash:
             # Clients that connect repeat what was not acknowledged: the log is complete, and all
             # others receive it, only after all have done so.
             for client in (*self.json_clients, self.pia):
-                await asyncio.wait_for(client.finish(), SECONDS)
+                await asyncio.wait_for(client.finish(), self.patience)
             for client in self.json_clients:
-                log = await asyncio.wait_for(client.finish(), SECONDS)
+                log = await asyncio.wait_for(client.finish(), self.patience)
             logs = {room: log[room] for room in (ROOM, LOBBY)}
             for client in (self.ann, self.ben):
-                logs |= await asyncio.wait_for(client.read_conversations(), SECONDS)
-            await asyncio.wait_for(self._wait_for_whispers(), SECONDS)
+                logs |= await asyncio.wait_for(client.read_conversations(), self.patience)
+            await asyncio.wait_for(self._wait_for_whispers(), self.patience)
         except asyncio.TimeoutError:
             self.oracle.violations.append("a client waits for something that does not arrive")
             return self.oracle.violations

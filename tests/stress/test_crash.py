@@ -29,11 +29,20 @@ class Kills(SynchronousTestCase):
         receivers = {user for (user, _), sessions in unnumbered.items() if any(sessions)}
         self.assertLessEqual({"pia", "seas"}, receivers)
 
-    def assertDetected(self, mutant: str, words: str, cycles: int = 1) -> None:
-        """A mutant violates what `words` matches, in one of ten runs: the moments are random."""
+    def assertDetected(self, mutant: str, words: str, cycles: int = 1, entries: int = 30) -> None:
+        """A mutant violates what `words` matches, in one of twenty runs: the moments are random.
+
+        Args:
+            mutant: name of the mutant.
+            words: a pattern.
+            cycles: of each run.
+            entries: see `Crash`.
+        """
         found: list[str] = []
-        for seed in range(7, 17):
-            crash = Crash(MutantServer(mutant, *OPTIONS), seed=seed, kill_after_entries=30)
+        for seed in range(7, 27):
+            server = MutantServer(mutant, *OPTIONS)
+            # What a mutant has lost is waited for in vain.
+            crash = Crash(server, seed=seed, kill_after_entries=entries, patience=10)
             found += asyncio.run(crash.run(cycles)).violations
             if any(re.search(words, violation) for violation in found):
                 return
@@ -46,7 +55,7 @@ class Kills(SynchronousTestCase):
         self.assertDetected("early-delivery", "not stored|received")
 
     def test_storing_duplicates_is_detected(self) -> None:
-        self.assertDetected("no-dedup", "more than once", 3)
+        self.assertDetected("no-dedup", "more than once", 6, 10)
 
     def test_kills_while_a_database_is_created_or_migrated(self) -> None:  # H03
         done = subprocess.run(
