@@ -18,13 +18,7 @@ from gtchat.chat.access_admin import AccessAdmin
 from gtchat.chat.account_admin import AccountAdmin
 from gtchat.chat.account_deletion import AccountDeletions
 from gtchat.chat.accounts import Accounts, login_key
-from gtchat.chat.admin_store import (
-    AuditQuery,
-    CountedBy,
-    StorageQuery,
-    StorageUse,
-    StoredTexts,
-)
+from gtchat.chat.admin_store import AuditQuery
 from gtchat.chat.audit import Actor, AuditRecord
 from gtchat.chat.authority import is_operator
 from gtchat.chat.ban_admin import BanAdmin
@@ -39,6 +33,7 @@ from gtchat.chat.ownership import Ownership
 from gtchat.chat.quota_admin import QuotaAdmin
 from gtchat.chat.room_admin import RoomAdmin, SessionAdmin
 from gtchat.chat.state import State
+from gtchat.chat.storage_store import CountedBy, StorageQuery, StorageUse, StoredTexts
 from gtchat.chat.users import Session
 
 #: Seconds for which a password that was given again is valid, for a session.

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from gtchat.chat.admin_store import AtQuota
 from gtchat.chat.errors import NotStored, OverQuota, StorageFull
 from gtchat.chat.limits import BucketTable, Limits, TokenBucket, network_key
+from gtchat.chat.storage_store import AtQuota
 from gtchat.chat.users import Session, User
 
 DAY_S = 24 * 3600

@@ -13,12 +13,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
 from gtchat.chat.account_admin import AccountAdmin
-from gtchat.chat.admin_store import DIRECT_MESSAGES, CountedBy, StorageLimits, StoredTexts
 from gtchat.chat.audit import Actor, AuditRecord, write_line
 from gtchat.chat.background import run_in_background
 from gtchat.chat.errors import NotStored
 from gtchat.chat.rooms import LOBBY
 from gtchat.chat.state import State
+from gtchat.chat.storage_store import DIRECT_MESSAGES, CountedBy, StorageLimits, StoredTexts
 
 #: Seconds between two looks at what is over its quota.
 LOOK_INTERVAL_S = 10

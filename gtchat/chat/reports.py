@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 
 import attrs
 
-from gtchat.chat.admin_store import DIRECT_MESSAGES
 from gtchat.chat.audit import Actor, AuditRecord, write_line
 from gtchat.chat.authority import NEEDS_MODERATOR, is_operator, moderates
 from gtchat.chat.changes import REASON_CHARS, check_reason
@@ -36,6 +35,7 @@ from gtchat.chat.report_store import Report, ReportAnswer, ReportLimits, ReportQ
 from gtchat.chat.room_admin import shown_name
 from gtchat.chat.rooms import Room
 from gtchat.chat.state import State
+from gtchat.chat.storage_store import DIRECT_MESSAGES
 from gtchat.chat.users import Session, User
 
 #: What can come of a report: something was done about the message, or there is nothing to do.

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 
 import attrs
 
-from gtchat.chat.admin_store import CountedBy
 from gtchat.chat.audit import AuditRecord
 from gtchat.chat.ban_records import Ban
 from gtchat.chat.moderation_events import ReportAnswered, ReportMade
@@ -21,6 +20,7 @@ from gtchat.chat.node_records import (
     SessionsEnded,
     SystemEntry,
 )
+from gtchat.chat.storage_store import CountedBy
 from gtchat.store.jobs import Locks, Plan
 
 

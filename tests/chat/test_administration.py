@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.account_admin import LOGIN_LINK_S
-from gtchat.chat.admin_store import AccountQuery, AuditQuery, StorageQuery, StorageUse, StoredTexts
+from gtchat.chat.admin_store import AccountQuery, AuditQuery
 from gtchat.chat.audit import AT_CONSOLE, Actor
 from gtchat.chat.errors import (
     BadCredentials,
@@ -33,6 +33,7 @@ from gtchat.chat.limits import Limits
 from gtchat.chat.logins import OWN_LINK_S
 from gtchat.chat.operators import CONFIRMED_S
 from gtchat.chat.room_admin import RoomQuery
+from gtchat.chat.storage_store import StorageQuery, StorageUse, StoredTexts
 from tests.chat.test_edge_cases import DelayedMethod
 from tests.fakes import FakeClient, TestServer, nodes
 

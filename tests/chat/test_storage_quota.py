@@ -7,11 +7,12 @@ from typing import Any
 from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 
-from gtchat.chat.admin_store import DIRECT_MESSAGES, AuditQuery, StoredTexts
+from gtchat.chat.admin_store import AuditQuery
 from gtchat.chat.audit import AT_CONSOLE
 from gtchat.chat.errors import NoSuchRoom, NoSuchUser, NotStored
 from gtchat.chat.limits import Limits
 from gtchat.chat.quota_admin import LOOK_INTERVAL_S
+from gtchat.chat.storage_store import DIRECT_MESSAGES, StoredTexts
 from tests.fakes import FakeClient, TestServer, nodes
 
 

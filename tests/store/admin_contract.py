@@ -7,16 +7,12 @@ from typing import Any
 import attrs
 
 from gtchat.chat.admin_store import (
-    DIRECT_MESSAGES,
     RESERVED_MS,
     AccountQuery,
     AuditLimits,
     AuditQuery,
     Scanned,
     ScanQuery,
-    StorageLimits,
-    StorageQuery,
-    StoredTexts,
 )
 from gtchat.chat.audit import AuditRecord, audit_record
 from gtchat.chat.ban_records import Ban, NamePattern
@@ -31,6 +27,7 @@ from gtchat.chat.errors import (
     TooMany,
 )
 from gtchat.chat.interfaces import EndedSession, NewDevice
+from gtchat.chat.storage_store import DIRECT_MESSAGES, StorageLimits, StorageQuery, StoredTexts
 from tests.store.changes_contract import deleted, edited
 from tests.store.contract import StoreCase, joined, message, new_session, room_changed
 from tests.store.direct_contract import DirectCase

@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from gtchat.chat.admin_store import ALL_RECORDS, StorageQuery
+from gtchat.chat.admin_store import ALL_RECORDS
 from gtchat.chat.annotations import ReplyTo
 from gtchat.chat.errors import NoSuchMessage
 from gtchat.chat.events import AnnotatedMessage
@@ -19,6 +19,7 @@ from gtchat.chat.interfaces import (
     UnreadRecord,
 )
 from gtchat.chat.retention import Keep, Retention
+from gtchat.chat.storage_store import StorageQuery
 from tests.store.changes_contract import LIMITS, edited, pinned, reacted
 from tests.store.contract import NETWORK, joined, left, message, new_session, room_changed
 from tests.store.search_contract import SearchCase

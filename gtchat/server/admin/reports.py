@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from gtchat.chat.admin_store import DIRECT_MESSAGES
 from gtchat.chat.report_store import Report, ReportQuery
 from gtchat.chat.reports import OUTCOMES, REPORTS_LIMIT
+from gtchat.chat.storage_store import DIRECT_MESSAGES
 from gtchat.server.admin.arguments import Argument
 from gtchat.server.admin.command import AdminCommand, Call
 from gtchat.server.admin.output import Output, listing, time_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from gtchat.chat.admin_store import CountedBy, StorageQuery, StoredTexts
 from gtchat.chat.errors import BadRequest
+from gtchat.chat.storage_store import CountedBy, StorageQuery, StoredTexts
 from gtchat.server.admin.arguments import Argument
 from gtchat.server.admin.command import ACCOUNT, AT_SERVER, LIMIT, AdminCommand, Call
 from gtchat.server.admin.output import Output, listing

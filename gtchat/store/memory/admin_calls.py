@@ -12,18 +12,12 @@ from twisted.internet.defer import Deferred
 import gtchat.store.admin_tells as admin_tells
 from gtchat.chat.admin_store import (
     AccountQuery,
-    AtQuota,
     AuditQuery,
-    CountedBy,
     ListedAccount,
     OwnEntries,
     OwnFacts,
     Scanned,
     ScanQuery,
-    StorageLimits,
-    StorageQuery,
-    StorageUse,
-    StoredTexts,
 )
 from gtchat.chat.audit import AuditRecord
 from gtchat.chat.ban_records import Ban, NamePattern
@@ -32,6 +26,14 @@ from gtchat.chat.interfaces import Account, EndedSession
 from gtchat.chat.measures import SpaceGivenBack
 from gtchat.chat.moderation_events import ReportAnswered, ReportMade
 from gtchat.chat.report_store import Report, ReportAnswer, ReportLimits, ReportQuery
+from gtchat.chat.storage_store import (
+    AtQuota,
+    CountedBy,
+    StorageLimits,
+    StorageQuery,
+    StorageUse,
+    StoredTexts,
+)
 from gtchat.store.memory.calls import MemoryCalls
 from gtchat.store.memory.tables import MemoryTables
 
@@ -50,21 +52,21 @@ class MemoryAdminCalls(MemoryCalls):
         return self._read(self._tables.admin.audit_records, query)
 
     def storage(self, query: StorageQuery) -> Deferred[StorageUse]:
-        """See `IAdminStore.storage`."""
+        """See `IStorageStore.storage`."""
         return self._read(self._tables.storage.storage, query)
 
     def stored_texts(self, by: CountedBy, owner_id: int) -> Deferred[StoredTexts]:
-        """See `IAdminStore.stored_texts`."""
+        """See `IStorageStore.stored_texts`."""
         return self._read(self._tables.storage.stored_texts, by, owner_id)
 
     def over_quota(self, limits: StorageLimits) -> Deferred[AtQuota]:
-        """See `IAdminStore.over_quota`."""
+        """See `IStorageStore.over_quota`."""
         return self._read(self._tables.storage.over_quota, limits)
 
     def set_quota(
         self, by: CountedBy, owner_id: int, quota: int | None, audit: AuditRecord
     ) -> Deferred[None]:
-        """See `IAdminStore.set_quota`."""
+        """See `IStorageStore.set_quota`."""
         plan = admin_tells.set_quota(by, owner_id, audit)
         return self._write(self._tables.storage.set_quota, by, owner_id, quota, plan=plan)
 

@@ -1,6 +1,6 @@
 """What the texts of messages take, and quotas, as `MemoryStore` counts them.
 
-Methods with the name of a method of `IAdminStore` do the same, but return the result at once.
+Methods with the name of a method of `IStorageStore` do the same, but return the result at once.
 """
 
 from __future__ import annotations
@@ -9,7 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import attrs
 
-from gtchat.chat.admin_store import (
+from gtchat.chat.errors import NoSuchRoom, NoSuchUser
+from gtchat.chat.events import MessageSent
+from gtchat.chat.rooms import LOBBY
+from gtchat.chat.storage_store import (
     DIRECT_MESSAGES,
     AtQuota,
     CountedBy,
@@ -18,9 +21,6 @@ from gtchat.chat.admin_store import (
     StorageUse,
     StoredTexts,
 )
-from gtchat.chat.errors import NoSuchRoom, NoSuchUser
-from gtchat.chat.events import MessageSent
-from gtchat.chat.rooms import LOBBY
 from gtchat.store.memory.accounts import AccountTable
 from gtchat.store.memory.rooms import RoomLog, RoomTable
 

@@ -14,18 +14,12 @@ from twisted.internet.defer import Deferred
 import gtchat.store.admin_tells as admin_tells
 from gtchat.chat.admin_store import (
     AccountQuery,
-    AtQuota,
     AuditQuery,
-    CountedBy,
     ListedAccount,
     OwnEntries,
     OwnFacts,
     Scanned,
     ScanQuery,
-    StorageLimits,
-    StorageQuery,
-    StorageUse,
-    StoredTexts,
 )
 from gtchat.chat.audit import AuditRecord
 from gtchat.chat.ban_records import Ban, NamePattern
@@ -34,6 +28,14 @@ from gtchat.chat.interfaces import Account, EndedSession
 from gtchat.chat.measures import SpaceGivenBack
 from gtchat.chat.moderation_events import ReportAnswered, ReportMade
 from gtchat.chat.report_store import Report, ReportAnswer, ReportLimits, ReportQuery
+from gtchat.chat.storage_store import (
+    AtQuota,
+    CountedBy,
+    StorageLimits,
+    StorageQuery,
+    StorageUse,
+    StoredTexts,
+)
 from gtchat.store.jobs import NO_PLAN, Plan
 from gtchat.store.sql import (
     administration,
@@ -102,21 +104,21 @@ class AdminCalls(ABC):
         return self._reads.run(lambda db: audit_log.page(db, query))
 
     def storage(self, query: StorageQuery) -> Deferred[StorageUse]:
-        """See `IAdminStore.storage`."""
+        """See `IStorageStore.storage`."""
         return Deferred.fromCoroutine(self._counted(lambda db: storage.page(db, query)))
 
     def stored_texts(self, by: CountedBy, owner_id: int) -> Deferred[StoredTexts]:
-        """See `IAdminStore.stored_texts`."""
+        """See `IStorageStore.stored_texts`."""
         return Deferred.fromCoroutine(self._counted(lambda db: storage.one(db, by, owner_id)))
 
     def over_quota(self, limits: StorageLimits) -> Deferred[AtQuota]:
-        """See `IAdminStore.over_quota`."""
+        """See `IStorageStore.over_quota`."""
         return self._reads.run(lambda db: storage.over(db, limits))
 
     def set_quota(
         self, by: CountedBy, owner_id: int, quota: int | None, audit: AuditRecord
     ) -> Deferred[None]:
-        """See `IAdminStore.set_quota`."""
+        """See `IStorageStore.set_quota`."""
         plan = admin_tells.set_quota(by, owner_id, audit)
         return self._write(storage.set_quota, by, owner_id, quota, plan=plan)
 

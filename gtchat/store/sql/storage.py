@@ -28,7 +28,9 @@ from sqlalchemy import (
     update,
 )
 
-from gtchat.chat.admin_store import (
+from gtchat.chat.errors import NoSuchRoom, NoSuchUser
+from gtchat.chat.rooms import LOBBY
+from gtchat.chat.storage_store import (
     DIRECT_MESSAGES,
     AtQuota,
     CountedBy,
@@ -37,8 +39,6 @@ from gtchat.chat.admin_store import (
     StorageUse,
     StoredTexts,
 )
-from gtchat.chat.errors import NoSuchRoom, NoSuchUser
-from gtchat.chat.rooms import LOBBY
 from gtchat.store.sql import schema
 from gtchat.store.sql.database import Connection, PostgresSQL
 from gtchat.store.sql.statements import Statement, insert
@@ -282,19 +282,19 @@ def change(db: Connection, room_id: int, more: Mapping[int | None, tuple[int, in
 
 
 def page(db: Connection, query: StorageQuery) -> StorageUse:
-    """Return what the texts of messages take; see `IAdminStore.storage`."""
+    """Return what the texts of messages take; see `IStorageStore.storage`."""
     rows = _LIST[query.by](db, limit=query.limit, exceptions=int(query.exceptions))
     return StorageUse(tuple(StoredTexts(*row) for row in rows), bool(_IS_COMPLETE.scalar(db)))
 
 
 def one(db: Connection, by: CountedBy, owner_id: int) -> StoredTexts:
-    """Return what one room or account takes; see `IAdminStore.stored_texts`."""
+    """Return what one room or account takes; see `IStorageStore.stored_texts`."""
     row = _ONE[by](db, owner=owner_id).fetchone()
     return StoredTexts("", 0, 0) if row is None else StoredTexts(*row)
 
 
 def over(db: Connection, limits: StorageLimits) -> AtQuota:
-    """Return what is over its quota; see `IAdminStore.over_quota`."""
+    """Return what is over its quota; see `IStorageStore.over_quota`."""
     return AtQuota(
         accounts=_over(db, "accounts", limits.account), rooms=_over(db, "rooms", limits.room)
     )
@@ -311,6 +311,6 @@ def _over(db: Connection, by: CountedBy, allowed: int) -> dict[int, tuple[int, i
 
 
 def set_quota(db: Connection, by: CountedBy, owner_id: int, allowed: int | None) -> None:
-    """Give a room or an account a quota; see `IAdminStore.set_quota`."""
+    """Give a room or an account a quota; see `IStorageStore.set_quota`."""
     if _SET_QUOTA[by].scalar(db, owner=owner_id, bytes=allowed) is None:
         raise NoSuchRoom() if by == "rooms" else NoSuchUser()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,13 +29,11 @@ from gtchat.chat.interfaces import (
     HistoryPage,
     HistoryQuery,
     IStore,
-    MessageSearch,
     MessageVersions,
     PendingEntry,
     PendingRoomChange,
     PhoneAccount,
     RepeatableRequest,
-    SearchPage,
     StoredState,
     UnreadRecord,
 )
@@ -55,7 +52,7 @@ from gtchat.store.jobs import (
     refuse,
 )
 from gtchat.store.notifying import INotifier, ignore_heads
-from gtchat.store.sql import accounts, direct, history, read_state, rooms, search
+from gtchat.store.sql import accounts, direct, history, read_state, rooms
 from gtchat.store.sql.admin_calls import AdminCalls
 from gtchat.store.sql.batch_writer import Outcome
 from gtchat.store.sql.catch_ups import CatchUps
@@ -72,7 +69,8 @@ from gtchat.store.sql.node_calls import NodeCalls
 from gtchat.store.sql.opening import prepare
 from gtchat.store.sql.read_pool import ReadPool
 from gtchat.store.sql.room_calls import RoomCalls
-from gtchat.store.sql.search_index import MAX_WAITING, SLICE, Indexer
+from gtchat.store.sql.search_calls import SearchCalls
+from gtchat.store.sql.search_index import Indexer
 from gtchat.store.sql.session_calls import SessionCalls
 from gtchat.store.sql.sqlite import BUSY_SECONDS, Connect, SQLiteDatabase, connect
 from gtchat.store.sql.writer import Writer
@@ -82,7 +80,14 @@ T = TypeVar("T")
 
 @implementer(IStore)
 class SQLStore(
-    SessionCalls, MentionCalls, MailCalls, NodeCalls, AdminCalls, InviteCalls, RoomCalls
+    SessionCalls,
+    MentionCalls,
+    MailCalls,
+    NodeCalls,
+    SearchCalls,  # before AdminCalls, which uses it
+    AdminCalls,
+    InviteCalls,
+    RoomCalls,
 ):
     """A store in a database; `SQLStore.open` returns one in an SQLite file.
 
@@ -312,34 +317,6 @@ class SQLStore(
     def versions(self, room_id: int, seq: int) -> Deferred[MessageVersions]:
         """See `IStore.versions`."""
         return self._reads.run(lambda db: history.versions(db, room_id, seq))
-
-    def search(self, wanted: MessageSearch) -> Deferred[SearchPage]:
-        """See `IStore.search`."""
-        return Deferred.fromCoroutine(self._search(wanted))
-
-    async def _index_waiting(self) -> None:
-        with suppress(NotStored):
-            for _ in range(MAX_WAITING // SLICE if self._indexer.has_waiting() else 0):
-                if not await self._write(self._indexer.add_waiting):
-                    break
-
-    async def _search(self, wanted: MessageSearch) -> SearchPage:
-        """Have messages indexed that wait for idle time, as far as the time allows; search."""
-        await self._index_waiting()
-        return await self._searches.run(lambda db: search.search(db, wanted))
-
-    def index_now(self, *, merge: bool = False) -> Deferred[None]:
-        """Index all messages that are stored, and merge the index, without waiting for idle time.
-
-        For tests: the server does so by itself.
-        """
-        return Deferred.fromCoroutine(self._index_now(merge))
-
-    async def _index_now(self, merge: bool) -> None:
-        while await self._write(self._indexer.add_waiting):
-            pass
-        if merge:
-            await self._write(self._indexer.merge)
 
     def prune(
         self,

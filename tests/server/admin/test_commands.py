@@ -11,12 +11,13 @@ from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat import filter_rules
-from gtchat.chat.admin_store import AuditQuery, StorageUse
+from gtchat.chat.admin_store import AuditQuery
 from gtchat.chat.audit import AT_CONSOLE, AUDIT, OFFLINE, Actor
 from gtchat.chat.ban_admin import BanTerms
 from gtchat.chat.filter_rules import FilterRule
 from gtchat.chat.invite_links import Wanted
 from gtchat.chat.limits import Limits
+from gtchat.chat.storage_store import StorageUse
 from gtchat.server.admin.arguments import read_words
 from gtchat.server.admin.command import Channel
 from gtchat.server.admin.commands import COMMANDS, find_command, help_text
