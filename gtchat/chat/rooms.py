@@ -176,8 +176,16 @@ class RoomRegistry:
 
     @property
     def lobby(self) -> Room:
-        """The room that every logged-in user is in."""
-        return self._by_key[LOBBY]
+        """The room that every logged-in user is in.
+
+        Raises:
+            NotStored: this node is lost, and forgets its rooms until it loads the chat anew. What
+                was under way then comes here too late.
+        """
+        try:
+            return self._by_key[LOBBY]
+        except KeyError:
+            raise NotStored() from None
 
     def add(self, room: Room) -> None:
         """Add a room that is new."""

@@ -7,6 +7,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.errors import NotStored
+from gtchat.chat.events import MessageSent
 from gtchat.chat.guests import GUEST_GRACE_S
 from gtchat.chat.interfaces import StoredState
 from tests.fakes import AllRoomsStore, TestServer
@@ -52,6 +53,16 @@ class LostNode(SynchronousTestCase):
         self.store.restored(loaded)
         self.server.run_pending()
         return loaded
+
+    def test_a_message_that_is_kept_too_late_is_not_stored(self) -> None:
+        user, lobby = self.server.chat.users.get("bob"), self.server.chat.rooms.lobby
+        assert user is not None
+        event = MessageSent(room_name=lobby.name, usr="ann", at=1, seq=1, msg="x", id="1")
+        self.lose()
+        kept = Deferred.fromCoroutine(self.server.chat.whispers.keep(user, event))
+        self.failureResultOf(kept, NotStored)
+        with self.assertRaises(NotStored):
+            self.server.chat.rooms.lobby.id  # noqa: B018
 
     def test_connections_are_closed_and_nothing_is_told(self) -> None:
         self.ann.call("whisper", target_user="bob", msg="x")
