@@ -150,7 +150,7 @@ class Limits:
         60.0, "administrative commands a minute, for an operator's account"
     )
     panic_slow_seconds: float = _limit(
-        30.0, "seconds between two messages of a user while the panic switch is on"
+        10.0, "seconds between two messages of a user while the panic switch is on"
     )
     filter_rules: int = _limit(1_000, "rules of the word filter")
     bans: int = _limit(10_000, "bans from the server that are kept")

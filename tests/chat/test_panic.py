@@ -17,7 +17,7 @@ HOUR_S = USUAL_MS / 1000
 
 class Panic(Administered):
     def setUp(self) -> None:
-        self.use(TestServer(Limits(commands_per_second=0)))
+        self.use(TestServer(Limits(commands_per_second=0, panic_slow_seconds=30)))
 
     def switch(self, ms: int | None = USUAL_MS, new_ms: int = 1) -> None:
         """Turn it on or off; users of a test are no new accounts if it does not say so."""

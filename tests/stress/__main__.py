@@ -153,6 +153,15 @@ def reload(options: argparse.Namespace) -> int:
         return _report(run.run(options.rounds, _progress(options.rounds)))
 
 
+def raid(options: argparse.Namespace) -> int:
+    """Let bots raid the lobby over four protocols, and turn the panic switch on."""
+    from tests.stress.raid import Raid
+
+    parts = [options.seconds * part for part in (0.1, 0.5, 0.4)]
+    run = Raid(options.bots, options.users, (options.pace, 10.0), options.seed)
+    return _report(run.run(*parts, _progress(options.seconds)))
+
+
 def network(options: argparse.Namespace) -> int:
     """Let 4 clients write and 4 read over a network that loses packets; needs root, iptables."""
     from tests.stress.network import SCENARIOS, run
@@ -262,6 +271,13 @@ def _parser() -> argparse.ArgumentParser:
     added = command(reload)
     added.add_argument("--clients", type=int, default=1_000, help="connected clients (1,000)")
     added.add_argument("--rounds", type=int, default=10, help="rounds of two reloads (10)")
+    added = command(raid)
+    added.add_argument("--bots", type=int, default=200, help="bots (200)")
+    added.add_argument("--users", type=int, default=20, help="ordinary users (20)")
+    added.add_argument(
+        "--pace", type=float, default=3, help="seconds between messages of a bot (3)"
+    )
+    added.add_argument("--seconds", type=int, default=240, help="seconds of the run (240)")
     command(network)
     added = command(pythons)
     added.add_argument(

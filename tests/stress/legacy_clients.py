@@ -149,10 +149,10 @@ class MessageCenterClient(DialbackClient):
         try:
             for field in ("LIN", self.name, PASSWORD):
                 writer.write(framed(field))
-            answer = await asyncio.wait_for(_read_frame(reader), REPLY_SECONDS)
+            answer = await asyncio.wait_for(read_frame(reader), REPLY_SECONDS)
             if answer != b"LOGIN_OKAY":
                 self.oracle.violations.append(f"{self.name} logged in: {answer!r}")
-            self._token = (await _read_frame(reader)).decode()
+            self._token = (await read_frame(reader)).decode()
             writer.write(framed("localhost") + framed(str(own_port)))
             await reader.read()
         finally:
@@ -200,6 +200,7 @@ def framed(text: str) -> bytes:
     return struct.pack("!I", len(text.encode())) + text.encode()
 
 
-async def _read_frame(reader: asyncio.StreamReader) -> bytes:
+async def read_frame(reader: asyncio.StreamReader) -> bytes:
+    """Return the next frame of Message Center."""
     size = struct.unpack("!I", await reader.readexactly(4))[0]
     return await reader.readexactly(size)

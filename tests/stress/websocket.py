@@ -36,19 +36,23 @@ class WebSocket:
         self._end: Closed | None = None
 
     @classmethod
-    async def connect(cls, port: int, host: str = "127.0.0.1", path: str = "/") -> WebSocket:
+    async def connect(
+        cls, port: int, host: str = "127.0.0.1", path: str = "/", source: str = ""
+    ) -> WebSocket:
         """Open a connection.
 
         Args:
             port: the port of the server.
             host: its address.
             path: of the opening handshake.
+            source: address from which the connection comes, "" for any.
 
         Raises:
             OSError: the connection failed.
             Closed: the server refused the opening handshake.
         """
-        reader, writer = await asyncio.open_connection(host, port)
+        local = (source, 0) if source else None
+        reader, writer = await asyncio.open_connection(host, port, local_addr=local)
         ws = cls(reader, writer)
         key = base64.b64encode(os.urandom(16)).decode()
         writer.write(

@@ -414,7 +414,7 @@ class Panic(Administration):
             self.told(),
             [
                 f"Until {until} guests and new accounts can only read, all others can send a "
-                "message every 30 s.",
+                "message every 10 s.",
                 "The slow mode of the chat has ended.",
                 f"Until {until} guests and new accounts can only read.",
             ],
