@@ -381,6 +381,7 @@ class NatsFaultTests(NatsCase):
 
     async def test_it_notices_that_the_server_does_not_answer(self) -> None:
         self.patch(nats_link, "ASK_S", 0.2)
+        self.patch(nats_link, "ANSWER_S", 5.0)  # one may be waited for already when it stops
         a, b = await self.both()
         self.server.send_signal(signal.SIGSTOP)
         impatient = [self.patch(nats_link, name, 0.5) for name in ("ANSWER_S", "CONNECT_S")]
