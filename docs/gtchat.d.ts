@@ -14,6 +14,8 @@ export type Request =
   | EndOtherSessionsRequest
   | UpdatePwdRequest
   | DeleteAccountRequest
+  | GetProfileRequest
+  | SetProfileRequest
   | ExportAccountRequest
   | GetRoomListRequest
   | GetUserListRequest
@@ -80,6 +82,8 @@ export type Reply =
   | EndOtherSessionsReply
   | UpdatePwdReply
   | DeleteAccountReply
+  | GetProfileReply
+  | SetProfileReply
   | ExportAccountReply
   | GetRoomListReply
   | GetUserListReply
@@ -267,6 +271,24 @@ export interface DeleteAccountRequest {
   uuid?: string | null;
   messages?: string | null;
   directs?: string | null;
+  tracker?: string | number | null;
+  usr?: string | null;
+}
+
+/** Ask who a user is. `user`: the name; absent for the user who asks. */
+export interface GetProfileRequest {
+  cmd: "get_profile";
+  user?: string | null;
+  tracker?: string | number | null;
+  usr?: string | null;
+}
+
+/** Change the profile of the user; a field that is absent stays as it is. */
+export interface SetProfileRequest {
+  cmd: "set_profile";
+  about?: string | null;
+  colour?: number | null;
+  hide_last_seen?: boolean | null;
   tracker?: string | number | null;
   usr?: string | null;
 }
@@ -954,6 +976,31 @@ export interface DeleteAccountReply {
   cmd: "c_response";
   status: "ok";
   last_cmd: "delete_account";
+  tracker: string;
+  msg: string;
+}
+
+/** The profile of `user`. `last_seen`: absent while online, where it is not known or hidden. */
+export interface GetProfileReply {
+  cmd: "c_response";
+  status: "ok";
+  last_cmd: "get_profile";
+  tracker: string;
+  msg: string;
+  user: string;
+  about?: string;
+  colour?: number;
+  last_seen?: string;
+  is_online?: boolean;
+  guest?: boolean;
+  hide_last_seen?: boolean;
+}
+
+/** The reply to one request. Which other fields it has depends on the command. */
+export interface SetProfileReply {
+  cmd: "c_response";
+  status: "ok";
+  last_cmd: "set_profile";
   tracker: string;
   msg: string;
 }
@@ -2226,6 +2273,8 @@ export interface Commands {
   end_other_sessions: { request: EndOtherSessionsRequest; reply: EndOtherSessionsReply };
   update_pwd: { request: UpdatePwdRequest; reply: UpdatePwdReply };
   delete_account: { request: DeleteAccountRequest; reply: DeleteAccountReply };
+  get_profile: { request: GetProfileRequest; reply: GetProfileReply };
+  set_profile: { request: SetProfileRequest; reply: SetProfileReply };
   export_account: { request: ExportAccountRequest; reply: ExportAccountReply };
   get_room_list: { request: GetRoomListRequest; reply: GetRoomListReply };
   get_user_list: { request: GetUserListRequest; reply: GetUserListReply };

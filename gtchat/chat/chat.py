@@ -42,6 +42,7 @@ from gtchat.chat.ownership import Ownership
 from gtchat.chat.panic import PanicMode
 from gtchat.chat.peer_address import PeerAddress
 from gtchat.chat.phones import Phones
+from gtchat.chat.profiles import Profiles
 from gtchat.chat.read_state import ReadState
 from gtchat.chat.relay import IRelay, NoRelay
 from gtchat.chat.remote_events import RemoteEvents
@@ -104,7 +105,7 @@ class Chat:
         accounts, phones, logins, sessions, membership, moderators, room_bans, invitations,
             invite_links, repeats,
             messages, changes, conversations, whispers, blocks, peer_address, read_state, searches,
-            reports, deletions, exports: the parts.
+            reports, deletions, exports, profiles: the parts.
         session_rules: how many places an account can be logged in at.
         admin: what operators do.
         speak, history, preview, broadcast: the methods of `messages`.
@@ -188,6 +189,7 @@ class Chat:
             state, self.accounts, live, self.membership, self.moderators
         )
         self.exports = DataExports(state)
+        self.profiles = Profiles(state)
         self.admin = Administration(
             state, self.accounts, live, self._guests, self._ownership, rules, self.deletions
         )

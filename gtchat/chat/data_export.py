@@ -264,6 +264,8 @@ class DataExports:
                 }
             ],
         )
+        profile, _ = await store.find_profile(account_id)
+        yield "profile", [attrs.asdict(profile)]
         yield "rooms", [attrs.asdict(room) for room in facts.rooms]
         yield "blocked", [{"name": name} for name in facts.blocked]
         yield "networks", [{"network": one, "seen_at": at} for one, at in facts.networks]

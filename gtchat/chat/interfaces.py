@@ -32,6 +32,7 @@ from gtchat.chat.message_records import (
 )
 from gtchat.chat.node_records import Foreign
 from gtchat.chat.node_store import INodeStore
+from gtchat.chat.profile_store import IProfileStore
 from gtchat.chat.records import (
     Account,
     AccountState,
@@ -129,13 +130,14 @@ class IStore(
     IInviteStore,
     IRoomStore,
     IMeasuredStore,
+    IProfileStore,
 ):
     """Keeps accounts, rooms and messages.
 
     What waits for users is in `IMailStore`, sessions and devices are in `ISessionStore`, what users
     are told of in `IMentionStore`, other nodes in `INodeStore`, what operators do in `IAdminStore`,
     links with which users register in `IInviteStore`, rooms and lists of them in `IRoomStore`, what
-    is measured in `IMeasuredStore`.
+    is measured in `IMeasuredStore`, profiles in `IProfileStore`.
     An `audit` is a record of the audit log, stored in the same transaction. `tells` are events for
     sessions at other nodes, which they are sent if the call has changed something.
 

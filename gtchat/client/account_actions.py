@@ -121,6 +121,23 @@ class AccountActions(Caller):
         """End all other sessions of the user."""
         await self.call("end_other_sessions")
 
+    async def set_profile(
+        self,
+        *,
+        about: str | None = None,
+        colour: int | None = None,
+        hide_last_seen: bool | None = None,
+    ) -> None:
+        """Change the profile of the user; what is None stays as it is.
+
+        Args:
+            about: what the user says, at most 300 characters; "" for nothing.
+            colour: hue of the avatar in degrees, 0 to 359; -1 for that of the name.
+            hide_last_seen: whether others are not told when the user was there last.
+        """
+        fields = {"about": about, "colour": colour, "hide_last_seen": hide_last_seen}
+        await self._command("set_profile", **fields)
+
     async def export_account(self) -> str | None:
         """Ask for an export of all that is stored of the user, until it is made.
 

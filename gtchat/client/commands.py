@@ -64,6 +64,8 @@ COMMANDS: dict[str, ClientCommand] = {
     "resume": ClientCommand(_ALWAYS, Effect.RESUMED, own_rate=True),
     "logout": ClientCommand(_NO, Effect.LOGGED_OUT),
     "update_pwd": ClientCommand(_NO, Effect.PASSWORD_CHANGED, own_rate=True),
+    "get_profile": ClientCommand(_ALWAYS),
+    "set_profile": ClientCommand(_ALWAYS),
     "export_account": ClientCommand(_NO, own_rate=True),
     "delete_account": ClientCommand(_NO, Effect.LOGGED_OUT, own_rate=True),
     "get_sessions": ClientCommand(_ALWAYS),

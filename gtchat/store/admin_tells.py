@@ -49,6 +49,11 @@ def begin_deletion(account_id: int, audit: AuditRecord) -> Plan:
     return Plan(Locks(accounts=(account_id,), system=True), lambda _: [ended], audit=audit)
 
 
+def set_profile(account_id: int) -> Plan:
+    """Return the plan of `IProfileStore.set_profile`."""
+    return Plan(Locks(accounts=(account_id,)))
+
+
 def add_login_link(account_id: int, audit: AuditRecord) -> Plan:
     """Return the plan of `add_login_link`."""
     return Plan(Locks(accounts=(account_id,)), audit=audit)

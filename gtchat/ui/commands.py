@@ -83,6 +83,19 @@ TABLE: tuple[SlashCommand, ...] = (
             CommandArgument("new_pwd2", "NEW", "secret", prompt="Repeat the new password"),
         ),
     ),
+    SlashCommand(
+        "profile",
+        "show the profile of a user, or yours",
+        "get_profile",
+        (CommandArgument("user", "USER", "name", "nothing"),),
+    ),
+    SlashCommand(
+        "about",
+        "say something about you in your profile; or nothing",
+        "set_profile",
+        (CommandArgument("about", "TEXT", "text", "nothing"),),
+        {"about": ""},
+    ),
     SlashCommand("export", "have an export of your data made, and get a link", "export_account"),
     SlashCommand(
         "delete-account",

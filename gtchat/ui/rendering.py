@@ -34,6 +34,7 @@ from gtchat.ui.formatting import (
     marked_lines,
 )
 from gtchat.ui.notes import after_text, before_text
+from gtchat.ui.profiles import export_line, profile_lines
 from gtchat.ui.terminal import escape_controls
 
 #: Commands whose effect is an event that is shown: their replies have no lines.
@@ -355,9 +356,10 @@ class Renderer:
         ]
 
     def _exported(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
-        path = escape_controls(str(reply.raw.get("path", "")))
-        ready = f"your export is at {path} below the address of the page, once, for ten minutes"
-        return [self._notice(ready if path else "it is being made: /export again in a while")]
+        return [self._notice(export_line(reply))]
+
+    def _profile(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
+        return [self._notice(line) for line in profile_lines(reply)]
 
     def _broadcast(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
         return [self._notice(f"sent to {reply.recipients} users")]
@@ -411,5 +413,6 @@ REPLY_FORMATTERS: dict[str, Callable[[Renderer, ParsedCommand, Reply], list[str]
     "get_reports": Renderer._reports,
     "broadcast": Renderer._broadcast,
     "export_account": Renderer._exported,
+    "get_profile": Renderer._profile,
     "get_sessions": Renderer._sessions,
 }

@@ -12,8 +12,8 @@
   // repeats `typing`, which is out of date then.
   const IDEMPOTENT = new Set([
     "answer_report", "block", "delete_messages", "end_other_sessions", "end_session", "find_invite_link", "get_direct_list", "get_invite_links",
-    "get_mentions", "get_moderation", "get_reports", "get_room_list", "get_sessions", "get_user_list", "get_room_user_list", "hello", "history",
-    "mark_read", "mark_unread", "ping", "report", "set_address", "set_notify", "unblock", "versions",
+    "get_mentions", "get_moderation", "get_profile", "get_reports", "get_room_list", "get_sessions", "get_user_list", "get_room_user_list", "hello", "history",
+    "mark_read", "mark_unread", "ping", "report", "set_address", "set_notify", "set_profile", "unblock", "versions",
   ]);
   // Commands that get a txn if they have none: they are sent again only when the reply was lost.
   const ONCE = new Set([

@@ -227,8 +227,21 @@ class RoomsTest(TestCase):
         ann.close_dialog()
         ann.log_out()
         ann.log_in("ann", "longer still", "member")
+        self.change_profile(ann, bob)
         self.export_account(ann)
         self.delete_account(ann, bob)
+
+    def change_profile(self, ann: Browser, bob: Browser) -> None:
+        """Let ann say something, which bob reads on the card."""
+        ann.open_settings("Profile")
+        ann.fill("about", "I grow roses")
+        ann.find("[name=colour] option[value='340']").click()
+        ann.click(".settings .page button.primary", "Save")
+        ann.find(".notice", "Profile saved")
+        ann.close_dialog()
+        bob.open_card("ann")
+        bob.find(".person-card .about-user", "I grow roses")
+        bob.press(Keys.ESCAPE)
 
     def export_account(self, ann: Browser) -> None:
         """Export what is stored of ann."""

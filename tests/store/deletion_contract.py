@@ -19,6 +19,7 @@ from gtchat.chat.interfaces import EndedSession, HistoryQuery, NewDevice
 from gtchat.chat.invite_store import InviteLimits, NewInviteLink
 from gtchat.chat.message_rules import annotated
 from gtchat.chat.moderation_events import RoleChanged
+from gtchat.chat.profile_store import NO_PROFILE, Profile
 from tests.store.admin_contract import LINK, OTHER, TOKEN, Recorded, record
 from tests.store.changes_contract import ChangeCase, deleted, edited, pinned, reacted
 from tests.store.contract import NETWORK, joined, left, message, new_session, room_changed
@@ -175,6 +176,26 @@ class OwnDataContract(ChangeCase, DeletionCase):
         pia = await self.store.register_phone("Pia", "pia", "123", UUID, 1)
         self.assertEqual((await self.store.own_facts(pia)).number, "123")
         await self.assertFails(self.store.own_facts(99), NoSuchUser)
+
+    async def test_a_profile_is_kept_until_the_account_ends(self) -> None:
+        ann = await self.account("Ann")
+        self.assertEqual(await self.store.find_profile(ann), (NO_PROFILE, 0))
+        for profile in (Profile("hello\nthere", 240, True), Profile()):
+            await self.store.set_profile(ann, profile)
+            self.assertEqual((await self.store.find_profile(ann))[0], profile)
+        await self.assertFails(self.store.set_profile(99, NO_PROFILE), NoSuchUser)
+        await self.delete(ann)
+        self.assertEqual(await self.store.find_profile(ann), (NO_PROFILE, 0))
+
+    async def test_a_user_was_seen_when_a_session_began_or_was_lost(self) -> None:
+        ann = await self.account("Ann")
+        device = NewDevice("phone", token_hash=b"d" * 32)
+        await self.store.login(ann, "hash", new_session(TOKEN, 5, device=device))
+        self.assertEqual((await self.store.find_profile(ann))[1], 5)
+        await self.store.session_lost(EndedSession(ann, TOKEN, {}), 8)
+        self.assertEqual((await self.store.find_profile(ann))[1], 8)
+        await self.store.end_session(EndedSession(ann, TOKEN, {}), 9)
+        self.assertEqual((await self.store.find_profile(ann))[1], 9)
 
     async def test_its_entries_are_those_of_rooms(self) -> None:
         await self.prepare()

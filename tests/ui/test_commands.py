@@ -44,6 +44,10 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "/end-others": {"cmd": "end_other_sessions"},
     "/password a b b": {"cmd": "update_pwd", "pwd": "a", "new_pwd": "b", "new_pwd2": "b"},
     "/password": {"cmd": "update_pwd", "pwd": "?", "new_pwd": "?", "new_pwd2": "?"},
+    "/profile": {"cmd": "get_profile"},
+    "/profile ann": {"cmd": "get_profile", "user": "ann"},
+    "/about I grow roses": {"cmd": "set_profile", "about": "I grow roses"},
+    "/about": {"cmd": "set_profile", "about": ""},
     "/export": {"cmd": "export_account"},
     "/delete-account": {"cmd": "delete_account", "pwd": "?"},
     "/delete-account erase keep": {

@@ -80,6 +80,8 @@ COMMANDS: dict[type[Request], Command] = {
     own_account.DeleteAccount: Command(
         own_account.delete_account, "Account deleted.", after=own_account.leave
     ),
+    own_account.GetProfile: Command(own_account.get_profile, "Profile.", repeatable=True),
+    own_account.SetProfile: Command(own_account.set_profile, "Profile changed.", repeatable=True),
     own_account.ExportAccount: Command(own_account.export_account, "Export."),
     requests.GetRoomList: Command(rooms.get_room_list, "Rooms.", repeatable=True),
     requests.GetUserList: Command(rooms.get_user_list, "Users online.", repeatable=True),

@@ -67,6 +67,7 @@ FEATURES: dict[str, str] = {
     "admin": "`admin` runs administrative commands for operators; `login` with `type` `link`",
     "login_link": "`create_login_link` logs the user in on another device",
     INVITE_LINKS: "`create_invite_link`, `get_invite_links` and `revoke_invite_link`",
+    "profile": "`get_profile` and `set_profile`",
     "export_account": "`export_account` makes an export of all that is stored of the user",
     "delete_account": "`delete_account` deletes the account of the user",
     "moderation": "roles, bans, mutes, `moderated` and `slow`",

@@ -29,6 +29,7 @@ from gtchat.chat.interfaces import (
 )
 from gtchat.chat.look_alikes import rivals, skeleton
 from gtchat.chat.names import RESERVED
+from gtchat.chat.profile_store import NO_PROFILE, Profile
 from gtchat.store.memory.rooms import RoomLog, RoomTable, SkeletonIndex
 from gtchat.store.memory.rows import AccountDirects, AccountRow, ReservedName, SessionRow
 from gtchat.store.memory.search import search
@@ -205,6 +206,20 @@ class AccountTable:
         if row.is_ending:
             raise NoSuchUser()
         return row
+
+    def find_profile(self, account_id: int) -> tuple[Profile, int]:
+        """Return the profile of an account; see `IProfileStore.find_profile`."""
+        row = self.accounts.get(account_id)
+        if row is None:
+            return NO_PROFILE, 0
+        sessions = map(self.sessions.__getitem__, row.sessions)
+        seen = [one.began_at if one.lost_at is None else one.lost_at for one in sessions]
+        seen += [device.last_seen for device in row.devices.values()]
+        return row.profile, max(seen, default=0)
+
+    def set_profile(self, account_id: int, profile: Profile) -> None:
+        """Keep the profile of an account; see `IProfileStore.set_profile`."""
+        self.require_account(account_id).profile = profile
 
     def begin_ending(self, row: AccountRow) -> None:
         """Take all from an account that is being deleted with which its user could come in."""

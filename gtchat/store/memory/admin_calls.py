@@ -25,6 +25,7 @@ from gtchat.chat.deletion_rules import Erasure
 from gtchat.chat.interfaces import Account, EndedSession
 from gtchat.chat.measures import SpaceGivenBack
 from gtchat.chat.moderation_events import ReportAnswered, ReportMade
+from gtchat.chat.profile_store import Profile
 from gtchat.chat.report_store import Report, ReportAnswer, ReportLimits, ReportQuery
 from gtchat.chat.storage_store import (
     AtQuota,
@@ -144,6 +145,15 @@ class MemoryAdminCalls(MemoryCalls):
     def deletions(self) -> Deferred[Sequence[Account]]:
         """See `IAdminStore.deletions`."""
         return self._read(self._tables.deletions.unfinished)
+
+    def find_profile(self, account_id: int) -> Deferred[tuple[Profile, int]]:
+        """See `IProfileStore.find_profile`."""
+        return self._read(self._tables.accounts.find_profile, account_id)
+
+    def set_profile(self, account_id: int, profile: Profile) -> Deferred[None]:
+        """See `IProfileStore.set_profile`."""
+        plan = admin_tells.set_profile(account_id)
+        return self._write(self._tables.accounts.set_profile, account_id, profile, plan=plan)
 
     def own_facts(self, account_id: int) -> Deferred[OwnFacts]:
         """See `IAdminStore.own_facts`."""

@@ -9,6 +9,7 @@ from typing import Protocol
 import attrs
 
 from gtchat.chat.interfaces import Account, Direct
+from gtchat.chat.profile_store import NO_PROFILE, Profile
 from gtchat.chat.records import NETWORK_REFRESH_MS, NETWORKS_PER_ACCOUNT
 
 
@@ -50,6 +51,7 @@ class AccountRow:
         operator: whether it has the operator mark.
         is_ending: whether it is being deleted.
         invite_id: the invitation whose rooms it has still to join, None for none.
+        profile: what its user says.
     """
 
     id: int
@@ -70,6 +72,7 @@ class AccountRow:
     operator: bool = False
     is_ending: bool = False
     invite_id: int | None = None
+    profile: Profile = NO_PROFILE
 
     def record(self, asker: int | None = None, network: str | None = None) -> Account:
         """Return the account as the chat loads it.

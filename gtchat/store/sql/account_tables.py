@@ -138,6 +138,17 @@ reserved_names = Table(
     sqlite_with_rowid=False,
 )
 
+#: What users say of themselves; see `Profile`. Accounts that say nothing need no row.
+profiles = Table(
+    "profiles",
+    metadata,
+    _account("account_id", is_key=True),
+    Column("about", Text, nullable=False),
+    Column("colour", Integer, nullable=False),
+    Column("hides_seen", Boolean, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 #: Accounts that are being deleted, and then what they have said (`deletions`). `name`: of the
 #: account. `erase`, `erase_directs`: whether messages in rooms, and direct ones, lose their text.
 #: `row`: up to which row of `entries` that is done; `until`: the last row, NULL while the account

@@ -36,6 +36,7 @@ from gtchat.store.sql.account_tables import devices as devices
 from gtchat.store.sql.account_tables import invite_links as invite_links
 from gtchat.store.sql.account_tables import login_links as login_links
 from gtchat.store.sql.account_tables import metadata as metadata
+from gtchat.store.sql.account_tables import profiles as profiles
 from gtchat.store.sql.account_tables import reports as reports
 from gtchat.store.sql.account_tables import reserved_names as reserved_names
 from gtchat.store.sql.account_tables import sessions as sessions
@@ -48,14 +49,14 @@ from gtchat.store.sql.columns import room as _room
 APPLICATION_ID = 0x47544368
 
 #: Revisions of the schema, oldest first; a test compares them with `migrations`.
-REVISIONS = tuple(f"{number:04}" for number in range(1, 25))
+REVISIONS = tuple(f"{number:04}" for number in range(1, 26))
 #: Those that change nothing in SQLite. A file of SQLite is of the newest of the others: it is not
 #: copied for nothing, and the program before can still use it.
 POSTGRES_ONLY = frozenset({"0013", "0014"})
 SQLITE_REVISIONS = tuple(each for each in REVISIONS if each not in POSTGRES_ONLY)
 #: Those that only add: programs of the revision before go on using the schema meanwhile. With 0019
 #: and 0022 come entries that no earlier program can read.
-ONLY_ADDING = frozenset({"0015", "0016", "0017", "0018", "0020", "0021", "0023", "0024"})
+ONLY_ADDING = frozenset({"0015", "0016", "0017", "0018", "0020", "0021", "0023", "0024", "0025"})
 #: The oldest program that can use the newest schema, named by the newest revision that it knows.
 MIN_PROGRAM = [each for each in REVISIONS if each not in ONLY_ADDING][-1]
 

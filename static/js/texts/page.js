@@ -217,6 +217,7 @@
     none_blocked: ["You block no one.", "你没有屏蔽任何人。"],
     unblock_named: ["Unblock {usr}", "取消屏蔽 {usr}"],
     peer_connections_short: ["For other clients on this computer", "用于本机上的其他客户端"],
+    seen_at: ["Last seen {at}", "上次在线：{at}"],
     change_password: ["Change password", "修改密码"],
     old_password: ["Current password", "当前密码"],
     new_password: ["New password", "新密码"],

@@ -3,7 +3,7 @@
 (() => {
   const GTChat = globalThis.GTChat;
   const { html, useEffect, useState } = globalThis.htmPreact;
-  const { Avatar, Icon } = GTChat.parts;
+  const { Avatar, Icon, Problem } = GTChat.parts;
   const { Form } = GTChat.forms;
   const text = (...details) => GTChat.text(...details);
 
@@ -56,6 +56,25 @@
             <li key=${name} class="line blocked-user"><${Avatar} name=${name} /><bdi class="grow cut">${name}</bdi>
               <button type="button" class="button small" aria-label=${text("unblock_named", { usr: name })} onClick=${unblock(name)}>${text("unblock")}</button></li>`)}</ul>`}</div>
       <//>`;
+  };
+
+  // Hues that are offered, in degrees; "": that of the name.
+  const HUES = ["", 0, 20, 45, 80, 115, 150, 170, 195, 225, 255, 285, 315, 340];
+
+  GTChat.ProfileForm = ({ shell }) => {
+    const [profile, setProfile] = useState(null);
+    const [error, setError] = useState(null);
+    useEffect(() => { shell.actions.request("get_profile").then(setProfile, setError); }, []);
+    if (!profile) return html`<${Problem} error=${error} />`;
+    const colours = HUES.map((hue) => [String(hue), hue === "" ? text("colour_of_name") : text("colour_number", { number: HUES.indexOf(hue) })]);
+    const known = HUES.includes(profile.colour) ? String(profile.colour) : "";
+    return html`
+      <${Form} submit=${text("save")} onDone=${() => shell.notice(text("profile_saved"))}
+        onSubmit=${({ about, colour, hide_last_seen }) => shell.actions.request("set_profile", {
+          about: about.trim(), colour: colour === "" ? -1 : Number(colour), hide_last_seen: Boolean(hide_last_seen) })}
+        fields=${{ about: { type: "multiline", label: "about_you", value: profile.about ?? "", maxlength: 300, optional: true },
+          colour: { label: "avatar_colour", value: known, options: colours },
+          hide_last_seen: { type: "switch", value: profile.hide_last_seen ?? false, hint: "hide_last_seen_hint" } }} />`;
   };
 
   // Milliseconds until it is asked again whether an export is made.

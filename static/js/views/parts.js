@@ -9,8 +9,8 @@
   // A user's letters on their colour. Screen readers skip it: the name is always beside it.
   // online: whether to show the user as here or away; undefined: neither. size: "xs", "m", "l" or "xl".
   // room: where the colour is to differ from those of other members.
-  const Avatar = ({ name, online, size = "", room }) => html`
-    <span class=${`avatar ${size}`} style=${{ "--h": String(GTChat.avatar.hue(name, room)) }} aria-hidden="true">
+  const Avatar = ({ name, online, size = "", room, hue = GTChat.avatar.hue(name, room) }) => html`
+    <span class=${`avatar ${size}`} style=${{ "--h": String(hue) }} aria-hidden="true">
       ${GTChat.avatar.initials(name)}
       ${online !== undefined && html`<span class=${`dot ${online ? "here" : "away"}`}></span>`}
     </span>`;

@@ -2,7 +2,7 @@
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
-  const { html } = globalThis.htmPreact;
+  const { html, useEffect, useState } = globalThis.htmPreact;
   const { Avatar, Icon, RoleIn } = GTChat.parts;
   const text = (...details) => GTChat.text(...details);
 
@@ -25,6 +25,9 @@
   GTChat.POPOVERS.person = ({ shell, popover, close }) => {
     const { state } = shell;
     const { usr, room, anchor, side = "below" } = popover;
+    const [profile, setProfile] = useState({}); // the reply to get_profile
+    useEffect(() => { if (shell.actions.can("profile")) shell.actions.request("get_profile", { user: usr }).then(setProfile, () => {}); }, []);
+    const { about, colour, last_seen: seen } = profile;
     const isMe = usr === state.me;
     const online = state.isOnline(usr);
     const blocked = state.isBlocked(usr);
@@ -45,10 +48,12 @@
     };
     return html`
       <${GTChat.Popover} anchor=${anchor} close=${close} label=${usr} side=${side} kind="person-card">
-        <div class="top"><${Avatar} name=${usr} online=${online} room=${isRoom ? room : undefined} size="l" />
+        <div class="top"><${Avatar} name=${usr} online=${online} room=${isRoom ? room : undefined} hue=${colour} size="l" />
           <h2 class="head-text"><bdi>${usr}</bdi>${isMe && html` <span class="third plain">(${text("you")})</span>`}
             ${isRoom && html`<${RoleIn} room=${room} name=${usr} />`}</h2>
-          <ul class="facts"><li><${Icon} name=${online ? "check" : "clock"} size="s" />${text(online ? "online" : "offline")}</li>
+          ${about && html`<p class="about-user"><bdi>${about}</bdi></p>`}
+          <ul class="facts"><li><${Icon} name=${online ? "check" : "clock"} size="s" />${online ? text("online") : seen ? text("seen_at", {
+            at: new Date(seen).toLocaleString(GTChat.locale(), { dateStyle: "medium", timeStyle: "short" }) }) : text("offline")}</li>
             ${isRoom && room.members.has(usr) && html`<li><${Icon} name="users" size="s" /><span>${GTChat.textParts("member_of", { room: html`<bdi>${room.name}</bdi>` })}</span></li>`}
             ${blocked && html`<li><${Icon} name="user_blocked" size="s" />${text("blocked_user")}</li>`}</ul></div>
         ${isMe ? html`

@@ -12,11 +12,24 @@
 
   GTChat.THEMES = ["light", "dark", "system"];
 
+  // A dialog, or a page of the settings, whose scripts are loaded when it is opened. view: the component that they define.
+  const later = (view, ...scripts) => (props) => {
+    const [error, setError] = useState(null);
+    const [, setReady] = useState(false);
+    useEffect(() => { if (!GTChat[view]) GTChat.loadLater(...scripts).then(() => setReady(true), setError); }, []);
+    if (GTChat[view]) return html`<${GTChat[view]} ...${props} />`;
+    if (!props.close) return html`<p class="hint" role="status">${error ? "" : text("loading")}</p><${Problem} error=${error} />`;
+    return html`<${GTChat.Dialog} title=${text("loading")} onClose=${props.close} size="small"><div class="body"><${Problem} error=${error} /></div><//>`;
+  };
+
+  const ProfileForm = later("ProfileForm", "texts/later", "views/account");
+
   const Profile = ({ shell }) => {
     const { state, mode } = shell;
     return html`
       <div class="profile"><${Avatar} name=${state.me} size="xl" />
-        <div><p class="head-text"><bdi>${state.me}</bdi></p><p class="third">${text(mode === "guest" ? "guest_hint" : "profile_hint")}</p></div></div>`;
+        <div><p class="head-text"><bdi>${state.me}</bdi></p><p class="third">${text(mode === "guest" ? "guest_hint" : "profile_hint")}</p></div></div>
+      ${mode === "member" && shell.actions.can("profile") && html`<${ProfileForm} shell=${shell} />`}`;
   };
 
   const Notifications = ({ shell }) => {
@@ -44,16 +57,6 @@
       <div class="field short"><label for="language">${text("language")}</label>
         <${Select} id="language" name="language" value=${GTChat.language()} options=${Object.entries(GTChat.LANGUAGES)} optionLang=${(key) => key}
           onChange=${(language) => shell.set({ language })} /></div>`;
-  };
-
-  // A dialog, or a page of the settings, whose scripts are loaded when it is opened. view: the component that they define.
-  const later = (view, ...scripts) => (props) => {
-    const [error, setError] = useState(null);
-    const [, setReady] = useState(false);
-    useEffect(() => { if (!GTChat[view]) GTChat.loadLater(...scripts).then(() => setReady(true), setError); }, []);
-    if (GTChat[view]) return html`<${GTChat[view]} ...${props} />`;
-    if (!props.close) return html`<p class="hint" role="status">${error ? "" : text("loading")}</p><${Problem} error=${error} />`;
-    return html`<${GTChat.Dialog} title=${text("loading")} onClose=${props.close} size="small"><div class="body"><${Problem} error=${error} /></div><//>`;
   };
 
   // available(shell): whether the page is for this user.

@@ -35,6 +35,7 @@ from gtchat.chat.interfaces import (
 )
 from gtchat.chat.invite_store import InviteLimits, NewInviteLink
 from gtchat.chat.moderation_events import Muted
+from gtchat.chat.profile_store import Profile
 from gtchat.store import SQLStore, StoreError
 from gtchat.store.sql import consistency
 from gtchat.store.sql.consistency import find_contradictions, sample_contradictions
@@ -136,6 +137,7 @@ class ChatCase(StoreCase):
         await store.add_login_link(rob, b"l" * 32, 9, audit_record("login_link", 9, name="Robert"))
         banned = Ban(0, "network", "192.0.2.0/24", None, "spam", "Zoe", 9, None)
         await store.add_ban(banned, 0, (), audit_record("ban_removed", 9, AT_CONSOLE, kind="x"))
+        await store.set_profile(ids["Ann"], Profile("about", 240, True))
         gone = audit_record("account_deleted", 9, AT_CONSOLE, name="Ida")
         await store.begin_deletion(await self.account("Ida"), "hash", Erasure(), (), gone)
         self.shed = await self.room(ids["Ann"], "Shed")
