@@ -151,8 +151,8 @@ profiles = Table(
 
 #: Accounts that are being deleted, and then what they have said (`deletions`). `name`: of the
 #: account. `erase`, `erase_directs`: whether messages in rooms, and direct ones, lose their text.
-#: `row`: up to which row of `entries` that is done; `until`: the last row, NULL while the account
-#: is there. Without a foreign key: it is there until all is done.
+#: `row`: up to which row of `entries` that is done; `until`: the last row when the account ended,
+#: NULL while it is there. Without a foreign key: it is there until all is done.
 deletions = Table(
     "deletions",
     metadata,

@@ -24,7 +24,7 @@ from gtchat.chat.errors import NoSuchUser
 from gtchat.chat.events import Entry, MessageSent, RoomChanged
 from gtchat.chat.interfaces import Account, EndedSession
 from gtchat.chat.look_alikes import skeleton
-from gtchat.store.sql import accounts, moderation, schema, session_ends
+from gtchat.store.sql import accounts, moderation, schema, search_index, session_ends
 from gtchat.store.sql.database import Connection, PostgresSQL
 from gtchat.store.sql.entry_rows import COLUMNS, entry_of
 from gtchat.store.sql.message_changes import SQLMessages
@@ -106,7 +106,6 @@ _NEXT = Statement(
         _deletions.c.erase,
         _deletions.c.erase_directs,
         _deletions.c.row,
-        _deletions.c.until,
     )
     .where(_deletions.c.until.is_not(None))
     .order_by(_deletions.c.account_id)
@@ -203,15 +202,17 @@ def do_slice(db: Connection) -> bool:
     row = _NEXT(db).fetchone()
     if row is None:
         return False
-    account_id, name, erase, erase_directs, done, until = row
+    account_id, name, erase, erase_directs, done = row
     deletion = AccountDeletion(account_id, name, Erasure(bool(erase), bool(erase_directs)))
-    last = _LAST.scalar(db, after=done, last=until, skipped=SLICE - 1) or until
+    # A reply has the name that the message had: that of the account also after its end.
+    newest = search_index.last_row(db)
+    last = _LAST.scalar(db, after=done, last=newest, skipped=SLICE - 1) or newest
     values = {"account": account_id, "name": name, "after": done, "last": last}
     found = _FIND(db, **values, limit=CHANGED).fetchall()
     if len(found) == CHANGED:
         last = found[-1][0]
     _change(db, deletion, found)
-    if last >= until:
+    if last >= search_index.last_row(db):  # nothing was stored while logs were locked
         _FINISH(db, account=account_id)
     else:
         _MOVE(db, account=account_id, done=last)

@@ -11,9 +11,12 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
+from gtchat.chat.annotations import ReplyTo
 from gtchat.chat.chat import Chat
 from gtchat.chat.deletion_rules import DELETED_USER, Erasure
+from gtchat.chat.interfaces import HistoryQuery
 from gtchat.chat.limits import Limits
+from gtchat.chat.message_rules import annotated
 from gtchat.chat.queued import PendingChange
 from gtchat.store import SQLStore
 from gtchat.store.sql import deletions
@@ -139,6 +142,22 @@ class Slices(OnDisk, StoreCase, TestCase):
         await chat.stop()
         entries = facts(self.path)[0]
         self.assertEqual({row[3] for row in entries}, {DELETED_USER, "Bob"})
+
+    async def test_replies_from_behind_the_end_lose_the_name(self) -> None:
+        """A reply gets the name that the message still has when it is stored."""
+        do_slice = deletions.do_slice
+        self.patch(deletions, "do_slice", lambda db: True)
+        chat = await self.prepare(Erasure())
+        while await self.store.find_account("ann", None) is not None:
+            await self.store.flush()
+        reply = annotated(message("so?", usr="Bob"))
+        reply.reply = ReplyTo(3)
+        await self.stored(self.garden, reply, self.bob)
+        self.patch(deletions, "do_slice", do_slice)
+        await self.finished(self.store, self.path)
+        await chat.stop()
+        page = await self.store.history(self.garden, HistoryQuery(limit=1))
+        self.assertEqual(page.entries[0].reply, ReplyTo(3, DELETED_USER))
 
     async def test_what_is_not_indexed_yet_is_found_under_no_name(self) -> None:
         chat = await self.prepare(Erasure())
