@@ -69,32 +69,38 @@ def forget_author(
 
     Args:
         entry: an entry about the account, settings of a room that it has changed, or a reply to a
-            message of it.
+            message of it, or to one that was removed from the log.
         deletion: the account.
         is_direct: whether it is of a direct conversation.
         rows: the log.
     """
-    erasure, account_id = deletion.erasure, deletion.account_id
+    before, erasure, account_id = entry, deletion.erasure, deletion.account_id
     if not isinstance(entry, MessageSent):
         rows.replace(_without_name(entry, deletion))
         if isinstance(entry, Reacted):
             _rename_reactions(entry.of, account_id, rows)
         return
     message = annotated(entry)
-    if message.reply is not None and _is_own_reply(message.reply, account_id, rows):
+    if message.reply is not None and _is_own_reply(message.reply, deletion, rows):
         entry = message = attrs.evolve(message, reply=ReplyTo(message.reply.seq, DELETED_USER))
     if entry.subject_id == account_id:
         if message.deleted is None and (erasure.directs if is_direct else erasure.rooms):
             rows.erase(message)
             entry = without_text(message, Deletion(DELETED_USER, ""))
         entry = _without_name(entry, deletion)
-    rows.replace(entry)
+    if entry is not before:
+        rows.replace(entry)
 
 
-def _is_own_reply(reply: ReplyTo, account_id: int, rows: MessageRows) -> bool:
-    """Return whether a reply is to a message of an account."""
+def _is_own_reply(reply: ReplyTo, deletion: AccountDeletion, rows: MessageRows) -> bool:
+    """Return whether a reply is to a message of a deleted account.
+
+    Where the message was removed from the log, only the name that the reply has tells it.
+    """
     target = rows.find(reply.seq)
-    return target is not None and target.subject_id == account_id
+    if target is None:
+        return reply.usr == deletion.name
+    return target.subject_id == deletion.account_id
 
 
 def _without_name(entry: Entry, deletion: AccountDeletion) -> Entry:

@@ -9,10 +9,12 @@ from twisted.internet.defer import Deferred
 
 from gtchat.chat.access import AccessSettings
 from gtchat.chat.account_deletion import KNOWN_S, RETRY_S
+from gtchat.chat.admin_store import ALL_RECORDS
 from gtchat.chat.audit import AT_CONSOLE
 from gtchat.chat.deletion_rules import DELETED_USER
 from gtchat.chat.errors import BadRequest, NoSuchUser, NotAllowed, NotStored
 from gtchat.chat.limits import Limits
+from gtchat.chat.retention import Keep, Retention
 from tests.chat.test_administration import OPERATOR, Administered
 from tests.chat.test_edge_cases import DelayedMethod, refuse, refuse_appends
 from tests.fakes import FakeClient, TestServer, nodes
@@ -152,6 +154,17 @@ class OwnDeletion(Deletions):
             page = self.call(self.bob, "history", room_name="Garden", limit=100, **more)
             self.assertNotIn("Ann", json.dumps(page))
             self.assertIn("a reply", json.dumps(page))
+
+    def test_replies_to_messages_that_were_removed_lose_the_name(self) -> None:
+        self.call(self.bob, "speak", room_name="Garden", msg="yes")
+        for number in (3, 4):
+            self.call(self.bob, "speak", room_name="Garden", msg="re", reply=number)
+        retention = Retention(10**15, Keep(messages=2))
+        self.server.store.prune(0, 0, 0, ALL_RECORDS, retention)
+        self.delete(self.ann)
+        reply = self.call(self.bob, "history", room_name="Garden")
+        replies = [one["reply"] for one in reply["entries"] if "reply" in one]
+        self.assertEqual([one["usr"] for one in replies], [DELETED_USER, "Bob"])
 
     def test_a_session_that_has_ended_is_left_alone(self) -> None:
         session = self.ann.api.session

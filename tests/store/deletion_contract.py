@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 
-from gtchat.chat.admin_store import RESERVED_MS, OwnRoom
+from gtchat.chat.admin_store import ALL_RECORDS, RESERVED_MS, OwnRoom
 from gtchat.chat.annotations import Deletion, Reaction, ReplyTo
 from gtchat.chat.deletion_rules import DELETED_USER, Erasure
 from gtchat.chat.errors import (
@@ -20,6 +20,7 @@ from gtchat.chat.invite_store import InviteLimits, NewInviteLink
 from gtchat.chat.message_rules import annotated
 from gtchat.chat.moderation_events import RoleChanged
 from gtchat.chat.profile_store import NO_PROFILE, Profile
+from gtchat.chat.retention import Keep, Retention
 from tests.store.admin_contract import LINK, OTHER, TOKEN, Recorded, record
 from tests.store.changes_contract import ChangeCase, deleted, edited, pinned, reacted
 from tests.store.contract import NETWORK, joined, left, message, new_session, room_changed
@@ -303,6 +304,22 @@ class DeletedWordsContract(ChangeCase, DeletionCase):
         self.assertEqual((await self.found(6)).reply, ReplyTo(4, "Bob"))
         reactions = (await self.found(4)).reactions
         self.assertEqual(reactions, (Reaction("x", 2, (DELETED_USER, "Bob")),))
+
+    async def test_replies_to_removed_messages_lose_the_name(self) -> None:
+        await self.prepare()
+        for target in (3, 4):
+            reply = annotated(message(f"re {target}", usr="Bob"))
+            reply.reply = ReplyTo(target)
+            await self.stored(self.room_id, reply, self.bob)
+        retention = Retention(2 * 3_600_000, Keep(messages=2))
+        await self.store.prune(0, 0, 0, ALL_RECORDS, retention)
+        for _ in range(10):  # each is followed by a slice
+            await self.store.flush()
+        page = await self.store.history(self.room_id, HistoryQuery())
+        self.assertEqual(page.first, 5)
+        await self.leave(KEEP)
+        self.assertEqual((await self.found(5)).reply, ReplyTo(3, DELETED_USER))
+        self.assertEqual((await self.found(6)).reply, ReplyTo(4, "Bob"))
 
     async def test_own_deletions_and_removals_lose_the_name(self) -> None:
         await self.prepare()

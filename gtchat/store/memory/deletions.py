@@ -68,5 +68,5 @@ def _said(room: RoomLog, deletion: AccountDeletion) -> Iterator[Entry]:
             yield entry
         elif isinstance(entry, AnnotatedMessage) and entry.reply is not None:
             target = room.messages.find(entry.reply.seq)
-            if target is not None and target.subject_id == deletion.account_id:
+            if target is None or target.subject_id == deletion.account_id:
                 yield entry

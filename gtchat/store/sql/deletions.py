@@ -115,7 +115,7 @@ _in_slice = (_log.c.row > bindparam("after"), _log.c.row <= bindparam("last"))
 _LAST = Statement(
     select(_log.c.row).where(*_in_slice).order_by(_log.c.row).limit(1).offset(bindparam("skipped"))
 )
-#: Logs that are being deleted are left out.
+#: Logs that are being deleted are left out. Of a reply the message may have been removed.
 _FIND = Statement(
     select(_log.c.row, _log.c.room_id, _log.c.seq, _rooms.c.name, _rooms.c.kind)
     .join_from(_log, _rooms, _rooms.c.id == _log.c.room_id)
@@ -130,10 +130,10 @@ _FIND = Statement(
             and_(
                 _log.c.kind == literal_column(f"'{MessageSent.kind}'"),
                 _log.c.of.is_not(None),
-                exists().where(
+                ~exists().where(
                     _target.c.room_id == _log.c.room_id,
                     _target.c.seq == _log.c.of,
-                    _target.c.subject_id == bindparam("account"),
+                    _target.c.subject_id.is_distinct_from(bindparam("account")),
                 ),
             ),
         ),
