@@ -22,8 +22,8 @@ from gtchat.store import SQLStore
 from gtchat.store.sql import deletions
 from gtchat.store.sql.consistency import find_contradictions
 from tests.fakes import PlainPasswords, Tokens
-from tests.store.admin_contract import record
-from tests.store.contract import StoreCase, joined, message
+from tests.store.admin_contract import TOKEN, record
+from tests.store.contract import StoreCase, joined, message, new_session
 from tests.store.sql.test_store import OnDisk
 
 #: What is the same however often the server was killed.
@@ -158,6 +158,18 @@ class Slices(OnDisk, StoreCase, TestCase):
         await chat.stop()
         page = await self.store.history(self.garden, HistoryQuery(limit=1))
         self.assertEqual(page.entries[0].reply, ReplyTo(3, DELETED_USER))
+
+    async def test_the_end_of_a_guest_leaves_nothing_to_do(self) -> None:
+        """Of several nodes one cleans up: that of another one would end."""
+        guest = await self.store.login_guest("Gus", "gus", new_session(TOKEN))
+        for _ in range(5):  # what a start looks for
+            await self.store.flush()
+        slices: list[Any] = []
+        self.patch(deletions, "do_slice", slices.append)
+        await self.store.end_guest(guest)
+        for _ in range(3):  # each is followed by a slice
+            await self.store.flush()
+        self.assertEqual(slices, [])
 
     async def test_what_is_not_indexed_yet_is_found_under_no_name(self) -> None:
         chat = await self.prepare(Erasure())
