@@ -109,6 +109,8 @@ class _Sums:
             select(sums.c.owner_id, sums.c.messages, sums.c.size)
             .select_from(sums.join(self.owner, self.owner.c.id == sums.c.owner_id))
             .where(self.counted)
+            # An owner that another node deletes meanwhile is left out, after it is waited for.
+            .with_for_update(read=True, key_share=True, of=self.owner)
         )
         added = insert(self.table).from_select([self.key.name, "messages", "bytes"], counted)
         return Statement(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Thread
 from typing import Any
 from unittest.mock import patch
 
@@ -21,6 +22,10 @@ if postgres.MISSING is None:
 SAY = (
     "INSERT INTO entries (room_id, seq, message_count, kind, at, usr, msg)"
     " VALUES (1, %s, 0, 'speak', 0, 'Ann', %s)"
+)
+ACCOUNT = (
+    "INSERT INTO accounts (key, name, registered, created_at, lobby_read_seq)"
+    " VALUES ('ann', 'Ann', true, 0, 0) RETURNING id"
 )
 
 
@@ -128,6 +133,28 @@ class HorizonTests(HorizonCase):
         self.look()
         self.a.execute("DELETE FROM entries")
         self.assertEqual((self.look(), self.look()), (Rest.NOTHING, Rest.NOTHING))
+
+    def test_an_account_that_ends_meanwhile_has_no_sum(self) -> None:
+        [ann] = self.a.execute(ACCOUNT).fetchone()
+        self.say(self.b, 1)
+        self.b.execute("UPDATE entries SET subject_id = %s", (ann,))
+        for _ in range(3):
+            self.look()
+        self.a.execute("DELETE FROM account_usage")
+        self.a.execute("UPDATE index_state SET counted = 0")
+        self.a.execute("SET lock_timeout = 0")
+        self.begin(self.b)
+        self.b.execute("DELETE FROM accounts")
+        looks: list[Rest] = []
+        thread = Thread(target=lambda: looks.append(self.look()))
+        thread.start()
+        waits = f"SELECT 1 WHERE pg_blocking_pids({self.a.info.backend_pid}) <> '{{}}'"
+        while self.c.execute(waits).fetchone() is None:
+            self.assertTrue(thread.is_alive())
+        self.b.execute("COMMIT")
+        thread.join()
+        self.assertEqual(looks, [Rest.NOTHING])
+        self.assertEqual(self.a.execute("SELECT count(*) FROM account_usage").fetchone(), (0,))
 
     @settings(max_examples=15, deadline=None)
     @given(st.lists(st.sampled_from("bcaxyi"), max_size=20))
