@@ -2088,7 +2088,7 @@ export interface InvitationEndedEvent {
   usr: string;
 }
 
-/** A room in a list. `mentions`: how many unread messages mention the user. */
+/** A room in a list. */
 export interface RoomInfo {
   room_name: string;
   public: boolean;
@@ -2102,6 +2102,7 @@ export interface RoomInfo {
   mentions?: number;
   notify?: string;
   preview?: boolean;
+  max?: number;
   role?: string;
   muted_until?: string;
   moderated?: boolean;

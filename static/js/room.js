@@ -111,13 +111,13 @@
 
     // Takes over the settings in `info`, an entry of a room list or the `room` of a reply.
     update(info) {
-      for (const key of ["topic", "public", "owner", "max"]) {
+      for (const key of ["topic", "public", "owner"]) {
         if (info[key] !== undefined) this[key] = info[key];
       }
       // These are told where they are on, beside the other settings.
       if (info.public === undefined) return;
-      const { preview, moderated, slow = 0, keep_days: keepDays = 0 } = info;
-      Object.assign(this, { preview: Boolean(preview), moderated: Boolean(moderated), slow, keepDays });
+      const { max = 0, preview, moderated, slow = 0, keep_days: keepDays = 0 } = info;
+      Object.assign(this, { max, preview: Boolean(preview), moderated: Boolean(moderated), slow, keepDays });
     }
 
     // The fields of a request that name it.

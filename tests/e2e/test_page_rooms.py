@@ -113,9 +113,25 @@ class RoomsTest(TestCase):
         ann.find(".field:has([name=user]) .problem", "full")
         ann.click("dialog button", "Cancel")
         self.wait_until_closed(ann)
-        # Room settings.
+        # Room settings: the list of rooms tells the present ones; those alone are sent that were
+        # changed here.
+        ann.driver.refresh()
+        ann.open_conversation("den")
         ann.open_panel("About")
         ann.click(".about .line", "Room settings")
+        self.assertEqual(ann.find("[name=member_limit]").get_attribute("value"), "2")
+        other = Client(self.server.ws_port)
+        self.addCleanup(other.close)
+        other.call("login", type="reg", usr="ann", pwd="long enough")
+        other.call("set_room", room_name="den", topic="a bit quiet", max=3, keep_days=7)
+        bob.find(".bar .topic", "a bit quiet")
+        ann.fill("topic", "rather quiet")
+        ann.click("dialog button.primary", "Save")
+        self.wait_until_closed(ann)
+        bob.find(".bar .topic", "rather quiet")
+        ann.click(".about .line", "Room settings")
+        for name, value in (("member_limit", "3"), ("keep_days", "7")):
+            self.assertEqual(ann.find(f"[name={name}]").get_attribute("value"), value)
         ann.fill("topic", "loud")
         ann.fill("member_limit", "0")
         ann.fill("keep_days", "30")

@@ -31,6 +31,18 @@
     equal(den.preview, false);
   });
 
+  test("lists, replies and entries tell the member limit of a room", () => {
+    const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den", { max: 9, keep_days: 7 })]);
+    const den = state.rooms.get("den");
+    equal([state.lobby.max, den.max, den.keepDays], [0, 9, 7]);
+    GTChat.sync.push(state, event("room_changed", { room_name: "den", usr: "ann", seq: 1, public: true, topic: "", max: 5, owner: "ann" }));
+    equal(den.max, 5);
+    GTChat.sync.reply(state, "set_room", { room: roomDetails("den", { max: 4 }) }, { room_name: "den" });
+    equal(den.max, 4);
+    GTChat.sync.reply(state, "get_room_list", { rooms: [roomInfo("den")] }, {});
+    equal(den.max, 0);
+  });
+
   test("users are known from where the page has met them, each once", () => {
     const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den")], {
       users: ["ann", "Bob"], directs: [directInfo(1, "eve"), directInfo(2, "gus", { ended: true })] });

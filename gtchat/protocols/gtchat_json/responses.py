@@ -45,7 +45,11 @@ class ErrorReply(Reply, kw_only=True):
 
 
 class RoomInfo(Standing):
-    """A room in a list. `mentions`: how many unread messages mention the user."""
+    """A room in a list.
+
+    `mentions`: how many unread messages mention the user. `max`: the member limit of a room of the
+    user that has one.
+    """
 
     room_name: str
     public: bool
@@ -59,6 +63,7 @@ class RoomInfo(Standing):
     mentions: int | UnsetType = UNSET
     notify: str | UnsetType = UNSET
     preview: bool | UnsetType = UNSET
+    max: int | UnsetType = UNSET
 
 
 class RoomDetails(Standing):
@@ -356,6 +361,7 @@ def room_info(
     read_seq: int,
     mentions: int = 0,
     notify: str | None = None,
+    max: int = 0,
     standing: Mapping[str, Any] = MappingProxyType({}),
 ) -> RoomInfo:
     """Return a room in a list.
@@ -368,6 +374,7 @@ def room_info(
         read_seq: the last entry that the user has read.
         mentions: how many of the unread messages mention the user.
         notify: of which messages the user is notified, None for all.
+        max: the member limit, 0 for none, or to a user who is not a member.
         standing: the fields of `Standing`.
     """
     return RoomInfo(
@@ -383,6 +390,7 @@ def room_info(
         mentions or UNSET,
         notify or UNSET,
         room.preview or UNSET,
+        max or UNSET,
         **standing,
     )
 

@@ -108,6 +108,7 @@ def _own_info(context: Context, room: Room, user: User) -> responses.RoomInfo:
         user.read_seq(room),
         user.mentions.get(room.id, 0),
         user.notify.get(room.id),
+        room.max,
         standing_of(room, user, context.chat.users.now()),
     )
 

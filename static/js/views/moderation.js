@@ -14,21 +14,28 @@
   // Messages that the server deletes at most in one request.
   const RECENT_LIMIT = 200;
 
-  GTChat.EditRoom = ({ shell, close, dialog: { room } }) => html`
-    <${GTChat.Dialog} title=${text("edit_room", { room: room.name })} onClose=${close}>
-      <${Form} submit=${text("save")} onDone=${close} onCancel=${close}
-        fields=${{
-          topic: { value: room.topic, maxlength: 200, optional: true, placeholder: text("topic_placeholder"), autofocus: true },
-          access: { label: "who_can_join", value: room.public ? "public" : "private", choices: [
-            { value: "public", icon: "globe", label: "public", hint: "public_hint" },
-            { value: "private", icon: "lock", label: "private", hint: "private_hint" }] },
-          preview: { type: "switch", value: room.preview, hint: "preview_hint" },
-          member_limit: { type: "number", value: room.max, min: 0, hint: "member_limit_hint" },
-          keep_days: { type: "number", value: room.keepDays, min: 0, hint: "keep_days_hint" } }}
-        onSubmit=${(values) => shell.actions.request("set_room", { room_name: room.name, topic: values.topic,
-          public: values.access === "public", preview: values.preview, max: Number(values.member_limit),
-          keep_days: Number(values.keep_days) })} />
-    <//>`;
+  // Settings that the user does not change are not sent: another session may have changed them meanwhile.
+  GTChat.EditRoom = ({ shell, close, dialog: { room } }) => {
+    const [shown] = useState(() => ({ topic: room.topic, public: room.public, preview: room.preview, max: room.max, keep_days: room.keepDays }));
+    const save = async (values) => {
+      const wanted = { topic: values.topic, public: values.access === "public", preview: values.preview,
+        max: Number(values.member_limit), keep_days: Number(values.keep_days) };
+      const changed = Object.entries(wanted).filter(([name, value]) => value !== shown[name]);
+      if (changed.length) await shell.actions.request("set_room", { room_name: room.name, ...Object.fromEntries(changed) });
+    };
+    return html`
+      <${GTChat.Dialog} title=${text("edit_room", { room: room.name })} onClose=${close}>
+        <${Form} submit=${text("save")} onSubmit=${save} onDone=${close} onCancel=${close}
+          fields=${{
+            topic: { value: shown.topic, maxlength: 200, optional: true, placeholder: text("topic_placeholder"), autofocus: true },
+            access: { label: "who_can_join", value: shown.public ? "public" : "private", choices: [
+              { value: "public", icon: "globe", label: "public", hint: "public_hint" },
+              { value: "private", icon: "lock", label: "private", hint: "private_hint" }] },
+            preview: { type: "switch", value: shown.preview, hint: "preview_hint" },
+            member_limit: { type: "number", value: shown.max, min: 0, hint: "member_limit_hint" },
+            keep_days: { type: "number", value: shown.keep_days, min: 0, hint: "keep_days_hint" } }} />
+      <//>`;
+  };
 
   GTChat.TransferRoom = ({ shell, close, dialog: { room } }) => {
     const candidates = [...room.members].filter((name) => name !== shell.state.me).sort(GTChat.inOrder);

@@ -486,13 +486,14 @@ class Lists(SynchronousTestCase):
             (ann, "leave_room", {}, {"last_seq": 6, "members": 1}),
             (bob, "set_room", {"public": False}, {"last_seq": 7, "public": False}),
             (bob, "set_room", {"public": True}, {"last_seq": 8, "public": True}),
+            (bob, "set_room", {"max": 9}, {"last_seq": 9}),  # members alone are told the limit
         ]
         for line, cmd, fields, changed in steps:
             self.assertEqual(line.call(cmd, room_name="r", **fields)["status"], "ok", (cmd, fields))
             room |= changed
             self.assertEqual(looks(), [room] if room["public"] else [], (cmd, fields))
         self.assertEqual(outsider.call("join_room", room_name="r")["status"], "ok")
-        own = {"joined": True, "members": 2, "last_seq": 9, "read_seq": 9}
+        own = {"joined": True, "members": 2, "last_seq": 10, "read_seq": 10, "max": 9}
         self.assertEqual(outsider.call("get_room_list")["rooms"][1], room | own)
         self.assertEqual(bob.call("delete_room", room_name="r")["status"], "ok")
         self.assertEqual(looks(), [])
