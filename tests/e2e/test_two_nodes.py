@@ -144,6 +144,32 @@ class TwoNodes(SynchronousTestCase):
         found = request(self.servers[1].folder / SOCKET, "audit", {"code": "account_renamed"})
         self.assertEqual([one["who"] for one in found.data["records"]], ["(console)"])
 
+    def test_another_server_goes_on_with_a_deletion(self) -> None:
+        url = postgres.create_empty()
+        first, second = (Server("--store", url, "--commands-per-second", "0") for _ in range(2))
+        for server in (first, second):
+            self.addCleanup(server.kill)
+            server.start()
+        ann, bob = User(second, "ann", True), User(second, "bob", True)
+        for client in (ann, bob):
+            self.addCleanup(client.close)
+        ann.call("create_room", room_name="loft")
+        bob.call("join_room", room_name="loft")
+        ann.call("speak", room_name="loft", msg="erased soon")
+        request(first.folder / SOCKET, "accounts delete", {"name": "ann", "messages": "erase"})
+        first.kill()  # within the five seconds after which the account is deleted
+        self.assertEqual(ann.wait_closed(), 4001)
+        bob.until("c_event", type="room_changed", room_name="loft")
+        began, usr, msg = time.monotonic(), "ann", ""
+        while (usr, msg) != ("deleted user", ""):
+            self.assertLess(time.monotonic() - began, SECONDS)
+            entries = bob.call("history", room_name="loft", limit=9)["entries"]
+            [(usr, msg)] = [(one["usr"], one["msg"]) for one in entries if "msg" in one]
+        taken = Client(second.ws_port)
+        self.addCleanup(taken.close)
+        refused = taken.call("register", usr="Ann", pwd=PASSWORD)
+        self.assertEqual(refused["code"], "name_taken")
+
     def test_a_session_goes_on_at_the_other_server(self) -> None:
         ann, bob = self.user(0, "ada"), self.user(1, "ben")
         ann.call("create_room", room_name="attic")
