@@ -29,7 +29,6 @@
   const GROUPED = new Set(["join_room", "leave_room"]);
   // Changes that may change which messages are pinned.
   const PIN_CHANGES = new Set(["pinned", "unpinned", "deleted"]);
-
   const RANKS = { owner: 3, moderator: 2, voice: 1 };
 
   const isMessage = ({ cmd }) => cmd === "c_speak" || cmd === "c_whisper";

@@ -140,6 +140,7 @@ class Reloading(ReloadCase):
                 "log_requests",
                 "guests",
                 "filter_directs",
+                "deleted_messages",
                 "allowed_origins",
                 "allowed_hosts",
                 "file_page",

@@ -28,7 +28,7 @@
 
   DIALOGS.op_delete = ({ shell, dialog: { room } }) => html`
     <${GTChat.Question} title=${text("op_delete_question", { name: room.name })} action=${text("op_delete_room")} danger close=${back(shell, "rooms")}
-      run=${() => run(shell, "rooms delete", { name: room.name })}><p class="second">${text("op_delete_hint")}</p><//>`;
+      run=${() => run(shell, "rooms delete", { name: room.name })}><p class="second">${text("op_delete_room_hint")}</p><//>`;
 
   // What can be chosen of a command: its words, with the text keys.
   const CHOICES = {
