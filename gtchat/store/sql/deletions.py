@@ -211,6 +211,10 @@ def do_slice(db: Connection) -> bool:
     found = _FIND(db, **values, limit=CHANGED).fetchall()
     if len(found) == CHANGED:
         last = found[-1][0]
+    if isinstance(db, PostgresSQL) and found:
+        db.execute(_LOCK_HEADS, (sorted({row[1] for row in found}),))
+        if _FIND(db, **values, limit=CHANGED).fetchall() != found:
+            return True  # more was stored before the logs were locked: do it with that
     _change(db, deletion, found)
     if last >= search_index.last_row(db):  # nothing was stored while logs were locked
         _FINISH(db, account=account_id)
@@ -221,8 +225,6 @@ def do_slice(db: Connection) -> bool:
 
 def _change(db: Connection, deletion: AccountDeletion, found: Iterable[Any]) -> None:
     """Change entries. found: rows of `_FIND`."""
-    if isinstance(db, PostgresSQL):
-        db.execute(_LOCK_HEADS, (sorted({row[1] for row in found}),))
     for _, room_id, seq, room_name, kind in found:
         entry = _entry(db, room_id, seq, room_name)
         if entry is not None:

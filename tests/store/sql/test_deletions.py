@@ -6,10 +6,11 @@ import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.trial.unittest import TestCase
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from gtchat.chat.annotations import ReplyTo
 from gtchat.chat.chat import Chat
@@ -21,6 +22,7 @@ from gtchat.chat.queued import PendingChange
 from gtchat.store import SQLStore
 from gtchat.store.sql import deletions
 from gtchat.store.sql.consistency import find_contradictions
+from tests import postgres
 from tests.fakes import PlainPasswords, Tokens
 from tests.store.admin_contract import TOKEN, record
 from tests.store.contract import StoreCase, joined, message, new_session
@@ -34,6 +36,14 @@ _FACTS = (
     "SELECT room_id, account_id FROM members ORDER BY room_id, account_id",
     'SELECT "key", account_id FROM reserved_names ORDER BY "key"',
     "SELECT account_id FROM deletions",
+)
+ROOM = (
+    "INSERT INTO rooms (id, key, name, public, topic, max, owner)"
+    " VALUES (7, 'r', 'r', true, '', 0, '')"
+)
+SAY = (
+    "INSERT INTO entries (room_id, seq, message_count, kind, at, usr, msg, subject_id, of, extra)"
+    " VALUES (%s, %s, 1, 'speak', 0, %s, 'tea', %s, %s, %s)"
 )
 
 
@@ -179,3 +189,42 @@ class Slices(OnDisk, StoreCase, TestCase):
         with closing(sqlite3.connect(self.path)) as db:
             self.assertEqual(db.execute("PRAGMA integrity_check").fetchone(), ("ok",))
             db.execute("INSERT INTO message_index(message_index) VALUES ('integrity-check')")
+
+
+class SlicesOfNodes(SynchronousTestCase):
+    """Ann is deleted at one node, while others store."""
+
+    if postgres.MISSING:
+        skip = postgres.MISSING
+
+    def test_a_reply_that_is_being_stored_loses_the_name(self) -> None:
+        database = postgres.QuickDatabase()
+        a, b, c = (database._connect({}) for _ in range(3))
+        for db in (a, b, c):
+            self.addCleanup(db.close)
+        a.execute("INSERT INTO deletions VALUES (1, 'Ann', false, false, 0, 1)")
+        a.execute(ROOM)
+        a.execute("INSERT INTO heads (room_id, seq, messages, first) VALUES (7, 1, 1, 1)")
+        a.execute(SAY, (7, 1, "Ann", 1, None, None))
+        b.execute("BEGIN")
+        b.execute("SELECT 1 FROM heads WHERE room_id = 7 FOR NO KEY UPDATE")
+        b.execute(SAY, (7, 2, "Bob", 2, 1, '{"reply":"Ann"}'))
+        c.execute(SAY, (8, 3, "Bob", 2, None, None))
+
+        def slices() -> None:
+            more = True
+            while more:
+                a.execute("BEGIN")
+                more = deletions.do_slice(a)
+                a.execute("COMMIT")
+
+        thread = Thread(target=slices)
+        thread.start()
+        waits = f"SELECT 1 WHERE pg_blocking_pids({a.info.backend_pid}) <> '{{}}'"
+        while c.execute(waits).fetchone() is None:
+            self.assertTrue(thread.is_alive())
+        b.execute("COMMIT")
+        thread.join()
+        found = c.execute("SELECT usr, extra FROM entries WHERE seq < 3 ORDER BY seq").fetchall()
+        reply = f'{{"reply":"{DELETED_USER}"}}'
+        self.assertEqual(found, [(DELETED_USER, None), ("Bob", reply)])
