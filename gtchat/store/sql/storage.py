@@ -181,13 +181,14 @@ class _Sums:
             select(self.key, self.table.c.bytes, self._quota)
             .select_from(self.table.join(self.owner, self.owner.c.id == self.key))
             .where(self.limited)
-            .order_by(self.table.c.bytes.desc())
             .limit(OVER_LIMIT)
         )
-        own = found.where(self._quota > _zero, self.table.c.bytes >= self._quota)
+        size = self.table.c.bytes
+        # An expression: else SQLite would read all sums in their order to find the few.
+        own = found.where(self._quota > _zero, size >= self._quota).order_by((size + _zero).desc())
         general = found.where(
-            self._quota.is_(None), self.by_setting, self.table.c.bytes >= bindparam("allowed")
-        )
+            self._quota.is_(None), self.by_setting, size >= bindparam("allowed")
+        ).order_by(size.desc())
         return Statement(own), Statement(general)
 
     def set_quota(self) -> Statement:
