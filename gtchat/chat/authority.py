@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 
+from gtchat.chat.changes import check_reason
 from gtchat.chat.delivery import Delivery
 from gtchat.chat.directory import ResolvedUser
 from gtchat.chat.entries import Entry
@@ -52,6 +53,7 @@ class Authority:
         self._users = state.users
         self._loader = state.loader
         self._directory = state.directory
+        self._filter = state.word_filter
         self._delivery = delivery
 
     async def require(self, user: User, raw: str) -> Room:
@@ -91,6 +93,17 @@ class Authority:
         if not 0 <= sanction.seconds <= MAX_SECONDS:
             raise BadRequest(f"seconds: must be 0 to {MAX_SECONDS}, 0 for no end.")
         return self._users.now() + sanction.seconds * 1000 if sanction.seconds else 0
+
+    def reason(self, session: Session, room: Room, raw: str) -> str:
+        """Return the reason of what a moderator does in a room, which its members read.
+
+        Raises:
+            BadRequest, TooLong: as of `check_reason`.
+            Filtered: a rule of the word filter refuses it.
+        """
+        reason = check_reason(raw)
+        self._filter.check_other(session, reason, room)
+        return reason
 
     async def append(
         self,

@@ -163,7 +163,6 @@ class Changes:
         audit = None if flag is None else self._filter.record(flag, session, entry)
         return await self._say(session, target, room, entry, txn, audit)
 
-    @repeated
     async def delete(
         self, session: Session, target: Target, seq: int, reason: str = "", txn: str | None = None
     ) -> Ack:
@@ -183,16 +182,40 @@ class Changes:
             NoSuchRoom, NotInRoom, NoSuchUser, NotAllowed, BadRequest, TooLong, OverQuota,
                 TxnConflict, NotStored.
             NoSuchMessage, NotAuthor.
+            IsMuted, ModeratedRoom, SlowMode, Filtered: the reason can't be said.
         """
-        user = session.user
+        reason = check_reason(reason)
+        if reason:
+            self._check_text(session, await self._find_place(target, session.user), reason)
+        return await self._delete(session, target, seq, reason, txn)
+
+    async def _find_place(self, target: Target, user: User) -> Room | Conversation:
+        """Return a place that a user is in or may moderate. Raises NotInRoom, as `find_any`."""
         room = await self._conversations.find_any(target, user)
-        is_moderator = may_moderate(user, room)
-        if not (is_moderator or room.has_member(user)):
+        if not (may_moderate(user, room) or room.has_member(user)):
             raise NotInRoom()
+        return room
+
+    def _check_text(self, session: Session, room: Room | Conversation, reason: str) -> None:
+        """Check that a user may give a reason: members read it like a message."""
+        place = room if isinstance(room, Room) else None
+        if not may_moderate(session.user, room):
+            self._check_speech(room, session.user)
+        self._panic.check(session, place)
+        if place is not None or self._filter.directs:
+            self._filter.check_other(session, reason, place)
+
+    @repeated
+    async def _delete(
+        self, session: Session, target: Target, seq: int, reason: str, txn: str | None
+    ) -> Ack:
+        """Store that a message is deleted. Return the ack."""
+        user = session.user
+        room = await self._find_place(target, user)
         if isinstance(room, Conversation):  # also of a user who is blocked: it says nothing
             room.require_present()
             room.require_begun()
-        entry = self._entry(Deleted, session, room, seq, by=user.name, reason=check_reason(reason))
+        entry = self._entry(Deleted, session, room, seq, by=user.name, reason=reason)
 
         def record() -> AuditRecord | None:
             if entry.subject_id == user.id:
@@ -328,14 +351,11 @@ class Changes:
         if not self.keep_versions:
             raise NotAllowed("Earlier texts of messages are not kept here.")
         user = session.user
-        room = await self._conversations.find_any(target, user)
-        is_moderator = may_moderate(user, room)
-        if not (is_moderator or room.has_member(user)):
-            raise NotInRoom()
+        room = await self._find_place(target, user)
         if not room.id:
             raise NoSuchMessage()
         found = await self._store.versions(room.id, seq)
-        if not (is_moderator or found.author_id == user.id):
+        if not (may_moderate(user, room) or found.author_id == user.id):
             raise NotAuthor()
         if found.deleted:
             raise MessageDeleted()

@@ -10,7 +10,6 @@ from twisted.internet.defer import Deferred
 from gtchat.chat.audit import Actor
 from gtchat.chat.authority import Authority, Sanction, check_count
 from gtchat.chat.background import run_in_background
-from gtchat.chat.changes import check_reason
 from gtchat.chat.delivery import Delivery
 from gtchat.chat.directory import ResolvedUser
 from gtchat.chat.errors import BadRequest, NoSuchUser, NotAllowed, NotOwner, SelfTarget
@@ -154,7 +153,7 @@ class Moderators:
             usr=member.name,
             subject_id=member.id,
             by=session.user.name,
-            reason=check_reason(sanction.reason),
+            reason=self._authority.reason(session, room, sanction.reason),
             until=until,
             at=now,
         )

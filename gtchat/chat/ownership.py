@@ -185,8 +185,8 @@ class Ownership:
         public, user = wanted.public is not False, session.user
         topic = check_topic(wanted.topic or "")
         self._panic.check(session)
-        self._filter_text(session, room.name)
-        self._filter_text(session, topic)
+        self._filter.check_other(session, room.name)
+        self._filter.check_other(session, topic)
         return RoomCreated(
             room_name=room.name,
             usr=user.name,
@@ -199,13 +199,6 @@ class Ownership:
             preview=public if wanted.preview is None else wanted.preview,
             at=self._users.now(),
         )
-
-    def _filter_text(self, session: Session, raw: str, room: Room | None = None) -> None:
-        """Check the name or the topic of a room. Raises Filtered."""
-        flag = self._filter.check(session, raw, room)
-        if flag is not None:
-            where = "" if room is None else room.name
-            self._filter.note(flag, session.actor, session.user.name, where)
 
     def settings(
         self, room: Room, wanted: RoomSettings, owner: ResolvedUser | None, session: Session
@@ -224,7 +217,7 @@ class Ownership:
         before = room.moderation
         topic = room.topic if wanted.topic is None else check_topic(wanted.topic)
         if topic != room.topic:
-            self._filter_text(session, topic, room)
+            self._filter.check_other(session, topic, room)
         return CurrentSettings(
             public=room.public if wanted.public is None else wanted.public,
             topic=topic,

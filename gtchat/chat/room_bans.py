@@ -8,7 +8,6 @@ from twisted.internet.defer import Deferred
 from gtchat.chat.authority import Authority, Sanction, check_count
 from gtchat.chat.background import run_in_background
 from gtchat.chat.ban_records import PATTERN_CHARS, NamePattern
-from gtchat.chat.changes import check_reason
 from gtchat.chat.delivery import Delivery
 from gtchat.chat.directory import ResolvedUser
 from gtchat.chat.errors import NoSuchUser, NotAllowed
@@ -65,7 +64,8 @@ class RoomBans:
         room, member = await self._authority.find(session.user, raw, target)
         _check_not_lobby(room)
         self._authority.check_member(room, member)
-        entry = self._kicked(room, member, session.user.name, check_reason(reason))
+        reason = self._authority.reason(session, room, reason)
+        entry = self._kicked(room, member, session.user.name, reason)
         record = self._audit.record(
             "kicked", session.actor, name=member.name, room=room.name, reason=entry.reason
         )
@@ -135,7 +135,8 @@ class RoomBans:
         """Ban a user; a member is kicked by the same entry."""
         room, user = await self._authority.find(session.user, raw, target)
         _check_not_lobby(room)
-        reason, until = check_reason(sanction.reason), self._authority.until(sanction)
+        reason = self._authority.reason(session, room, sanction.reason)
+        until = self._authority.until(sanction)
         account_id = user.id if user.registered else None
         name = user.name if user.registered else fold_user(user.name)
         if user.id not in room.members:
@@ -178,7 +179,7 @@ class RoomBans:
             usr=name,
             subject_id=account_id,
             by=session.user.name,
-            reason=check_reason(sanction.reason),
+            reason=self._authority.reason(session, room, sanction.reason),
             until=self._authority.until(sanction),
             at=self._users.now(),
         )
@@ -219,7 +220,7 @@ class RoomBans:
         """Kick the members whose names fit a pattern, but not those of the moderator's rank."""
         room = await self._authority.require(session.user, raw)
         _check_not_lobby(room)
-        check_reason(sanction.reason)
+        self._authority.reason(session, room, sanction.reason)
         self._authority.until(sanction)
         for account_id, name in list(room.members.items()):
             if name_pattern(pattern).matches(name):

@@ -1,8 +1,9 @@
 """The word filter: what is done with texts that users write and operators do not want.
 
-It sees messages, edits, topics, names of rooms, names of users who come in, and direct messages
-only if the operator has set that. Each node has all rules in memory; they are choices of operators,
-as those of `access` (`filter_admin`). Operators and the server itself may write anything.
+It sees messages, edits, topics, reasons (of a deletion, a mute, a kick, a ban), names of rooms,
+names of users who come in, and direct messages only if the operator has set that. Each node has all
+rules in memory; they are choices of operators, as those of `access` (`filter_admin`). Operators and
+the server itself may write anything.
 
 What is flagged is sent, and leaves a record in the audit log. What is refused leaves one, too, but
 few for each account: one that tries again and again shall not fill the log.
@@ -100,6 +101,19 @@ class WordFilter:
         if rule.action == "mute" and room is not None:
             self.mute(session, room, rule)
         raise Filtered()
+
+    def check_other(self, session: Session, text: str, room: Room | None = None) -> None:
+        """Check what a user writes outside of messages; what is flagged leaves a record.
+
+        Args:
+            session, text, room: as of `check`.
+
+        Raises:
+            Filtered: a rule refuses it.
+        """
+        flag = self.check(session, text, room)
+        if flag is not None:
+            self.note(flag, session.actor, session.user.name, "" if room is None else room.name)
 
     def check_name(self, name: str, address: str) -> None:
         """Check the name of a user who comes in, as displayed.

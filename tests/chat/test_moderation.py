@@ -314,6 +314,7 @@ class Mutes(ModeratedCase):
         self.assertEqual(self.code("bob", "edit", seq=seq, msg="y"), "muted")
         self.assertEqual(self.code("bob", "react", seq=seq, emoji="\N{THUMBS UP SIGN}"), "muted")
         self.assertEqual(self.code("bob", "typing"), "muted")
+        self.assertEqual(self.code("bob", "delete", seq=seq, reason="z"), "muted")
         self.assertEqual(self.code("bob", "delete", seq=seq), "ok")
 
     def test_a_mute_of_a_temporary_user_ends(self) -> None:

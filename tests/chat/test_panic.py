@@ -107,6 +107,14 @@ class Panic(Administered):
         self.switch(None)
         self.assertEqual(self.speak(gus), "")
 
+    def test_guests_delete_without_a_reason(self) -> None:
+        gus = self.server.guest("Gus")
+        seq = gus.call("speak", room_name="lobby", msg="hi")["seq"]
+        self.switch()
+        delete = {"room_name": "lobby", "seq": seq}
+        self.assertEqual(code_of(gus, "delete", reason="read me", **delete), "slow_mode")
+        self.assertEqual(code_of(gus, "delete", **delete), "")
+
     def test_new_accounts_can_only_read(self) -> None:
         old = self.server.member("Old")
         self.server.clock.advance(3600)

@@ -75,6 +75,20 @@ class Refused(FilterCase):
             self.assertEqual(code_of(self.ann, cmd, **fields), "filtered", fields)
         self.assertEqual(code_of(self.ann, "set_room", room_name="Garden", topic="plants"), "")
 
+    def test_reasons_are_seen(self) -> None:
+        seq = self.bob.call("speak", room_name="Garden", msg="hello")["seq"]
+        self.add("spam")
+        delete = {"room_name": "Garden", "seq": seq, "reason": "spam"}
+        for client in (self.bob, self.ann):
+            self.assertEqual(code_of(client, "delete", **delete), "filtered")
+        for cmd in ("mute", "kick", "ban"):
+            fields = {"room_name": "Garden", "user": "Bob", "reason": "spam"}
+            self.assertEqual(code_of(self.ann, cmd, **fields), "filtered", cmd)
+        banned = {"room_name": "Garden", "user": "B*", "reason": "spam"}
+        self.assertEqual(code_of(self.ann, "ban", **banned), "filtered")
+        self.assertEqual(self.say("I am still here", room="Garden"), "")
+        self.assertEqual(code_of(self.bob, "delete", **{**delete, "reason": "typo"}), "")
+
     def test_a_room_with_a_topic_that_is_refused_now_can_be_changed(self) -> None:
         self.ann.call("set_room", room_name="Garden", topic="spam")
         self.add("spam")
@@ -111,6 +125,9 @@ class Refused(FilterCase):
         self.assertEqual(code_of(self.bob, "edit", msg="spam", **edit), "")
         self.server.chat.word_filter.directs = True
         self.assertEqual(code_of(self.bob, "edit", msg="spam again", **edit), "filtered")
+        self.assertEqual(code_of(self.bob, "delete", reason="spam", **edit), "filtered")
+        self.server.chat.word_filter.directs = False
+        self.assertEqual(code_of(self.bob, "delete", reason="spam", **edit), "")
 
     def test_operators_and_the_server_may_write_anything(self) -> None:
         self.add("spam")
