@@ -35,6 +35,9 @@ PATTERN_CHARS, RE2_BYTES = 64, 8 << 20
 #: Most characters that a `*` between others stands for.
 GAP_CHARS = 32
 MISSING = "Regular expressions need the package google-re2: pip install 'gtchat[filter]'."
+#: Longest part of a form that a rule stands for, in characters: one of a rule may be 18 there, and
+#: each one is a level of the tree.
+FORM_CHARS = 2 * PATTERN_CHARS
 _BAD_PATTERN = "pattern: a rule needs two letters or digits in a row, or is one word without *."
 
 #: Characters whose forms are remembered, at most.
@@ -160,6 +163,8 @@ def _needle(pattern: str) -> _Needle:
     inner = [part for part in parts if part]
     key = max(inner, key=len, default="")
     letters = len(key.replace(" ", ""))
+    if len(key) > FORM_CHARS:
+        raise BadRequest("pattern: it is too long where it is compared.")
     if len(inner) > 2 or not letters or ("*" in pattern and letters < 2 and key.isascii()):
         raise BadRequest(_BAD_PATTERN)
     if len(inner) == 1:

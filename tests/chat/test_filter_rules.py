@@ -84,6 +84,15 @@ class Words(SynchronousTestCase):
                 FilterRule(pattern, "refuse").check()
         FilterRule("a", "refuse").check()
 
+    def test_a_rule_is_not_much_longer_where_it_is_compared(self) -> None:
+        ligature = "\N{ARABIC LIGATURE SALLALLAHOU ALAYHE WASALLAM}"  # 18 characters in NFKC
+        FilterRule(7 * ligature, "refuse").check()
+        for pattern in (8 * ligature, 64 * ligature, f"a*{8 * ligature}"):
+            with self.assertRaises(BadRequest, msg=pattern):
+                FilterRule(pattern, "refuse").check()
+        longest = FilterRule(f"*{7 * ligature}*", "refuse")
+        self.assertTrue(Matcher([longest]).matches(7 * ligature))
+
     def test_all_rules_that_match_are_found(self) -> None:
         words = ("spam", "spam*", "*pam*", "ham", "sp*m", "free spam", "ham and", "a")
         matcher = Matcher([FilterRule(word, "flag") for word in words])
