@@ -288,7 +288,7 @@ class Reports:
     async def _may_answer(self, user: User, report: Report) -> bool:
         if report.author_id == user.id:
             return False
-        room = await self._loader.get(report.log_id) if report.room else None
+        room = self._rooms.get(report.log_id) if report.room else None  # is, if the user is in it
         is_moderator = room is not None and moderates(room, user)
         if is_moderator and _may_see(user.id, user.name, report, room):
             return True

@@ -273,8 +273,11 @@ class Seeing(ReportsCase):
         self.ok("max", "answer_report", report_id=number, outcome="accepted")
 
     def test_who_is_no_member_brings_no_room_into_memory(self) -> None:
+        number = self.report()
         self.server.start()
         eve = self.server.member("eve")
+        answer = {"report_id": number, "outcome": "accepted"}
+        self.assertEqual(self.code(eve, "answer_report", **answer), "not_allowed")
         for fields, code in (({}, "not_owner"), ({"own": True}, "ok")):
             self.assertEqual(self.code(eve, "get_reports", **fields), code)
         self.assertIsNone(self.server.chat.rooms.find_displayed("r"))
