@@ -16,8 +16,8 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from zope.interface import Interface
 
-from gtchat.chat.admin_store import AuditQuery
-from gtchat.chat.audit import Actor, write_line
+from gtchat.chat.admin_store import AuditQuery, ListedAccount
+from gtchat.chat.audit import Actor, AuditRecord, write_line
 from gtchat.chat.background import run_in_background
 from gtchat.chat.entries import Entry
 from gtchat.chat.errors import ChatError, NoSuchUser, NotAllowed, RateLimited
@@ -274,25 +274,37 @@ class DataExports:
             fields = attrs.asdict(record)
             del fields["token_hash"]
             yield "sessions", [fields]
-        async for audit in self._audited(account.name):
+        async for audit in self._audited(account):
             yield "audit", [audit]
         async for part in self._entries(account_id):
             yield part
         async for part in self._directs(account_id):
             yield part
 
-    async def _audited(self, name: str) -> AsyncIterator[Mapping[str, Any]]:
-        """Yield what the audit log has of what an account did."""
-        before = None
+    async def _audited(self, account: ListedAccount) -> AsyncIterator[Mapping[str, Any]]:
+        """Yield what the audit log has of what an account did since it has its name.
+
+        The log knows names only: guests, and accounts that were renamed, may have had it before.
+        """
+        name, since = account.name, account.created_at
+        async for one in self._records(AuditQuery(since=since, code="account_renamed")):
+            if one.what.get("new_name") == name:
+                since = one.at
+                break
+        async for one in self._records(AuditQuery(since=since, name=name)):
+            if one.who == name:  # not what operators did, with their addresses
+                yield {"at": one.at, "code": one.code, **one.what}
+
+    async def _records(self, query: AuditQuery) -> AsyncIterator[AuditRecord]:
+        """Yield records of the audit log, newest first, in pages."""
+        query = attrs.evolve(query, limit=PAGE)
         while True:
-            query = AuditQuery(name=name, before=before, limit=PAGE)
             found = await self._store.audit_records(query)
             for one in found:
-                if one.who == name:  # not what operators did, with their addresses
-                    yield {"at": one.at, "code": one.code, **one.what}
+                yield one
             if len(found) < PAGE:
                 return
-            before = found[-1].id
+            query = attrs.evolve(query, before=found[-1].id)
 
     async def _entries(self, account_id: int) -> AsyncIterator[Part]:
         """Yield the entries of rooms that are about an account, and what mentions it."""

@@ -10,7 +10,7 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from gtchat.chat import data_export
-from gtchat.chat.admin_store import OwnEntries
+from gtchat.chat.admin_store import RESERVED_MS, OwnEntries
 from gtchat.chat.audit import AT_CONSOLE
 from gtchat.chat.data_export import INTERVAL_S, LINK_S, MAX_KEPT, IExportFiles, Part
 from gtchat.chat.errors import BadRequest, NoSuchUser, NotStored, RateLimited
@@ -205,6 +205,31 @@ class Contents(Exported):
         self.assertEqual(len(found["direct_messages"]), 15)
         self.assertEqual(len(found["mentions"]), 5)
         self.assertEqual(len({one["at"] for one in found["audit"]}), 1)
+
+    def audited(self, name: str) -> list[str]:
+        return [one["code"] for one in self.export(name).get("audit", [])]
+
+    def test_records_of_who_had_the_name_before_are_left_out(self) -> None:
+        guest = self.server.guest("Gus")
+        guest.call("block", user="Ann")
+        guest.call("logout")
+        self.server.clock.advance(1)
+        self.server.member("Gus").call("unblock", user="Ann")
+        self.assertEqual(self.audited("Gus")[0], "unblocked")
+        self.assertNotIn("blocked", self.audited("Gus"))
+
+    def test_records_of_an_account_that_had_the_name_before_are_left_out(self) -> None:
+        self.server.member("Bob").drop()
+        again = self.server.connect()
+        again.login("Ann", pwd="password")
+        for client in (again, self.ann):
+            client.drop()
+        self.done(self.admin.accounts.rename("Ann", "Eve", AT_CONSOLE))
+        self.server.clock.advance(RESERVED_MS / 1000 + 1)
+        self.server.store.prune(int(self.server.clock.seconds() * 1000), 0, 0)
+        self.done(self.admin.accounts.rename("Bob", "Ann", AT_CONSOLE))
+        self.done(self.admin.accounts.rename("Eve", "Eva", AT_CONSOLE))
+        self.assertEqual(self.audited("Ann"), [])
 
     def test_an_account_that_ends_meanwhile_has_none(self) -> None:
         account = self.done(self.admin.accounts.find("Ann"))
