@@ -54,3 +54,13 @@ class RandomChatDeletions(RandomTestCase):
         self.assertEqual(code, "bad_credentials")
         again = self.client("Ana", "111")
         self.assertEqual(again.api.session.user.name, "Ana-2")
+
+    def test_two_clients_with_the_number_are_refused_at_once(self) -> None:
+        self.client("Ana", "111")
+        delete(self.server, "Ana")
+        clients = [self.client() for _ in range(2)]
+        for client in clients:
+            client.write("register", user={"name": "Ana", "phone": "111"})
+        self.server.run_pending()
+        codes = [one["code"] for client in clients for one in client.received()]
+        self.assertEqual(codes, 2 * ["bad_credentials"])

@@ -113,10 +113,11 @@ class RandomChatState:
         return number in self._by_number
 
     def forget_number(self, number: str) -> None:
-        """Forget a number, of which the account was deleted."""
-        phone = self._by_number.pop(number)
-        self._by_id.pop(phone.account_id, None)
-        self._by_name.pop(phone.name, None)
+        """Forget a number, of which the account was deleted, if another client has not done so."""
+        phone = self._by_number.pop(number, None)
+        if phone is not None:
+            self._by_id.pop(phone.account_id, None)
+            self._by_name.pop(phone.name, None)
 
     def require_name(self, raw: str) -> str:
         """Return the name of the user with a number.
