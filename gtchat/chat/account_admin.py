@@ -18,7 +18,7 @@ from gtchat.chat.errors import BadCredentials, NoSuchUser, NotAllowed, NotStored
 from gtchat.chat.interfaces import Account
 from gtchat.chat.live_sessions import LiveSessions, token_hash
 from gtchat.chat.names import password, user_name
-from gtchat.chat.node_records import AccountRenamed, ForeignHandlers
+from gtchat.chat.node_records import AccountRenamed, ForeignHandlers, OperatorSet
 from gtchat.chat.state import State
 
 #: Seconds for which a login link can be opened.
@@ -65,7 +65,7 @@ class AccountAdmin:
 
     def foreign_handlers(self) -> ForeignHandlers:
         """Return what this part does with system entries of other nodes."""
-        return {AccountRenamed: self._renamed}
+        return {AccountRenamed: self._renamed, OperatorSet: self._operator_set}
 
     async def listed(self, query: AccountQuery) -> Sequence[ListedAccount]:
         """Return accounts in the order of their names.
@@ -249,4 +249,10 @@ class AccountAdmin:
         )
         await self._store.set_operator(account.id, on, record)
         write_line(record)
+        self._operator_set(0, OperatorSet(account.id, on))
         return account.name
+
+    def _operator_set(self, node_id: int, entry: OperatorSet) -> None:
+        """Give the sessions of an account the operator mark, or take it."""
+        for session in self._live.of(entry.account_id):
+            session.operator = entry.on

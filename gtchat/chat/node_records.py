@@ -198,6 +198,14 @@ class AccountRenamed:
 
 
 @attrs.frozen
+class OperatorSet:
+    """An account has got the operator mark, or `on` is False: it has it no more."""
+
+    account_id: int
+    on: bool
+
+
+@attrs.frozen
 class ChoiceMade:
     """An operator has chosen something at run time.
 
@@ -294,6 +302,7 @@ SystemEntry = (
     | Told
     | AccountEnded
     | AccountRenamed
+    | OperatorSet
     | ChoiceMade
     | BanAdded
     | BanRemoved
@@ -319,6 +328,7 @@ SYSTEM_TYPES: dict[str, type[Any]] = {
     "told": Told,
     "account_ended": AccountEnded,
     "account_renamed": AccountRenamed,
+    "operator_set": OperatorSet,
     "choice": ChoiceMade,
     "ban_added": BanAdded,
     "ban_removed": BanRemoved,

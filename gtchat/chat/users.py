@@ -42,7 +42,7 @@ class Session:
         marks_read: whether its client marks what was read, and shows `invitations` and `directs`.
         invitations: those that were pending when it began; the reply to the login takes them, and
             the newest direct conversations.
-        operator: whether its account had the operator mark when it began.
+        operator: whether its account has the operator mark.
         prepaid: bytes of text that it may store before it has to ask the `Quota` again.
     """
 

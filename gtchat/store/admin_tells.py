@@ -17,6 +17,7 @@ from gtchat.chat.node_records import (
     BanAdded,
     BanRemoved,
     ChoiceMade,
+    OperatorSet,
     SessionsEnded,
     SystemEntry,
 )
@@ -29,9 +30,10 @@ def record(audit: AuditRecord) -> Plan:
     return Plan(audit=audit)
 
 
-def set_operator(account_id: int, audit: AuditRecord) -> Plan:
+def set_operator(account_id: int, on: bool, audit: AuditRecord) -> Plan:
     """Return the plan of `set_operator`."""
-    return Plan(Locks(accounts=(account_id,)), audit=audit)
+    told = OperatorSet(account_id, on)
+    return Plan(Locks(accounts=(account_id,), system=True), lambda _: [told], audit=audit)
 
 
 def rename(account_id: int, old: str, name: str, key: str, audit: AuditRecord) -> Plan:

@@ -498,6 +498,14 @@ class TwoNodes(SynchronousTestCase):
         self.assertEqual(self.ann.closed and self.ann.closed[0], 4001)
         self.assertEqual(self.b.connect().login("ann", pwd="another one")["status"], "ok")
 
+    def test_the_operator_mark_counts_at_the_other_node(self) -> None:
+        user = self.b.chat.users.get("ann")
+        assert user is not None
+        [session] = user.sessions
+        for on in (True, False):
+            self.done(self.a.chat.admin.accounts.set_operator("ann", on, OPERATOR))
+            self.assertIs(session.operator, on)
+
     def test_a_new_name_is_seen_at_the_other_node(self) -> None:
         self.ann.call("create_room", room_name="Garden")
         bob = self.b.guest("Bob")

@@ -300,6 +300,13 @@ class Seeing(ReportsCase):
         [record, *_] = self.records("admin_read")
         self.assertEqual((record.who, record.what["command"]), ("op", "get_reports"))
 
+    def test_one_who_is_no_operator_any_more_is_told_of_no_report(self) -> None:
+        taken = self.server.chat.admin.accounts.set_operator("op", False, AT_CONSOLE)
+        self.done(taken)
+        sent = self.ok("bob", "whisper", target_user="vox", msg="buy this")["seq"]
+        self.ok("vox", "report", target_user="bob", room_name=None, seq=sent)
+        self.assertEqual(self.told(), {})
+
     def test_an_operator_does_not_judge_the_own_messages(self) -> None:
         self.ok("op", "join_room")
         number = self.report(seq=self.say("op"))

@@ -14,6 +14,7 @@ from gtchat.chat.node_records import (
     AccountRenamed,
     ChoiceMade,
     EpochBegun,
+    OperatorSet,
     SessionsEnded,
     SystemEntry,
 )
@@ -117,7 +118,7 @@ class Plans(SynchronousTestCase):
             session_tells.set_password(ANN, record),
             audited(NO_PLAN, record),
             admin_tells.record(record),
-            admin_tells.set_operator(ANN, record),
+            admin_tells.set_operator(ANN, True, record),
             admin_tells.add_login_link(ANN, record),
         ):
             self.assertEqual(plan.audit, record)
@@ -127,6 +128,11 @@ class Plans(SynchronousTestCase):
         plan = admin_tells.rename(ANN, "Ann", "Zoe", "zoe", audit_record("account_renamed", 7))
         self.assertEqual(plan.locks, Locks(names=("Ann", "Zoe"), accounts=(ANN,), system=True))
         self.assertEqual(list(plan.tells(None)), [AccountRenamed(ANN, "Zoe", "zoe")])
+
+    def test_the_operator_mark_is_told(self) -> None:
+        plan = admin_tells.set_operator(ANN, False, audit_record("operator_off", 7))
+        self.assertEqual(plan.locks, Locks(accounts=(ANN,), system=True))
+        self.assertEqual(list(plan.tells(None)), [OperatorSet(ANN, False)])
 
     def test_a_choice_is_told(self) -> None:
         plan = admin_tells.choose("guests", "off", audit_record("chosen", 7))

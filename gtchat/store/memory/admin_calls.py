@@ -98,7 +98,7 @@ class MemoryAdminCalls(MemoryCalls):
 
     def set_operator(self, account_id: int, on: bool, audit: AuditRecord) -> Deferred[None]:
         """See `IAdminStore.set_operator`."""
-        plan = admin_tells.set_operator(account_id, audit)
+        plan = admin_tells.set_operator(account_id, on, audit)
         return self._write(self._tables.admin.set_operator, account_id, on, plan=plan)
 
     def rename(

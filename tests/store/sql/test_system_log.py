@@ -28,6 +28,7 @@ from gtchat.chat.node_records import (
     MemberJoined,
     NodeGone,
     Online,
+    OperatorSet,
     RoomAdded,
     RoomGone,
     RoomListing,
@@ -89,6 +90,7 @@ ENTRIES: dict[type[Any], st.SearchStrategy[Any]] = {
     ),
     AccountEnded: st.builds(AccountEnded, ID),
     AccountRenamed: st.builds(AccountRenamed, ID, TEXT, TEXT),
+    OperatorSet: st.builds(OperatorSet, ID, st.booleans()),
     BanAdded: st.builds(
         BanAdded,
         st.builds(Ban, ID, TEXT, TEXT, st.none() | ID, TEXT, TEXT, ID, st.none() | ID),
