@@ -1,9 +1,17 @@
-"""Passwords: Argon2id (RFC 9106) in threads of its own, so that logins do not delay the chat."""
+"""Passwords: Argon2id (RFC 9106) in threads of its own, so that logins do not delay the chat.
+
+Verifications, of logins, go before hashes, most of which are of registrations: many new accounts at
+once, as in a raid, shall not keep users out who have one. Hashes are not put off for ever, either:
+after some verifications in a row the next thread takes a hash.
+"""
 
 from __future__ import annotations
 
 import secrets
 from base64 import b64encode
+from collections import deque
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from argon2 import PasswordHasher
@@ -17,8 +25,13 @@ from zope.interface import implementer
 from gtchat.chat.errors import RateLimited
 from gtchat.chat.interfaces import IPasswords
 
-#: Hashes and verifications that may wait; beyond it requests fail with RateLimited.
+#: Hashes that may wait for a thread, and verifications; beyond it they fail with RateLimited.
 QUEUE_LIMIT = 256
+#: Verifications that begin between two hashes, at most, while a hash waits.
+VERIFICATIONS_IN_A_ROW = 4
+
+#: What waits for a thread: what gets the result, and the work.
+_Queue = deque[tuple[Deferred[Any], Callable[[], Any]]]
 
 
 def decoy_hash(hasher: PasswordHasher) -> str:
@@ -44,9 +57,6 @@ class Passwords:
     Args:
         reactor: runs the results of the threads.
         threads: number of passwords hashed at once; the number of cores is best.
-
-    Attributes:
-        waiting: passwords that are hashed now, or wait for that.
     """
 
     def __init__(self, reactor: Any, threads: int) -> None:
@@ -54,7 +64,15 @@ class Passwords:
         self._pool = ThreadPool(minthreads=0, maxthreads=threads, name="passwords")
         self._hasher = PasswordHasher()
         self._decoy = decoy_hash(self._hasher)
-        self.waiting = 0
+        self._threads = self._idle = threads
+        self._verifications: _Queue = deque()
+        self._hashes: _Queue = deque()
+        self._in_a_row = 0  # verifications begun since the last hash
+
+    @property
+    def waiting(self) -> int:
+        """Passwords that are hashed or verified now, or wait for that."""
+        return self._threads - self._idle + len(self._verifications) + len(self._hashes)
 
     def start(self) -> None:
         """Start the threads."""
@@ -66,7 +84,7 @@ class Passwords:
 
     def hash(self, password: str) -> Deferred[str]:
         """Return the Argon2id hash of a password. Fails with RateLimited when too many wait."""
-        return self._in_thread(self._hasher.hash, password)
+        return self._enqueue(self._hashes, partial(self._hasher.hash, password))
 
     def verify(self, hash: str | None, password: str) -> Deferred[bool]:
         """Return whether a password matches a hash.
@@ -78,7 +96,7 @@ class Passwords:
         Returns:
             Fires with the answer; fails with RateLimited when too many wait.
         """
-        return self._in_thread(self._verify, hash, password)
+        return self._enqueue(self._verifications, partial(self._verify, hash, password))
 
     def _verify(self, hash: str | None, password: str) -> bool:
         if hash is None:
@@ -92,13 +110,31 @@ class Passwords:
         except (VerificationError, InvalidHashError):
             return False
 
-    def _in_thread(self, work: Any, *args: Any) -> Deferred[Any]:
-        if self.waiting >= QUEUE_LIMIT:
+    def _enqueue(self, queue: _Queue, work: Callable[[], Any]) -> Deferred[Any]:
+        if len(queue) >= QUEUE_LIMIT:
             return fail(RateLimited("Too many users are logging in. Try again.", retry_after=1))
-        self.waiting += 1
-        result: Deferred[Any] = deferToThreadPool(self._reactor, self._pool, work, *args)
-        return result.addBoth(self._done)
+        result: Deferred[Any] = Deferred()
+        queue.append((result, work))
+        self._begin_next()
+        return result
 
-    def _done(self, result: Any) -> Any:
-        self.waiting -= 1
+    def _begin_next(self) -> None:
+        """Begin what is next, if there is a thread for it."""
+        queue = self._next_queue()
+        if not queue or not self._idle:
+            return
+        self._in_a_row = self._in_a_row + 1 if queue is self._verifications else 0
+        self._idle -= 1
+        result, work = queue.popleft()
+        ended: Deferred[Any] = deferToThreadPool(self._reactor, self._pool, work)
+        ended.addBoth(self._end).chainDeferred(result)
+
+    def _next_queue(self) -> _Queue:
+        if self._hashes and self._in_a_row >= VERIFICATIONS_IN_A_ROW:
+            return self._hashes
+        return self._verifications or self._hashes
+
+    def _end(self, result: Any) -> Any:
+        self._idle += 1
+        self._begin_next()
         return result

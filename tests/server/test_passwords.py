@@ -1,4 +1,4 @@
-"""Hashing in threads: it does not reveal which names exist, and its queue is bounded."""
+"""Hashing in threads: what goes first, bounded queues, and no difference for unknown names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ from twisted.internet.defer import gatherResults
 from twisted.trial.unittest import TestCase
 
 from gtchat.chat.errors import RateLimited
-from gtchat.server.passwords import QUEUE_LIMIT, Passwords, decoy_hash
+from gtchat.server.passwords import (
+    QUEUE_LIMIT,
+    VERIFICATIONS_IN_A_ROW,
+    Passwords,
+    decoy_hash,
+)
 
 
 class Hasher:
@@ -55,10 +60,38 @@ class PasswordsTest(TestCase):
 
     async def test_number_of_waiting_requests_is_bounded(self) -> None:  # G08
         self.hasher.may.clear()
-        waiting = [self.passwords.verify(None, "x") for _ in range(QUEUE_LIMIT)]
+        waiting = [self.passwords.verify(None, "x") for _ in range(QUEUE_LIMIT + 1)]
         await self.assertFailure(self.passwords.verify(None, "x"), RateLimited)
         self.hasher.may.set()
         self.assertEqual(set(await gatherResults(waiting)), {False})
+        self.assertFalse(await self.passwords.verify(None, "x"))
+
+    async def test_logins_go_before_registrations_also_when_too_many_register(self) -> None:  # G08
+        self.hasher.may.clear()
+        busy = self.passwords.verify(None, "x")
+        hashes = [self.passwords.hash("new") for _ in range(QUEUE_LIMIT)]
+        await self.assertFailure(self.passwords.hash("new"), RateLimited)
+        logins = [self.passwords.verify("hash of right", "right") for _ in range(2)]
+        self.assertEqual(self.passwords.waiting, 1 + QUEUE_LIMIT + 2)
+        self.hasher.may.set()
+        self.assertEqual(await gatherResults([busy, *logins]), [False, True, True])
+        self.assertEqual(self.hasher.asked[:3], ["verify"] * 3)
+        self.assertEqual(set(await gatherResults(hashes)), {"hash of new"})
+        self.assertEqual(self.passwords.waiting, 0)
+
+    async def test_registrations_come_at_last_also_when_too_many_log_in(self) -> None:
+        self.hasher.may.clear()
+        logins = [self.passwords.verify(None, "x") for _ in range(QUEUE_LIMIT + 1)]
+        hashes = [self.passwords.hash("new") for _ in range(2)]
+        self.hasher.may.set()
+        await gatherResults([*logins, *hashes])
+        turn = ["verify"] * VERIFICATIONS_IN_A_ROW + ["hash"]
+        self.assertEqual(self.hasher.asked[: 2 * len(turn)], 2 * turn)
+
+    async def test_a_failure_keeps_no_thread(self) -> None:
+        self.patch(self.hasher, "hash", lambda password: 1 // 0)
+        await self.assertFailure(self.passwords.hash("new"), ZeroDivisionError)
+        self.assertEqual(self.passwords.waiting, 0)
         self.assertFalse(await self.passwords.verify(None, "x"))
 
 
