@@ -180,13 +180,12 @@ class Changes:
 
         Raises:
             NoSuchRoom, NotInRoom, NoSuchUser, NotAllowed, BadRequest, TooLong, OverQuota,
-                TxnConflict, NotStored.
-            NoSuchMessage, NotAuthor.
-            IsMuted, ModeratedRoom, SlowMode, Filtered: the reason can't be said.
+                TxnConflict, NotStored, NoSuchMessage, NotAuthor.
+            IsMuted, ModeratedRoom, Blocked, SlowMode, Filtered: the reason can't be said.
         """
         reason = check_reason(reason)
         if reason:
-            self._check_text(session, await self._find_place(target, session.user), reason)
+            await self._check_text(session, target, reason)
         return await self._delete(session, target, seq, reason, txn)
 
     async def _find_place(self, target: Target, user: User) -> Room | Conversation:
@@ -196,10 +195,13 @@ class Changes:
             raise NotInRoom()
         return room
 
-    def _check_text(self, session: Session, room: Room | Conversation, reason: str) -> None:
-        """Check that a user may give a reason: members read it like a message."""
+    async def _check_text(self, session: Session, target: Target, reason: str) -> None:
+        """Check that a user may give a reason: others read it like a message."""
+        room = await self._find_place(target, session.user)
         place = room if isinstance(room, Room) else None
-        if not may_moderate(session.user, room):
+        if isinstance(room, Conversation):
+            room.require_open()
+        elif not may_moderate(session.user, room):
             self._check_speech(room, session.user)
         self._panic.check(session, place)
         if place is not None or self._filter.directs:
@@ -210,9 +212,8 @@ class Changes:
         self, session: Session, target: Target, seq: int, reason: str, txn: str | None
     ) -> Ack:
         """Store that a message is deleted. Return the ack."""
-        user = session.user
-        room = await self._find_place(target, user)
-        if isinstance(room, Conversation):  # also of a user who is blocked: it says nothing
+        user, room = session.user, await self._find_place(target, session.user)
+        if isinstance(room, Conversation):  # also of a user who is blocked: it says nothing then
             room.require_present()
             room.require_begun()
         entry = self._entry(Deleted, session, room, seq, by=user.name, reason=reason)

@@ -197,7 +197,9 @@ class Changes(DirectCase):
 
     def test_an_author_who_is_blocked_can_delete(self) -> None:
         self.bob.call("block", user="ann")
-        self.assertIsNone(self.code(self.ann, "delete", target_user="bob", seq=1))
+        delete = {"target_user": "bob", "seq": 1}
+        self.assertEqual(self.code(self.ann, "delete", reason="read me", **delete), "blocked")
+        self.assertIsNone(self.code(self.ann, "delete", **delete))
         self.assertEqual([push["type"] for push in self.bob.pushes()], ["deleted"])
 
     def test_what_a_blocked_user_said_is_marked_and_not_unread(self) -> None:
