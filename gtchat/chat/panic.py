@@ -3,8 +3,9 @@
 While it is on no account can be registered, and no guest logs in (`access` asks here). Guests who
 are logged in, and accounts that are new, can read and not speak: those who raid have come lately.
 Each other account says one thing every `panic_slow_seconds`, wherever that is: a message, an edit,
-a reaction, a new room, an invitation. It is a choice of operators as others of `access`, so that it
-holds at all nodes and after a restart; each node counts what is said there.
+the reason of a deletion, a reaction, a new room, an invitation, the text of the profile. It is a
+choice of operators as others of `access`, so that it holds at all nodes and after a restart; each
+node counts what is said there.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ class Profiles:
 
         Raises:
             NotAllowed: the user is temporary.
-            BadRequest, TooLong, Filtered, OverQuota, NotStored.
+            BadRequest, TooLong, SlowMode, Filtered, OverQuota, NotStored.
         """
         user, state = session.user, self._state
         if not user.registered:
@@ -91,9 +91,8 @@ class Profiles:
             about = text(about, ABOUT_CHARS, "about")
             if len(about.splitlines()) > ABOUT_LINES:
                 raise BadRequest(f"about: must have at most {ABOUT_LINES} lines.")
-            flag = state.word_filter.check(session, about)
-            if flag is not None:
-                state.word_filter.note(flag, session.actor, user.name, "")
+            state.access.panic.check(session)
+            state.word_filter.check_other(session, about)
             state.quota.charge(session, about)
         profile, _ = await self._store.find_profile(user.id)
         changed = Profile(

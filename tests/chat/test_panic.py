@@ -124,6 +124,7 @@ class Panic(Administered):
         self.server.clock.advance(60)
         self.assertEqual([self.speak(old), self.speak(new)], ["", "slow_mode"])
         self.assertEqual(code_of(new, "whisper", target_user="Old", msg="x"), "slow_mode")
+        self.assertEqual(code_of(new, "set_profile", about="x"), "slow_mode")
         new.call("create_room", room_name="Own")
         self.switch(None)
         self.assertEqual(self.speak(new), "")
