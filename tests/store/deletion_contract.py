@@ -85,6 +85,14 @@ class DeletionContract(DeletionCase):
         await self.assertFails(self.begin(ann, proved=None), NoSuchUser)
         self.assertEqual(await self.codes(), ["account_deleted"])
 
+    async def test_a_uuid_that_was_checked_before_lets_no_one_in(self) -> None:
+        """There is no hash that could have changed since."""
+        ann = await self.store.register("Ann", "ann", None, UUID, 100)
+        await self.begin(ann, proved=None)
+        await self.assertFails(self.store.login(ann, None, new_session(TOKEN)), NoSuchUser)
+        changed = self.store.set_password(ann, None, "new", None, ())
+        await self.assertFails(changed, NoSuchUser)
+
     async def test_it_is_found_until_it_has_ended(self) -> None:
         ann, bob = await self.account("Ann"), await self.account("Bob")
         garden = await self.room(ann)

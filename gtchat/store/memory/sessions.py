@@ -93,7 +93,7 @@ class SessionTable:
         row = self._accounts.require_account(account_id)
         if row.password_hash != proved:
             raise BadCredentials()
-        return row
+        return self._accounts.require_lasting(account_id)
 
     def _with_own(self, new: NewSession) -> NewSession:
         """Return a login that ends only sessions that were not resumed at another node."""

@@ -110,6 +110,9 @@ _IS_MEMBER = Statement(
 _OWNS_ROOM = Statement(
     select(schema.rooms.c.id).where(schema.rooms.c.owner_id == bindparam("account_id")).limit(1)
 )
+_IS_ENDING = Statement(
+    select(_deletions.c.account_id).where(_deletions.c.account_id == bindparam("account_id"))
+)
 _DELETE = Statement(
     delete(_accounts).where(
         _is_account,
@@ -332,6 +335,11 @@ def create(
 def set_password(db: Connection, account_id: int, password_hash: str) -> None:
     """Change the password hash of an account."""
     _SET_PASSWORD(db, account_id=account_id, new_hash=password_hash)
+
+
+def is_ending(db: Connection, account_id: int) -> bool:
+    """Return whether the deletion of an account has begun, and not all is done of it."""
+    return _IS_ENDING.scalar(db, account_id=account_id) is not None
 
 
 def end_guest(db: Connection, account_id: int) -> None:

@@ -49,7 +49,6 @@ _BEGIN = Statement(
     insert(_deletions).on_conflict_do_nothing(),
     columns=("account_id", "name", "erase", "erase_directs", "row"),
 )
-_HAS_BEGUN = Statement(select(_deletions.c.account_id).where(_of_account))
 _DISABLE = Statement(
     update(_accounts)
     .where(_accounts.c.id == bindparam("account"))
@@ -159,8 +158,8 @@ def begin(
 ) -> None:
     """Begin to delete an account; see `IAdminStore.begin_deletion`."""
     account = accounts.get(db, account_id)
-    session_ends.check_proof(account, proved)
-    if account is None or not account.registered or has_begun(db, account_id):
+    session_ends.check_proof(db, account, proved)
+    if account is None or not account.registered or accounts.is_ending(db, account_id):
         raise NoSuchUser()
     _BEGIN(
         db,
@@ -178,11 +177,6 @@ def begin(
     _RESERVE(db, account_id=account_id, until=FOR_EVER, **name)
 
 
-def has_begun(db: Connection, account_id: int) -> bool:
-    """Return whether an account is being deleted."""
-    return _HAS_BEGUN.scalar(db, account=account_id) is not None
-
-
 def unfinished(db: Connection) -> list[Account]:
     """Return the accounts that are being deleted; see `IAdminStore.deletions`."""
     return [accounts.from_row(row) for row in _UNFINISHED(db)]
@@ -190,7 +184,7 @@ def unfinished(db: Connection) -> list[Account]:
 
 def prepare_end(db: Connection, account_id: int) -> None:
     """Do what has to be done of an account that is being deleted before its row goes."""
-    if has_begun(db, account_id):
+    if accounts.is_ending(db, account_id):
         moderation.rename(db, account_id, DELETED_USER)
         _DELETE_SENT(db, account=account_id)
         _RENAME_SIDES(db, account=account_id, name=DELETED_USER)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from sqlalchemy import bindparam, delete, func, select
 
 from gtchat.chat.interfaces import StoredGuest
-from gtchat.store.sql import accounts, deletions, room_records, schema
+from gtchat.store.sql import accounts, room_records, schema
 from gtchat.store.sql.database import Connection, PostgresSQL
 from gtchat.store.sql.statements import Statement
 
@@ -48,7 +48,7 @@ def begin_ending(
     if account is None:
         return None
     if account.registered:
-        if not deletions.has_begun(db, account_id):
+        if not accounts.is_ending(db, account_id):
             return None
     elif node_id is not None and _is_connected(db, account_id, node_id):
         return None

@@ -149,17 +149,20 @@ def _records(
     return [known.get(one) or EndedSession(account_id, one, {}) for one in hashes]
 
 
-def check_proof(account: Account | None, proved: str | None) -> None:
+def check_proof(db: Connection, account: Account | None, proved: str | None) -> None:
     """Check that an account has the password hash that a password was checked against.
 
     Raises:
-        NoSuchUser: the account was deleted.
+        NoSuchUser: the account was deleted, or is being deleted.
         BadCredentials: it has another one by now.
     """
     if account is None:
         raise NoSuchUser()
     if account.password_hash != proved:
         raise BadCredentials()
+    # It had none if it was proved by a UUID; the deletion of an account takes both.
+    if proved is None and accounts.is_ending(db, account.id):
+        raise NoSuchUser()
 
 
 def set_password(
@@ -172,7 +175,7 @@ def set_password(
     new_token: bytes | None,
 ) -> bool:
     """Change a password, end sessions, revoke tokens; see `ISessionStore.set_password`."""
-    check_proof(accounts.get(db, account_id), proved)
+    check_proof(db, accounts.get(db, account_id), proved)
     device = _end_others(db, account_id, keep, ended)[0]
     accounts.set_password(db, account_id, password_hash)
     administration.delete_login_link(db, account_id)

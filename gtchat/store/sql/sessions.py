@@ -207,7 +207,7 @@ def login(
     elif account is not None and session.link is not None:
         administration.use_login_link(db, account_id, session.link, session.at)
     else:
-        session_ends.check_proof(account, proved)
+        session_ends.check_proof(db, account, proved)
     session_ends.check_refused(db, account_id, session)
     session_ends.end(db, session.ended, session.at)
     ended = session_ends.end_for_login(db, account_id, session)

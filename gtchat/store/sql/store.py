@@ -52,7 +52,7 @@ from gtchat.store.jobs import (
     refuse,
 )
 from gtchat.store.notifying import INotifier, ignore_heads
-from gtchat.store.sql import accounts, deletions, direct, history, read_state, rooms
+from gtchat.store.sql import accounts, direct, history, read_state, rooms
 from gtchat.store.sql.admin_calls import AdminCalls
 from gtchat.store.sql.batch_writer import Outcome
 from gtchat.store.sql.catch_ups import CatchUps
@@ -244,7 +244,7 @@ class SQLStore(
 
         def end_guest(db: Connection) -> None:
             self._logs_deleted(direct.end_guest(db, account_id))
-            if deletions.has_begun(db, account_id):
+            if accounts.is_ending(db, account_id):
                 self._cleanup.deletions = True
 
         return self._write(end_guest, plan=session_tells.end_guest(account_id))
