@@ -93,6 +93,17 @@ class DeletionContract(DeletionCase):
         changed = self.store.set_password(ann, None, "new", None, ())
         await self.assertFails(changed, NoSuchUser)
 
+    async def test_operators_give_it_nothing_any_more(self) -> None:
+        ann = await self.account("Ann")
+        await self.begin(ann)
+        for call in (
+            self.store.add_login_link(ann, LINK, 9000, record("login_link")),
+            self.store.set_operator(ann, True, record("operator_on")),
+            self.store.rename(ann, "Ann", "Dora", "dora", 1000, record()),
+        ):
+            await self.assertFails(call, NoSuchUser)
+        self.assertEqual(await self.codes(), ["account_deleted"])
+
     async def test_it_is_found_until_it_has_ended(self) -> None:
         ann, bob = await self.account("Ann"), await self.account("Bob")
         garden = await self.room(ann)

@@ -123,8 +123,8 @@ class AdminTable:
         return min((row.id for row in rows if row.created_at >= since), default=None)
 
     def _registered(self, account_id: int) -> AccountRow:
-        """Return a registered account. Raises NoSuchUser."""
-        row = self._accounts.require_account(account_id)
+        """Return a registered account that is not being deleted. Raises NoSuchUser."""
+        row = self._accounts.require_lasting(account_id)
         if not row.registered:
             raise NoSuchUser()
         return row

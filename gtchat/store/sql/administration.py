@@ -48,12 +48,7 @@ _GET = Statement(_listed.where(_is_account))
 _FIRST = Statement(
     select(func.min(_accounts.c.id)).where(_accounts.c.created_at >= bindparam("since"))
 )
-_SET_OPERATOR = Statement(
-    update(_accounts)
-    .where(_is_account, _accounts.c.registered)
-    .values(operator=bindparam("on"))
-    .returning(_accounts.c.id)
-)
+_SET_OPERATOR = Statement(update(_accounts).where(_is_account).values(operator=bindparam("on")))
 _IS_CONNECTED = Statement(
     select(_sessions.c.token_hash)
     .where(_sessions.c.account_id == bindparam("account"), _sessions.c.expires_from.is_(None))
@@ -170,8 +165,8 @@ def _from_row(row: Any) -> ListedAccount:
 
 def set_operator(db: Connection, account_id: int, on: bool) -> None:
     """Give or take the operator mark; see `IAdminStore.set_operator`."""
-    if _SET_OPERATOR.scalar(db, account=account_id, on=on) is None:
-        raise NoSuchUser()
+    _registered(db, account_id)
+    _SET_OPERATOR(db, account=account_id, on=on)
 
 
 def rename(db: Connection, account_id: int, old: str, name: str, key: str, at: int) -> None:
@@ -199,9 +194,9 @@ def rename(db: Connection, account_id: int, old: str, name: str, key: str, at: i
 
 
 def _registered(db: Connection, account_id: int) -> Account:
-    """Return a registered account. Raises NoSuchUser."""
+    """Return a registered account that is not being deleted. Raises NoSuchUser."""
     account = accounts.get(db, account_id)
-    if account is None or not account.registered:
+    if account is None or not account.registered or accounts.is_ending(db, account_id):
         raise NoSuchUser()
     return account
 
