@@ -38,6 +38,7 @@
       loadRoomPages: (list) => this.#lists.loadRoomPages(list),
       recount: () => this.#recount(),
       loadMentions: () => this.loadMentions(),
+      findReports: (found) => this.#lists.findReports(found),
       keepUnsent: (unsent) => this.#keepUnsent(unsent),
       markRead: ({ room }) => this.#markRead(room),
       expireTyping: ({ room, usr }) => this.#expireTyping(room, usr),

@@ -13,6 +13,8 @@
   // Mentions in a page, and pages in a row that may be empty: those of rooms that the user has left are not in them.
   const MENTIONS_PAGE = 50;
   const EMPTY_PAGES = 5;
+  // Reports of the user's own messages may be left out of a page.
+  const FEW_REPORTS = 5;
 
   GTChat.Lists = class {
     #state;
@@ -72,6 +74,16 @@
       }
       mentions.loading = false;
       this.#run([]);
+    }
+
+    // Tells the user whether reports wait in one of the rooms; undefined: anywhere.
+    async findReports({ rooms }) {
+      try {
+        for (const name of rooms) {
+          const { reports } = await this.#request("get_reports", { room_name: name, limit: FEW_REPORTS });
+          if (reports.length) return this.#run([GTChat.sync.reportNotice(this.#state, "reports_wait", { room_name: name })]);
+        }
+      } catch { /* the lists of reports show them */ }
     }
 
     // Asks what is unread in the conversations of which that is not known.

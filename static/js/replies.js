@@ -11,6 +11,9 @@
   const LISTED_DIRECTS = 200;
   const DIRECT_PAGES = 10;
 
+  // Rooms that a moderator's login asks for reports.
+  const REPORT_ROOMS = 10;
+
   const restOf = (cmd, names, total) => ({ effect: "loadMore", cmd, after: names.at(-1), loaded: names.length, total });
 
   // What the replies to `login` and `resume` list. The rest of long lists is loaded later.
@@ -33,6 +36,13 @@
     ];
   };
 
+  // The rooms whose reports the user answers: undefined for all.
+  const answered = (state, rooms) => {
+    if (state.operator) return [undefined];
+    const names = rooms.map((info) => info.room_name).filter((name) => state.rooms.get(name).joined && state.rooms.get(name).moderates(state.me));
+    return names.slice(0, REPORT_ROOMS);
+  };
+
   const login = (state, reply, fields) => {
     state.me = reply.usr;
     state.hasPassword = fields.pwd !== undefined || fields.type === "link";
@@ -43,7 +53,8 @@
     state.mentions.reset();
     invitations.replace(state, reply.invitations ?? []);
     const effects = takeLists(state, reply);
-    return [...effects, ...open(state, state.lobby)];
+    const rooms = answered(state, reply.rooms);
+    return [...effects, ...(rooms.length ? [{ effect: "findReports", rooms }] : []), ...open(state, state.lobby)];
   };
 
   // The log and the members have to be loaded again; the next list tells what is unread.

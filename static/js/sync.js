@@ -11,6 +11,7 @@
 //   {effect: "loadRoomPages", after, unlisted}       load the rest of the rooms; unlisted: names to drop if not in it
 //   {effect: "recount", room}                        ask the server what is unread in rooms that are `miscounted`, after a moment
 //   {effect: "loadMentions"}                         load the messages that mention the user
+//   {effect: "findReports", rooms}                   tell the user if reports wait in one of the rooms, for an operator anywhere
 //   {effect: "keepUnsent", conversation, items, gone}  give up unconfirmed messages, keep their texts; gone: whether
 //                                                    their conversation is no more
 //   {effect: "markRead", room}                       report `readSeq` to the server
@@ -182,6 +183,13 @@
     if (room) room.level = event.level;
   });
 
+  // A notice with a button for the list of reports in which the user answers them.
+  const reportNotice = (state, key, event) => {
+    const room = state.rooms.get(event.room_name);
+    const dialog = room?.moderates(state.me) ? { name: "reports", room } : { name: "operator", section: "reports" };
+    return { ...notice(key, event), dialog };
+  };
+
   // Events that are not log entries, by `type`: (state, event) => effects.
   const EVENTS = {
     login: only((state, event) => state.setOnline(event.usr)),
@@ -197,11 +205,7 @@
     invitation_ended: only(invitations.end),
     address_request: only((state, { usr }) => { state.addressRequests = [...state.addressRequests.filter((name) => name !== usr), usr]; }),
     address_granted: (_state, event) => [notice("address_granted", event)],
-    reported: (state, event) => {
-      const room = state.rooms.get(event.room_name);
-      const dialog = room?.moderates(state.me) ? { name: "reports", room } : { name: "operator", section: "reports" };
-      return [{ ...notice("reported", event), dialog }];
-    },
+    reported: (state, event) => [reportNotice(state, "reported", event)],
     report_answered: (_state, event) => [notice(`report_${event.outcome}`, { answer: "", ...event })],
     address_denied: (_state, event) => [notice("address_denied", event)],
   };
@@ -226,5 +230,5 @@
   // Takes in a push of the server. message: the push; returns effects.
   const push = (state, message) => takerOf(message)?.(state, message) ?? [];
 
-  GTChat.sync = { push, takeEntry, takeDirect, loadDirects, row, only };
+  GTChat.sync = { push, takeEntry, takeDirect, loadDirects, reportNotice, row, only };
 })();

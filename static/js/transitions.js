@@ -156,6 +156,7 @@
     else if (info.joined) readMarks.follow(state, room, info);
     room.update(info);
     Object.assign(room, { memberCount: info.members, joined: info.joined, level: info.notify ?? "all", mutedUntil: info.muted_until });
+    if (info.role) room.roles.set(state.me, info.role);
   };
 
   // Returns the direct conversation that `info`, an entry of a list of them, is about. It is new if its id is.

@@ -288,6 +288,31 @@
     equal([messages, state.rooms.get("den").unread], [[["den", "bob", "hi @ann", true]], 1]);
   });
 
+  test("a moderator who logs in is told that reports wait", async () => {
+    const moderated = { role: "moderator" };
+    const rooms = [roomInfo("lobby"), roomInfo("den", moderated), roomInfo("attic", { owner: "ann" }), roomInfo("shed", { ...moderated, joined: false })];
+    const { server, state, actions } = await logIn(rooms);
+    const dialogs = [];
+    actions.on("notice", ({ text, dialog }) => dialogs.push([text, dialog.room.name]));
+    equal(server.requests("get_reports").map((request) => request.room_name), ["den"]);
+    await server.reply("get_reports", { reports: [] });
+    equal([server.requests("get_reports").at(-1).room_name, dialogs], ["attic", []]);
+    await server.reply("get_reports", { reports: [{ report_id: 4 }] });
+    equal([dialogs, server.requests("get_reports").length], [[["reports_wait", "attic"]], 2]);
+    equal([state.rooms.get("den").moderates("ann"), state.lobby.moderates("ann")], [true, false]);
+  });
+
+  test("an operator who logs in is told that reports wait, others do not ask", async () => {
+    const { server, actions } = await logIn([roomInfo("lobby"), roomInfo("den", { owner: "ann" })], { operator: true });
+    const dialogs = [];
+    actions.on("notice", ({ dialog }) => dialogs.push(dialog));
+    equal(server.requests("get_reports").map((request) => request.room_name), [undefined]);
+    await server.reply("get_reports", { reports: [{ report_id: 4 }] });
+    equal(dialogs, [{ name: "operator", section: "reports" }]);
+    const other = await logIn([roomInfo("lobby"), roomInfo("den", { owner: "bob" })]);
+    equal(other.server.requests("get_reports"), []);
+  });
+
   test("a kick is shown as a notice", async () => {
     const { server, state, actions } = await logIn([roomInfo("lobby"), roomInfo("den")]);
     const notices = [];
