@@ -15,6 +15,7 @@ from functools import cache
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -175,6 +176,7 @@ class WalkCase(SynchronousTestCase):
 
     def let_all_in(self) -> None:
         """Take back what was chosen, for the other tests."""
+        self.admin("panic off")
         self.admin("registration default")
         self.admin("guests default")
         self.until_told(registration="open", guests=True)
@@ -184,6 +186,12 @@ class WalkCase(SynchronousTestCase):
         client, began = self.client(), time.monotonic()
         while not wanted.items() <= (told := client.call("hello")).items():
             self.assertLess(time.monotonic(), began + SECONDS, told)
+
+    def until_refused(self, client: Client, refused: str, cmd: str, **fields: object) -> None:
+        """Repeat a request until the server of the users refuses it; "": until it does not."""
+        began = time.monotonic()
+        while (code := client.call(cmd, **fields).get("code", "")) != refused:
+            self.assertLess(time.monotonic(), began + SECONDS, code)
 
     def closed(self, client: Client) -> Closed:
         """Wait until a connection is closed; return with what."""
@@ -314,6 +322,82 @@ class Walk(WalkCase):
         self.admin(f"reports answer {direct['id']} dismissed")
         self.pushed(owner, type="report_answered", outcome="dismissed")
         self.assertEqual(self.admin("reports list")["reports"], [])
+
+    def test_words_are_tried_and_refused(self) -> None:
+        uma = self.registered("uma")
+        said = uma.call("speak", room_name="lobby", msg="cheap pillz here")
+        self.assertEqual(said["status"], "ok")
+        tried = self.admin("filter test pillz")
+        self.assertEqual((tried["messages"], tried["users"]), (1, 1))
+        self.assertEqual(self.admin("filter list")["rules"], [])
+        rule = self.admin("filter add pillz")
+        here = {"room_name": "lobby", "msg": "PILLZ for all"}
+        self.until_refused(uma, "filtered", "speak", **here)
+        self.assertEqual(uma.call("speak", **here | {"msg": "roses"})["status"], "ok")
+        [listed] = self.admin("filter list")["rules"]
+        self.assertEqual((listed["id"], listed["by"]), (rule["id"], "(console)"))
+        self.admin(f"filter remove {rule['id']}")
+        self.until_refused(uma, "", "speak", **here)
+        self.admin(f"filter remove {rule['id']}", refused="bad_request")
+
+    def test_panic_switch_stops_new_users(self) -> None:
+        self.addCleanup(self.let_all_in)
+        guest = self.guest("vic", "192.0.2.8")
+        new = self.registered("walt")
+        self.admin("panic on --for 90m")
+        self.until_told(registration="closed", guests=False)
+        here = {"room_name": "lobby", "msg": "me too"}
+        self.assertEqual(self.code("login", type="tmp", usr="late"), "not_allowed")
+        self.assertEqual(self.code("register", usr="late", pwd=PASSWORD), "registration_closed")
+        for user in (guest, new):
+            self.assertEqual(user.call("speak", **here)["code"], "slow_mode")
+        self.assertEqual(self.admin("access")["panic"], "on")
+        self.admin("panic off")
+        self.until_told(registration="open", guests=True)
+        for user in (guest, new):
+            self.assertEqual(user.call("speak", **here)["status"], "ok")
+
+    def test_quotas_end_what_is_stored(self) -> None:
+        xena = self.registered("xena")
+        self.create_room(xena, "pantry")
+        here = {"room_name": "pantry", "msg": "x" * 900}
+        self.assertEqual(xena.call("speak", **here)["status"], "ok")
+        for kind, name in (("account", "xena"), ("room", "pantry")):
+            self.assertEqual(self.admin(f"quotas {kind} {name} 1k")["quota"], 1024)
+            [listed] = self.admin(f"quotas list {kind}s")[f"{kind}s"]
+            self.assertEqual((listed["name"], listed["quota"]), (name, 1024))
+            self.until_refused(xena, "storage_full", "speak", **here)
+            self.admin(f"quotas {kind} {name} default")
+            self.until_refused(xena, "", "speak", **here)
+        self.assertIn("pantry", [one["name"] for one in self.admin("storage rooms")["rooms"]])
+
+    def test_rooms_keep_less_and_give_space_back(self) -> None:
+        yan = self.registered("yan")
+        self.create_room(yan, "loft")
+        kept = self.admin("rooms keep loft --messages 5 --days 2")
+        self.assertEqual((kept["keep_messages"], kept["keep_days"]), (5, 2))
+        self.pushed(yan, type="room_changed", keep_messages=5, keep_days=2)
+        given = self.admin("vacuum")
+        self.assertLessEqual({"before", "after", "notes"}, given.keys())
+
+    def test_accounts_are_exported_and_deleted(self) -> None:
+        zoe, friend = self.registered("zoe"), self.registered("yves")
+        seq = zoe.call("speak", room_name="lobby", msg="my last words")["seq"]
+        path = Path(self.mktemp()).resolve()
+        self.admin("export-account zoe", str(path))
+        with ZipFile(path) as archive:
+            text = b"".join(archive.read(name) for name in archive.namelist()).decode()
+        self.assertIn("my last words", text)
+        self.assertNotIn(PASSWORD, text)
+        self.admin("export-account zoe", str(path), refused="bad_request")
+        self.admin("accounts delete zoe --messages erase")
+        self.assertEqual(self.closed(zoe).code, 4001)
+        self.assertEqual(self.code("login", type="reg", usr="zoe", pwd=PASSWORD), "bad_credentials")
+        self.assertEqual(self.code("register", usr="zoe", pwd=PASSWORD), "name_taken")
+        where, began = {"room_name": "lobby", "after": seq - 1, "limit": 1}, time.monotonic()
+        while "my last words" in json.dumps(friend.call("history", **where)):
+            self.assertLess(time.monotonic(), began + SECONDS)
+        self.admin("export-account zoe", str(path), refused="no_such_user")
 
     def test_what_operators_do_is_seen_and_recorded(self) -> None:
         kim, lou = self.registered("kim"), self.registered("lou")
