@@ -129,6 +129,41 @@ class PageOperatorTest(TestCase):
         page.set_viewport(390, 800)
         self.check("a phone")
 
+    def say(self, words: str) -> str:
+        """Have Ann write into the lobby; return the code of the reply, "" for none."""
+        return self.ann.call("speak", room_name="lobby", msg=words).get("code", "")
+
+    def test_a_rule_of_the_word_filter_is_tried_before_it_is_added(self) -> None:
+        page = self.page
+        self.say("cheap pills")
+        self.say("roses")
+        self.open_view()
+        self.section("Word filter")
+        page.find(".settings .page", "Nothing found")
+        page.click(".settings .page button", "New rule")
+        self.check("a new rule")
+        page.fill("pattern", "pills")
+        page.click(".dialog footer button.primary", "Continue")
+        page.find(".dialog .body", "that match: 1, users who wrote them: 1.")
+        self.check("a rule that was tried")
+        self.assertEqual(self.say("more pills"), "")  # it was not added yet
+        page.click(".dialog footer button", "Cancel")
+        self.assertEqual(page.find("[name=pattern]").get_attribute("value"), "pills")
+        page.run(
+            "const one = document.querySelector('[name=effect]'); one.value = 'mute 3600';"
+            "one.dispatchEvent(new Event('change', { bubbles: true }))"
+        )
+        page.click(".dialog footer button.primary", "Continue")
+        page.find(".dialog .body", "that match: 2, users who wrote them: 1.")
+        page.click(".dialog footer button.primary", "Add")
+        page.find(".settings .card li", "mute the user for 60 min")
+        self.check("rules")
+        self.assertEqual(self.say("p1lls"), "filtered")
+        page.click(".settings .card button[aria-label='Remove the rule pills']")
+        page.find(".dialog .body", "pills")
+        page.click(".dialog footer button.primary", "Remove")
+        page.find(".settings .page", "Nothing found")
+
     def test_other_accounts_have_their_own_invitations_only(self) -> None:
         page = self.page
         page.log_in("spam1", PASSWORD, "member")

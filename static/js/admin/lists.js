@@ -25,7 +25,7 @@
   // that gets what is typed, null for no such field; needed: whether it has to be given; args: further ones; onError(error): returns whether the error is dealt with; row(item, reload): draws an item.
   const Listing = ({ shell, command, of, find, field = "search", needed = false, args = {}, onError, row, actions }) => {
     const [query, setQuery] = useState("");
-    const [found, setFound] = useState(null); // {items, next}
+    const [found, setFound] = useState(null); // {items, next, warning}
     const [error, setError] = useState(null);
     const asked = useRef(0);
     const load = async (next) => {
@@ -39,7 +39,7 @@
       try {
         const result = await run(shell, command, { ...args, ...(typed && { [field]: typed }), ...following, limit: PAGE });
         if (number !== asked.current) return;
-        setFound({ items: [...(next === undefined ? [] : found.items), ...result[of]], next: result.next });
+        setFound({ items: [...(next === undefined ? [] : found.items), ...result[of]], next: result.next, warning: result.warning });
         setError(null);
       } catch (refused) {
         if (number === asked.current && !onError(refused)) setError(refused);
@@ -55,6 +55,7 @@
       ${!found && !error && !(needed && !query.trim()) && html`<p class="hint" role="status">${text("loading")}</p>`}
       ${found && (found.items.length === 0 ? html`<p class="hint" role="status">${text("op_none")}</p>`
         : html`<ul class="card" aria-label=${find}>${found.items.map((item) => row(item))}</ul>`)}
+      ${found?.warning && html`<p class="hint" lang="en">${found.warning}</p>`}
       ${found?.next !== undefined && html`<div><button type="button" class="button" onClick=${() => load(found.next)}>${text("op_more")}</button></div>`}`;
   };
 

@@ -6,7 +6,7 @@
   const { BackButton, Icon, IconButton, Problem } = GTChat.parts;
   const { Form, Select } = GTChat.forms;
   const { DIALOGS } = GTChat;
-  const { run, back, Listing, when, Accounts, Addresses, Bans } = GTChat.operator;
+  const { run, back, Listing, when, Accounts, Addresses, Bans, Filters } = GTChat.operator;
   const text = (...details) => GTChat.text(...details);
 
   const Room = ({ shell, room }) => html`
@@ -127,6 +127,7 @@
     addresses: { icon: "globe", Section: Addresses },
     rooms: { icon: "hash", Section: Rooms },
     bans: { icon: "ban", Section: Bans },
+    filter: { icon: "funnel", Section: Filters },
     reports: { icon: "flag", Section: Reports },
     access: { icon: "key", Section: Access },
     invitations: { icon: "link", Section: Invitations },
