@@ -69,6 +69,7 @@ class PageOperatorTest(TestCase):
         self.check("accounts")
         page.click(".settings .card button[aria-label='Manage ann']")
         page.find(".dialog .card li", "127.0.0.1")
+        page.find(".dialog .profile", "messages: 9 bytes")
         self.check("account")
         page.click(".dialog .card button.line", "Ban")
         page.fill("reason", "spam in all rooms")

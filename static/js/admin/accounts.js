@@ -23,6 +23,12 @@
       row=${(account) => html`<${Account} key=${account.name} shell=${shell} account=${account} />`}
       actions=${html`<button type="button" class="button" onClick=${() => shell.showDialog({ name: "op_create" })}><${Icon} name="plus" size="s" />${text("op_create")}</button>`} />`;
 
+  // What the messages of an account take, and its quota, if it has one.
+  const stored = ({ bytes, quota }) => {
+    const [used, most] = [bytes, quota ?? 0].map((count) => count.toLocaleString(GTChat.locale()));
+    return text(quota ? "op_stored_of" : "op_stored", { used, quota: most });
+  };
+
   const device = (session) => session.device || (session.protocol === "gtchat" ? text("no_device") : session.protocol);
   const lastSeen = (session) => (session.online ? text("op_online") : when(session.last_seen));
 
@@ -74,7 +80,7 @@
           ${account && html`
             <div class="profile"><${Avatar} name=${name} size="l" online=${account.online} /><p class="second">${[
               text(account.online ? "op_online" : "op_offline"), account.operator && text("op_operator"),
-              text("op_counts", { rooms: account.rooms, sessions: account.sessions }), text("op_since", { day: day(account.created) })].filter(Boolean).join(" · ")}</p></div>
+              text("op_counts", { rooms: account.rooms, sessions: account.sessions }), stored(account), text("op_since", { day: day(account.created) })].filter(Boolean).join(" · ")}</p></div>
             <div class="card">${ACTIONS.map(([action, icon]) => html`
               <button key=${action} type="button" class=${`line ${DANGERS.includes(action) ? "danger-text" : ""}`} onClick=${() => shell.showDialog({ name: action, account: name })}>
                 <${Icon} name=${icon} /><span class="grow">${text(action)}</span><span class="end"><${Icon} name="right" size="s" /></span></button>`)}</div>

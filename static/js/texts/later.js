@@ -184,6 +184,8 @@
     op_online: ["online", "在线"],
     op_offline: ["offline", "离线"],
     op_counts: ["rooms: {rooms}, sessions: {sessions}", "房间：{rooms}，会话：{sessions}"],
+    op_stored: ["messages: {used} bytes", "消息：{used} 字节"],
+    op_stored_of: ["messages: {used} of {quota} bytes", "消息：{used} / {quota} 字节"],
     op_no_password: ["no password", "无密码"],
     op_create: ["New account", "新建账号"],
     op_created: ["The account {name} was created.", "已创建账号 {name}。"],
