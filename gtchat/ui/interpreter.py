@@ -41,11 +41,12 @@ from gtchat.ui.commands import (
 )
 from gtchat.ui.invitations import PendingInvitations
 from gtchat.ui.message_commands import NO_MESSAGE, MessageCommands, unread_command
-from gtchat.ui.parsing import help_lines, parse
+from gtchat.ui.parsing import check_utf8, help_lines, parse
 from gtchat.ui.peer import PeerError, PeerMessenger
 from gtchat.ui.rendering import Renderer
 from gtchat.ui.stored_logins import StoredLogins, device_name
 from gtchat.ui.terminal import escape_controls
+from gtchat.ui.waiting_reports import tell_waiting_reports
 
 #: Exit statuses.
 EXIT_OK, EXIT_FAILED, EXIT_NO_CONNECTION, EXIT_INTERRUPTED = 0, 1, 2, 130
@@ -218,7 +219,7 @@ class Interpreter(MessageCommands):
             return
         try:
             if not line.isprintable():
-                _check_utf8(line)
+                check_utf8(line)
             if line.startswith("{"):
                 await self._send_raw(line)
             elif is_command(line):
@@ -368,6 +369,7 @@ class Interpreter(MessageCommands):
             self._follow_invitations()
             self._update_context(room=LOBBY, direct="")
             Deferred.fromCoroutine(self._announce_port())
+            Deferred.fromCoroutine(tell_waiting_reports(self._connection, reply, self.show))
 
 
 #: Command -> what runs it, if that is not just a request and its reply.
@@ -390,11 +392,3 @@ def is_command(line: str) -> bool:
 def message_text(line: str) -> str:
     """Return the text of a line that is a message."""
     return line[1:] if line.startswith("//") else line
-
-
-def _check_utf8(line: str) -> None:
-    """Raise InputError if a line, decoded with surrogateescape, was not UTF-8."""
-    try:
-        line.encode()
-    except UnicodeEncodeError:
-        raise InputError("this line is not UTF-8 and was not sent") from None

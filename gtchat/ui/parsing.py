@@ -128,3 +128,11 @@ def help_lines(name: str = "") -> list[str]:
         "it is omitted. [#NUMBER] is the number of a message, as /numbers shows; without it, your",
         "newest message is meant, in /reply and /react that of another user.",
     ]
+
+
+def check_utf8(line: str) -> None:
+    """Raise InputError if a line, decoded with surrogateescape, was not UTF-8."""
+    try:
+        line.encode()
+    except UnicodeEncodeError:
+        raise InputError("this line is not UTF-8 and was not sent") from None

@@ -444,6 +444,33 @@ class CurrentRoomTests(LineModeTestCase):
 
 
 class StartupTests(LineModeTestCase):
+    def test_a_moderator_who_logs_in_is_told_that_reports_wait(self) -> None:
+        self.start()
+        rooms: list[dict[str, Any]] = [
+            {"room_name": "lobby", "joined": True, "owner": ""},
+            {"room_name": "den", "joined": True, "owner": "eve", "role": "moderator"},
+            {"room_name": "shed", "joined": False, "owner": "ann"},
+        ]
+        report = {"report_id": 4, "usr": "bob", "msg": "x", "by": "eve", "reason": "", "seq": 1}
+        found = {"reports": [{**report, "sent": AT, "at": AT}]}
+        for fields, reports, asked, shown in (
+            ({"rooms": rooms[:1]}, found, [], ""),
+            ({"rooms": rooms}, {"reports": []}, ["den"], ""),
+            ({"rooms": rooms}, {"code": "not_stored"}, ["den"], ""),
+            ({"rooms": rooms}, found, ["den"], "in #den (/reports #den)"),
+            ({"rooms": rooms, "operator": True}, found, [None], "answer (/all-reports)"),
+        ):
+            with self.subTest(shown=shown):
+                self.server.answers["login"] = welcome() | fields
+                self.server.answers["get_reports"] = reports
+                before = len(self.server.asked("get_reports"))
+                self.output.truncate(0)
+                self.type("/guest ann")
+                requests = self.server.asked("get_reports")[before:]
+                self.assertEqual([one.get("room_name") for one in requests], asked)
+                self.assertEqual("reports wait" in self.output.getvalue(), bool(shown))
+                self.assertIn(shown, self.output.getvalue())
+
     def test_in_a_pipe_nothing_is_sent_after_a_failed_login(self) -> None:
         self.server.answers["login"] = {"code": "name_taken"}
         self.lines.put(b"secret plans")
