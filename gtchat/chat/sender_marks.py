@@ -2,8 +2,8 @@
 
 A write for each message would cost the store as much as the message. So the marks gather in memory
 and are stored together: some seconds later, and before unread messages are counted. Those that a
-crash loses leave messages of other users unread, and so do those of a client that does not read:
-what comes before the message may never leave.
+crash loses leave messages of other users unread. The mark of a client that has not read all that it
+was sent waits until it has, or its session ends: what comes before the message may never leave.
 """
 
 from __future__ import annotations
@@ -57,7 +57,14 @@ class SenderMarks:
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         gathered, self.pending = self.pending, {}
-        pending = {key: seq for key, (seq, session) in gathered.items() if _is_read(session)}
+        pending: dict[tuple[User, Room], int] = {}
+        for key, (seq, session) in gathered.items():
+            if _is_read(session):
+                pending[key] = seq
+            elif session in session.user.sessions:
+                self.pending[key] = seq, session
+        if self.pending:
+            self.start_timer()
         if not pending:
             return
         _apply(pending)

@@ -102,6 +102,21 @@ class State(RandomTestCase):
         self.bob.drop()
         self.assertEqual(self.missed(), [["one", "two"]])
 
+    def test_an_own_message_counts_once_what_is_before_it_has_left(self) -> None:
+        self.bob.transport.outbox.buffered_bytes = 1
+        self.send("one")
+        self.bob.write("send_message", chat="den", message="mine")
+        self.server.run_pending()
+        self.server.clock.advance(STORE_INTERVAL_S)
+        self.bob.transport.outbox.buffered_bytes = 0
+        self.server.clock.advance(STORE_INTERVAL_S)
+        self.send("two")
+        self.bob.transport.outbox.buffered_bytes = 1
+        self.bob.drop()
+        self.assertEqual(self.missed(), [["two"]])
+        self.server.clock.advance(STORE_INTERVAL_S)
+        self.assertEqual(self.chat._state.sender_marks.pending, {})
+
     def test_what_comes_before_an_own_message_when_the_session_has_ended_is_missed(self) -> None:
         self.ana.write("send_message", chat="den", message="theirs")
         self.bob.write("send_message", chat="den", message="mine")
@@ -295,13 +310,15 @@ class State(RandomTestCase):
         history = self.chat.history
 
         def end(*args: Any) -> Any:
+            if bob.api.session is not None:
+                self.send("live")  # the client still reads: its closing handshake goes on
             bob.api.connection_lost(clean=False)
             return history(*args)
 
         with patch.object(self.chat, "history", end):
             self.server.run_pending()
         self.assertEqual(bob.received(), [])
-        self.assertEqual([len(texts) for texts in self.missed()], [250])
+        self.assertEqual([len(texts) for texts in self.missed()], [251])
 
     def test_messages_of_a_room_that_is_deleted_meanwhile(self) -> None:
         self.bob.drop()
