@@ -12,7 +12,8 @@ const WITH_TXN = words("speak whisper edit delete react pin unpin create_room jo
   "unmute"); // done once, also if sent again
 const REPEATABLE = words("hello ping get_sessions end_session end_other_sessions get_room_list get_user_list " +
   "get_room_user_list versions history search typing mark_read mark_unread set_notify get_mentions get_direct_list " +
-  "block unblock set_address get_moderation delete_messages get_invite_links find_invite_link"); // may always be sent again
+  "block unblock set_address get_moderation delete_messages get_invite_links find_invite_link " +
+  "get_profile set_profile report get_reports answer_report"); // may always be sent again
 const OWN_RATE = words("typing search react"); // their `rate_limited` is for the caller, and holds up nothing else
 const TEMPORARY = words("rate_limited locked_out over_quota not_stored internal already_logged_in"); // codes that pass
 const BEGINS = words("join_room room_created"), ENDS = words("leave_room kicked removed"); // of the membership of `usr`

@@ -8,6 +8,7 @@ from twisted.internet import reactor
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from gtchat.store import SQLStore
+from gtchat.store.sql.rooms import Cleanup
 from gtchat.store.sql.search_index import Indexer
 from tests import postgres
 from tests.store.contract import GuestsTogether, message
@@ -67,6 +68,7 @@ class BatchTests(GuestsTogether, TestCase):
 
     def open_store(self) -> SQLStore:
         self.patch(Indexer, "is_due", lambda _: False)
+        self.patch(Cleanup, "has_work", lambda _: False)
         self.database = postgres.QuickDatabase()
         return SQLStore(self.database, reactor)
 
