@@ -5,8 +5,8 @@ names of users who come in, and direct messages only if the operator has set tha
 rules in memory; they are choices of operators, as those of `access` (`filter_admin`). Operators and
 the server itself may write anything.
 
-What is flagged is sent, and leaves a record in the audit log. What is refused leaves one, too, but
-few for each account: one that tries again and again shall not fill the log.
+What is flagged is sent, and leaves a record in the audit log. What is refused leaves one, too. They
+are few for each account: one that goes on and on shall not push others out of the log.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from gtchat.chat.users import Session
 
 #: Begins the names of these choices.
 PREFIX = "filter "
-#: Records of what is refused, for an account: so many at once, and a minute.
+#: Records of what an account writes: so many at once, and a minute; of each kind.
 RECORDS_AT_ONCE, RECORDS_PER_MINUTE = 5, 1
 #: Stands for a room in records of names and of direct messages.
 NO_ROOM = "(no room)"
@@ -86,7 +86,7 @@ class WordFilter:
             room: where it is written, None for no room.
 
         Returns:
-            The rule that flags it, None for none.
+            The rule that flags it, None for none, and where there are enough records of the user.
 
         Raises:
             Filtered: a rule refuses it.
@@ -94,8 +94,10 @@ class WordFilter:
         if not self.rules or session.operator or session.user.key == HOST.key:
             return None
         rule = self._strongest(text, "" if room is None else room.key)
-        if rule is None or rule.action == "flag":
-            return rule
+        if rule is None:
+            return None
+        if rule.action == "flag":
+            return None if self._records.take(("flag", session.user.id)) else rule
         where = "" if room is None else room.name
         self._note_few(rule, session.user.id, session.actor, session.user.name, where)
         if rule.action == "mute" and room is not None:

@@ -10,7 +10,7 @@ from gtchat.chat.audit import AT_CONSOLE
 from gtchat.chat.errors import BadRequest, Filtered, NoSuchRoom, TooLong, TooMany
 from gtchat.chat.filter_rules import FilterRule
 from gtchat.chat.limits import Limits
-from gtchat.chat.word_filter import NO_ROOM, RECORDS_AT_ONCE
+from gtchat.chat.word_filter import NO_ROOM, RECORDS_AT_ONCE, RECORDS_PER_MINUTE
 from tests.chat.test_access import code_of
 from tests.chat.test_administration import Administered
 from tests.fakes import FakeClient, RecordingConnection, RecordingEncoder, TestServer, nodes
@@ -179,6 +179,20 @@ class Flagged(FilterCase):
         self.assertEqual(code_of(self.ann, "create_room", room_name="Spam"), "")
         rooms = [one["room"] for one in self.records("filter_flagged")]
         self.assertEqual(rooms, [NO_ROOM, "Garden", NO_ROOM])
+
+    def test_one_who_goes_on_leaves_few_records(self) -> None:
+        self.add("spam", "flag")
+        self.add("ham")
+        for _ in range(3 * RECORDS_AT_ONCE):
+            self.assertEqual(self.say("spam"), "")
+        self.assertEqual(len(self.records("filter_flagged")), RECORDS_AT_ONCE)
+        self.say("ham")
+        self.say("spam", self.ann)
+        self.assertEqual(len(self.records("filter_refused")), 1)
+        self.assertEqual(len(self.records("filter_flagged")), RECORDS_AT_ONCE + 1)
+        self.server.clock.advance(60 / RECORDS_PER_MINUTE)
+        self.say("spam")
+        self.assertEqual(len(self.records("filter_flagged")), RECORDS_AT_ONCE + 2)
 
     def test_the_strongest_rule_counts(self) -> None:
         self.add("spam", "flag")
