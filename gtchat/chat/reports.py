@@ -244,10 +244,13 @@ class Reports:
         seen = [one for one in page.reports if _may_see(user.id, user.name, one, room)]
         return attrs.evolve(page, reports=seen)
 
-    async def listed_for_operator(self, raw: str | None, query: ReportQuery) -> ReportPage:
+    async def listed_for_operator(
+        self, actor: Actor, raw: str | None, query: ReportQuery
+    ) -> ReportPage:
         """Return reports, newest first, for an administrative command.
 
         Args:
+            actor: the operator.
             raw, query: as in `listed`.
 
         Raises:
@@ -255,7 +258,9 @@ class Reports:
         """
         if raw is not None:
             query = attrs.evolve(query, log_id=(await self._loader.look(raw)).id)
-        return await self._page(query)
+        page = await self._page(query)
+        seen = [one for one in page.reports if one.author != actor.name]
+        return attrs.evolve(page, reports=seen)
 
     async def _page(self, query: ReportQuery) -> ReportPage:
         limit = query.limit

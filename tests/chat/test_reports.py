@@ -329,9 +329,15 @@ class Seeing(ReportsCase):
 
     def test_commands_list_reports_of_a_room_or_all(self) -> None:
         number = self.report()
-        for room, wanted in ((None, [number]), ("r", [number]), ("lobby", [])):
-            page = self.done(self.server.chat.reports.listed_for_operator(room, ReportQuery()))
-            self.assertEqual([one.id for one in page.reports], wanted)
+        author = Actor("bob", address="192.0.2.1")
+        for actor, room, wanted in (
+            (AT_CONSOLE, None, [number]),
+            (AT_CONSOLE, "r", [number]),
+            (AT_CONSOLE, "lobby", []),
+            (author, None, []),  # an operator sees none of the own messages
+        ):
+            listed = self.server.chat.reports.listed_for_operator(actor, room, ReportQuery())
+            self.assertEqual([one.id for one in self.done(listed).reports], wanted)
 
     def test_pages(self) -> None:
         numbers = [self.report(seq=self.say("bob")) for _ in range(3)]

@@ -32,7 +32,7 @@ def _report(report: Report) -> dict[str, Any]:
 async def list_reports(call: Call) -> Output:
     """List reports, newest first."""
     query = ReportQuery(answered=call["answered"], before=call["before"], limit=call["limit"])
-    page = await call.chat.reports.listed_for_operator(call["room"], query)
+    page = await call.chat.reports.listed_for_operator(call.actor, call["room"], query)
     return listing("reports", [_report(one) for one in page.reports], page.next)
 
 
