@@ -8,6 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from gtchat.chat import room_bans
 from gtchat.chat.audit import AT_CONSOLE
 from gtchat.chat.authority import Sanction
 from gtchat.chat.limits import Limits
@@ -195,6 +196,19 @@ class Bans(ModeratedCase):
         self.ok("mod", "ban", user="bob")
         self.assertEqual(self.code("bob", "invite_reply", inviter="ann", reply="Y"), "room_banned")
         self.assertEqual(self.code("ann", "invite", invitee="bob"), "room_banned")
+
+    def test_names_are_compared_with_a_pattern_in_slices(self) -> None:
+        self.patch(room_bans, "NAMES_AT_ONCE", 1)
+        turns: list[object] = []
+        call_soon = self.server.chat.users.call_soon
+
+        def counted(*args: Any) -> None:
+            turns.append(args)
+            call_soon(*args)
+
+        self.patch(self.server.chat.users, "call_soon", counted)
+        self.assertEqual(self.ok("ann", "get_moderation", pattern="*o*")["matches"], 3)
+        self.assertGreaterEqual(len(turns), len(NAMES) - 1)
 
     def test_a_pattern_is_counted_before_it_is_banned(self) -> None:
         for who, pattern, wanted in (
