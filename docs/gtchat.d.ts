@@ -296,6 +296,8 @@ export interface SetProfileRequest {
 /** Ask for an export of all that is stored of the user, until it is made. */
 export interface ExportAccountRequest {
   cmd: "export_account";
+  pwd?: string | null;
+  uuid?: string | null;
   tracker?: string | number | null;
   usr?: string | null;
 }

@@ -37,6 +37,32 @@ KNOWN_S = 5
 _log = Logger()
 
 
+async def authenticate_own(
+    accounts: Accounts, session: Session, secret: str | None, uuid: str | None
+) -> Account:
+    """Check that who uses a session has the password or the UUID of its account. Return that.
+
+    Args:
+        accounts: checks passwords.
+        session: the session, of a registered user.
+        secret: the password, None for an account with a UUID.
+        uuid: the UUID, None for an account with a password.
+
+    Raises:
+        BadRequest, BadCredentials, LockedOut, RateLimited, NotStored.
+    """
+    user, address = session.user, session.connection.address
+    if uuid is not None:
+        account = await accounts.authenticate_uuid(uuid, address)
+    elif secret is not None:
+        account = await accounts.authenticate(user.name, secret, address)
+    else:
+        raise BadRequest("pwd or uuid is required.")
+    if account.id != user.id:
+        raise BadCredentials()
+    return account
+
+
 class AccountDeletions:
     """Deletes accounts.
 
@@ -91,14 +117,7 @@ class AccountDeletions:
         if not user.registered:
             raise NotAllowed("A temporary account ends when you log out.")
         erasure = self.erasure(messages, directs)
-        if uuid is not None:
-            account = await self._accounts.authenticate_uuid(uuid, address)
-        elif secret is not None:
-            account = await self._accounts.authenticate(user.name, secret, address)
-        else:
-            raise BadRequest("pwd or uuid is required.")
-        if account.id != user.id:
-            raise BadCredentials()
+        account = await authenticate_own(self._accounts, session, secret, uuid)
         record = self._state.audit.record(
             "own_account_deleted", session.actor, name=user.name, address=address
         )

@@ -188,7 +188,7 @@ class Chat:
         self.deletions = AccountDeletions(
             state, self.accounts, live, self.membership, self.moderators
         )
-        self.exports = DataExports(state)
+        self.exports = DataExports(state, self.accounts)
         self.profiles = Profiles(state)
         self.admin = Administration(
             state, self.accounts, live, self._guests, self._ownership, rules, self.deletions

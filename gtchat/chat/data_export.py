@@ -1,13 +1,14 @@
 """Exports of what is stored of an account: who gets one and when, and what is in it.
 
-A user asks until it is made, and gets a link then that is good once. One export is made at a time,
-in slices that the store reads beside its other work. How it is written is in the server
-(`IExportFiles`).
+A session asks with the password, and again until it is made; it gets a link then that is good once,
+and as long as the session goes on. One export is made at a time, in slices that the store reads
+beside its other work. How it is written is in the server (`IExportFiles`).
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import attrs
@@ -16,6 +17,8 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from zope.interface import Interface
 
+from gtchat.chat.account_deletion import authenticate_own
+from gtchat.chat.accounts import Accounts
 from gtchat.chat.admin_store import AuditQuery, ListedAccount
 from gtchat.chat.audit import Actor, AuditRecord, write_line
 from gtchat.chat.background import run_in_background
@@ -32,7 +35,7 @@ from gtchat.chat.users import Session
 
 #: Seconds between two exports of an account, and for which one is kept and its links are good.
 INTERVAL_S, LINK_S = 24 * 3600, 600
-#: Exports that are kept at a time.
+#: Exports of users that are kept at a time; the oldest is deleted for another one.
 MAX_KEPT = 20
 #: Items of a page that is read at a time.
 PAGE = 200
@@ -71,12 +74,14 @@ class KeptExport:
 
     Attributes:
         path: of its file.
+        session: token hash of the session that has asked for it with the password.
         expires_at: when it is deleted, in milliseconds since 1970, UTC.
         timer: deletes it.
         links: hashes of the tokens of its links.
     """
 
     path: str
+    session: bytes
     expires_at: int
     timer: IDelayedCall
     links: set[bytes] = attrs.field(factory=set)
@@ -95,44 +100,56 @@ class DataExports:
 
     Args:
         state: the chat's shared objects.
+        accounts: checks passwords.
 
     Attributes:
         files: writes them; None where none are made. The server sets it.
     """
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, accounts: Accounts) -> None:
         self._state = state
+        self._accounts = accounts
         self._store = state.store
         self._audit = state.audit
         self._users = state.users
         self.files: IExportFiles | None = None
-        #: The account whose export is being made, 0 for an operator's.
+        #: The account whose export is being made, 0 for an operator's, and the session that asked.
         self._making: int | None = None
-        #: Accounts whose export has failed, which may have another one at once.
-        self._failed: set[int] = set()
+        self._asker = b""
+        #: Accounts whose export has failed, which may have another one at once; who asked.
+        self._failed: dict[int, bytes] = {}
         self._kept: dict[int, KeptExport] = {}
 
     # For users.
 
-    async def ask(self, session: Session) -> ExportLink | None:
+    async def ask(
+        self, session: Session, secret: str | None = None, uuid: str | None = None
+    ) -> ExportLink | None:
         """Begin to make an export for a user. Return a link to it once it is made, None before.
 
         Args:
             session: a session of the user.
+            secret, uuid: as in `authenticate_own`; wanted the first time that this session asks.
 
         Raises:
+            BadRequest, BadCredentials, LockedOut.
             NotAllowed: the account is temporary, or this server makes no exports.
             RateLimited: the account had one within a day, or others are being made.
             NotStored.
         """
-        user = session.user
+        user, asker = session.user, session.token_hash
         if not user.registered:
             raise NotAllowed("A temporary account has no export.")
+        if asker not in self._askers(user.id):
+            await authenticate_own(self._accounts, session, secret, uuid)
         if (kept := self._kept.get(user.id)) is not None:
+            kept.session = asker
             return self._link(kept)
         if self._making == user.id:
+            self._asker = asker
             return None
         files = self._begin(user.id)
+        self._asker = asker
         try:
             await self._check_interval(user.id, user.name)
             record = self._audit.record(
@@ -147,11 +164,20 @@ class DataExports:
         run_in_background(making, "making an export")
         return None
 
+    def _askers(self, account_id: int) -> Iterator[bytes]:
+        """Yield the sessions of an account that have given the password for an export."""
+        if self._making == account_id:
+            yield self._asker
+        if account_id in self._failed:
+            yield self._failed[account_id]
+        if (kept := self._kept.get(account_id)) is not None:
+            yield kept.session
+
     def _begin(self, account_id: int) -> IExportFiles:
         """Take note that an export is being made. Raises NotAllowed, RateLimited, NotStored."""
         if self.files is None:
             raise NotAllowed("This server makes no exports.")
-        if self._making is not None or len(self._kept) >= MAX_KEPT:
+        if self._making is not None:
             raise RateLimited("Another export is being made.", retry_after=30)
         self._state.quota.check_space()
         self._making = account_id
@@ -160,7 +186,7 @@ class DataExports:
     async def _check_interval(self, account_id: int, name: str) -> None:
         """Check that an account had no export within a day. Raises RateLimited, NotStored."""
         if account_id in self._failed:
-            self._failed.discard(account_id)
+            del self._failed[account_id]
             return
         since = self._users.now() - INTERVAL_S * 1000
         query = AuditQuery(since=since, name=name, code="own_export", limit=1)
@@ -174,13 +200,15 @@ class DataExports:
         try:
             path = await files.write(self._parts(account_id), None)
         except ChatError:
-            self._failed.add(account_id)
+            self._failed[account_id] = self._asker
             raise
         finally:
             self._making = None
+        if len(self._kept) >= MAX_KEPT:
+            self._drop(next(iter(self._kept)))
         timer = self._state.clock.callLater(LINK_S, self._drop, account_id)
         expires_at = self._users.now() + LINK_S * 1000
-        self._kept[account_id] = KeptExport(path, expires_at, timer)
+        self._kept[account_id] = KeptExport(path, self._asker, expires_at, timer)
 
     def _link(self, kept: KeptExport) -> ExportLink:
         """Return a new link to an export, in place of the one before."""
@@ -190,20 +218,38 @@ class DataExports:
 
     def _drop(self, account_id: int) -> None:
         """Delete an export that was not fetched."""
-        self.delete(self._kept.pop(account_id).path)
+        kept = self._kept.pop(account_id)
+        if kept.timer.active():
+            kept.timer.cancel()
+        self.delete(kept.path)
 
-    def take(self, token: str) -> KeptExport | None:
+    async def take(self, token: str) -> KeptExport | None:
         """Return the export of a link, which is good no more; None if it was not.
 
         The file is the caller's, who calls `delete`.
         """
         wanted = token_hash(token)
-        for account_id, kept in self._kept.items():
+        for account_id, kept in list(self._kept.items()):
             if wanted in kept.links:
-                del self._kept[account_id]
-                kept.timer.cancel()
-                return kept
+                kept.links.clear()
+                goes_on = await self._goes_on(account_id, kept.session)
+                if goes_on and self._kept.get(account_id) is kept:
+                    del self._kept[account_id]
+                    kept.timer.cancel()
+                    return kept
         return None
+
+    async def _goes_on(self, account_id: int, session: bytes) -> bool:
+        """Return whether a session has not ended, at whatever node, and its user is not banned."""
+        oldest = self._users.now() - RESUME_WINDOW_S * 1000
+        with suppress(ChatError):
+            one = await self._store.listed_account(account_id)
+            for record in await self._store.sessions(account_id, oldest, 0):
+                if one is not None and record.token_hash == session:
+                    account = Account(one.id, one.name, one.key, True, operator=one.operator)
+                    self._state.bans.check(account, record.address)
+                    return True
+        return False
 
     def delete(self, path: str) -> None:
         """Delete the file of an export."""
@@ -213,7 +259,6 @@ class DataExports:
     def stop(self) -> None:
         """Delete what is kept, and make no more."""
         for account_id in list(self._kept):
-            self._kept[account_id].timer.cancel()
             self._drop(account_id)
         if self.files is not None:
             self.files.stop()

@@ -138,13 +138,16 @@ class AccountActions(Caller):
         fields = {"about": about, "colour": colour, "hide_last_seen": hide_last_seen}
         await self._command("set_profile", **fields)
 
-    async def export_account(self) -> str | None:
+    async def export_account(self, password: str | None = None) -> str | None:
         """Ask for an export of all that is stored of the user, until it is made.
+
+        Args:
+            password: the password of the user, which is wanted the first time.
 
         Returns:
             Its path below the address of the page, which is good once; None while it is made.
         """
-        path: str | None = (await self.call("export_account")).raw.get("path")
+        path: str | None = (await self._command("export_account", pwd=password)).raw.get("path")
         return path
 
     async def delete_account(

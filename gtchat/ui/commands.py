@@ -96,7 +96,12 @@ TABLE: tuple[SlashCommand, ...] = (
         (CommandArgument("about", "TEXT", "text", "nothing"),),
         {"about": ""},
     ),
-    SlashCommand("export", "have an export of your data made, and get a link", "export_account"),
+    SlashCommand(
+        "export",
+        "have an export of your data made, and get a link",
+        "export_account",
+        (CommandArgument("pwd", "", "secret", prompt="Password"),),
+    ),
     SlashCommand(
         "delete-account",
         "delete your account; MESSAGES and DIRECTS: keep or erase",

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, BinaryIO, Protocol
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer
+from twisted.python.failure import Failure
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
+from gtchat.chat.background import run_in_background
 from gtchat.web.files import PIECE_BYTES
 from gtchat.web.site import NotFound
 
@@ -24,6 +27,10 @@ class Export(Protocol):
     """An export; `path` is that of its file."""
 
     path: str
+
+
+#: Takes the export of a token.
+Take = Callable[[str], Coroutine[Any, Any, Export | None]]
 
 
 @implementer(IPushProducer)
@@ -78,7 +85,7 @@ class Exports(Resource):
         delete: deletes the file of one.
     """
 
-    def __init__(self, take: Callable[[str], Export | None], delete: Callable[[str], None]) -> None:
+    def __init__(self, take: Take, delete: Callable[[str], None]) -> None:
         super().__init__()
         self._take = take
         self._delete = delete
@@ -89,10 +96,9 @@ class Exports(Resource):
 
     def getChild(self, path: bytes, request: Any) -> IResource:
         """Return the response to a request for an export; only GET takes it."""
-        found = None
+        answer: IResource = NotFound()
         if request.method == b"GET" and not request.postpath and len(path) <= TOKEN_BYTES:
-            found = self._take(path.decode("utf-8", "replace"))
-        answer: IResource = NotFound() if found is None else _File(found, self._delete)
+            answer = _File(path.decode("utf-8", "replace"), self._take, self._delete)
         return answer
 
 
@@ -101,18 +107,36 @@ class _File(Resource):
 
     isLeaf = True
 
-    def __init__(self, export: Export, delete: Callable[[str], None]) -> None:
+    def __init__(self, token: str, take: Take, delete: Callable[[str], None]) -> None:
         super().__init__()
-        self._export = export
+        self._token = token
+        self._take = take
         self._delete = delete
 
     def render_GET(self, request: Any) -> Any:
-        """Send the file."""
+        """Send the file, if the link is good."""
+        gone: list[Failure] = []
+        request.notifyFinish().addErrback(gone.append)
+
+        def send(export: Export | None) -> None:
+            if gone:
+                if export is not None:
+                    self._delete(export.path)
+            elif export is None:
+                request.render(NotFound())
+            else:
+                self._send(request, export.path)
+
+        taking = Deferred.fromCoroutine(self._take(self._token)).addCallback(send)
+        run_in_background(taking, "sending an export")
+        return NOT_DONE_YET
+
+    def _send(self, request: Any, path: str) -> None:
+        """Send a file."""
         request.setHeader(b"Content-Type", b"application/zip")
         request.setHeader(b"Cache-Control", b"no-store")
         request.setHeader(b"Content-Disposition", b'attachment; filename="gtchat-export.zip"')
-        file = open(self._export.path, "rb")  # noqa: SIM115
+        file = open(path, "rb")  # noqa: SIM115
         # It is gone once it is closed, whatever happens to the client or to the server.
-        self._delete(self._export.path)
+        self._delete(path)
         FileProducer(request, file).start()
-        return NOT_DONE_YET

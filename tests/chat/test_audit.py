@@ -120,7 +120,7 @@ class AuditLog(SynchronousTestCase):
         newcomer.call("register", usr="dora", pwd=SECRETS[0], link=self.links[-1])
         newcomer.login("cat", pwd=SECRETS[0])
         server.chat.exports.files = RecordedFiles()
-        newcomer.call("export_account")
+        newcomer.call("export_account", pwd=SECRETS[0])
         newcomer.call("delete_account", pwd=SECRETS[0])
         for word, action in (("hot", "flag"), ("hotter", "refuse")):
             rule = FilterRule(word, action)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import UUID
 
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
@@ -12,7 +13,15 @@ from zope.interface.verify import verifyObject
 from gtchat.chat import data_export
 from gtchat.chat.admin_store import RESERVED_MS, OwnEntries
 from gtchat.chat.audit import AT_CONSOLE
-from gtchat.chat.data_export import INTERVAL_S, LINK_S, MAX_KEPT, IExportFiles, Part
+from gtchat.chat.ban_admin import BanTerms
+from gtchat.chat.data_export import (
+    INTERVAL_S,
+    LINK_S,
+    MAX_KEPT,
+    IExportFiles,
+    KeptExport,
+    Part,
+)
 from gtchat.chat.errors import BadRequest, NoSuchUser, NotStored, RateLimited
 from tests.chat.test_administration import Administered
 from tests.chat.test_edge_cases import refuse
@@ -61,14 +70,22 @@ class Exported(Administered):
         self.exports = server.chat.exports
         self.ann = server.member("Ann")
 
-    def ask(self, client: FakeClient) -> dict[str, Any]:
-        return client.call("export_account")
+    def ask(self, client: FakeClient, **fields: Any) -> dict[str, Any]:
+        return client.call("export_account", **{"pwd": "password", **fields})
 
     def token(self, client: FakeClient) -> str:
         """Have an export made, and return the token of a link to it."""
         self.assertNotIn("path", self.ask(client))
-        path: str = self.ask(client)["path"]
+        return self.link(client)
+
+    def link(self, client: FakeClient) -> str:
+        """Return the token of another link, for which no password is wanted."""
+        path: str = self.ask(client, pwd=None)["path"]
         return path.removeprefix("export/")
+
+    def take(self, token: str) -> KeptExport | None:
+        taken: KeptExport | None = self.done(self.exports.take(token))
+        return taken
 
 
 class Links(Exported):
@@ -77,24 +94,24 @@ class Links(Exported):
 
     def test_an_export_is_fetched_once(self) -> None:
         token = self.token(self.ann)
-        kept = self.exports.take(token)
+        kept = self.take(token)
         assert kept is not None
         self.assertIn(kept.path, self.files.files)
-        self.assertIsNone(self.exports.take(token))
+        self.assertIsNone(self.take(token))
         self.assertEqual(self.ask(self.ann)["code"], "rate_limited")
         self.assertEqual(self.records(code="own_export"), [("own_export", "Ann", "")])
 
     def test_a_new_link_ends_the_one_before(self) -> None:
         token = self.token(self.ann)
-        again = self.ask(self.ann)["path"].removeprefix("export/")
-        self.assertIsNone(self.exports.take(token))
-        self.assertIsNone(self.exports.take("guessed"))
-        self.assertIsNotNone(self.exports.take(again))
+        again = self.link(self.ann)
+        self.assertIsNone(self.take(token))
+        self.assertIsNone(self.take("guessed"))
+        self.assertIsNotNone(self.take(again))
 
     def test_it_is_deleted_after_ten_minutes(self) -> None:
         token = self.token(self.ann)
         self.server.clock.advance(LINK_S)
-        self.assertIsNone(self.exports.take(token))
+        self.assertIsNone(self.take(token))
         self.assertEqual(self.files.files, {})
 
     def test_there_is_one_a_day(self) -> None:
@@ -121,10 +138,14 @@ class Links(Exported):
         self.assertIn("path", self.ask(self.ann))
         self.assertEqual(self.ask(bob)["status"], "ok")
 
-    def test_few_are_kept(self) -> None:
-        for number in range(MAX_KEPT):
-            self.token(self.server.member(f"U{number}"))
-        self.assertEqual(self.ask(self.ann)["code"], "rate_limited")
+    def test_few_are_kept_and_the_oldest_makes_room(self) -> None:
+        first = self.token(self.ann)
+        tokens = [self.token(self.server.member(f"U{number}")) for number in range(MAX_KEPT)]
+        self.assertEqual(len(self.files.files), MAX_KEPT)
+        self.assertIsNone(self.take(first))
+        self.assertIsNotNone(self.take(tokens[0]))
+        account = self.done(self.admin.accounts.find("Ann"))
+        self.done(self.exports.write(account, "/ann.zip", AT_CONSOLE))
 
     def test_one_that_has_failed_can_be_asked_for_again(self) -> None:
         self.files.error = NotStored()
@@ -150,6 +171,99 @@ class Links(Exported):
         self.token(self.ann)
         self.done(self.server.chat.stop())
         self.assertEqual((self.files.files, self.files.stopped), ({}, True))
+
+
+class OwnSessions(Exported):
+    """Exports belong to the session that has asked for them with the password."""
+
+    def setUp(self) -> None:
+        self.use(TestServer())
+        self.other = self.server.connect()
+        self.other.login("Ann", pwd="password", device="phone")
+
+    def test_the_password_is_wanted_of_each_session(self) -> None:
+        for wrong, code in (
+            ({"pwd": None}, "bad_request"),
+            ({"pwd": "wrong"}, "bad_credentials"),
+            ({"pwd": None, "uuid": str(UUID(int=0, version=4))}, "bad_credentials"),
+        ):
+            self.assertEqual(self.ask(self.ann, **wrong)["code"], code)
+        self.assertEqual(self.files.files, {})
+        token = self.token(self.ann)
+        self.assertEqual(self.ask(self.other, pwd=None)["code"], "bad_request")
+        self.assertIsNotNone(self.take(token))
+
+    def test_another_session_with_the_password_takes_it_over(self) -> None:
+        self.files.held = held = Deferred()
+        self.ask(self.ann)
+        self.assertNotIn("path", self.ask(self.other))
+        self.files.held = None
+        held.callback(None)
+        self.server.run_pending()
+        self.assertEqual(self.ask(self.ann, pwd=None)["code"], "bad_request")
+        self.link(self.other)
+        self.assertIn("path", self.ask(self.ann))
+
+    def test_one_that_has_failed_is_made_again_without_the_password(self) -> None:
+        self.files.error = NotStored()
+        self.ask(self.ann)
+        self.files.error = None
+        self.assertEqual(self.ask(self.other, pwd=None)["code"], "bad_request")
+        self.assertEqual(self.ask(self.ann, pwd=None)["status"], "ok")
+        self.link(self.ann)
+
+    def test_a_link_ends_with_its_session(self) -> None:
+        new = {"pwd": "password", "new_pwd": "password2", "new_pwd2": "password2"}
+        for client, cmd, fields in (
+            ("ann", "end_other_sessions", {}),
+            ("ann", "update_pwd", new),
+            ("other", "logout", {}),
+            ("ann", "delete_account", {"pwd": "password"}),
+        ):
+            self.setUp()
+            token = self.token(self.other)
+            getattr(self, client).call(cmd, **fields)
+            self.assertIsNone(self.take(token), cmd)
+
+    def test_a_link_ends_with_a_ban(self) -> None:
+        token = self.token(self.other)
+        self.other.drop()  # no connection that the ban closes
+        self.done(self.admin.bans.ban_account("Ann", BanTerms(), AT_CONSOLE))
+        self.assertIsNone(self.take(token))
+
+    def test_a_link_ends_with_its_account(self) -> None:
+        token = self.token(self.ann)
+        self.patch(self.server.store, "listed_account", lambda account_id: succeed(None))
+        self.assertIsNone(self.take(token))
+
+    def test_a_link_is_good_while_the_connection_is_lost(self) -> None:
+        token = self.token(self.other)
+        self.other.drop()
+        self.ann.call("logout")
+        self.assertIsNotNone(self.take(token))
+
+    def test_a_link_is_used_up_while_the_store_is_asked(self) -> None:
+        token, held = self.token(self.ann), Deferred[None]()
+        listed = self.server.store.listed_account
+
+        async def wait(account_id: int) -> Any:
+            await held
+            return await listed(account_id)
+
+        self.patch(
+            self.server.store, "listed_account", lambda one: Deferred.fromCoroutine(wait(one))
+        )
+        first = Deferred.fromCoroutine(self.exports.take(token))
+        self.assertIsNone(self.take(token))
+        self.server.clock.advance(LINK_S)
+        held.callback(None)
+        self.server.run_pending()
+        self.assertIsNone(self.successResultOf(first))
+
+    def test_a_store_that_fails_gives_no_export(self) -> None:
+        token = self.token(self.ann)
+        refuse(self, self.server, "listed_account")
+        self.assertIsNone(self.take(token))
 
 
 class Contents(Exported):

@@ -262,6 +262,10 @@ class RoomsTest(TestCase):
     def export_account(self, ann: Browser) -> None:
         """Export what is stored of ann."""
         self.open_settings(ann, "Export your data")
+        ann.fill("old_password", "wrong one")
+        ann.click("dialog button.primary", "Export")
+        ann.find(".field:has([name=old_password]) .problem", "Wrong")
+        ann.fill("old_password", "longer still")
         ann.click("dialog button.primary", "Export")
         link = ann.find("dialog a.primary", "Download").get_attribute("href")
         with urlopen(link) as answer, zipfile.ZipFile(BytesIO(answer.read())) as made:

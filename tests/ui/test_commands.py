@@ -48,7 +48,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "/profile ann": {"cmd": "get_profile", "user": "ann"},
     "/about I grow roses": {"cmd": "set_profile", "about": "I grow roses"},
     "/about": {"cmd": "set_profile", "about": ""},
-    "/export": {"cmd": "export_account"},
+    "/export": {"cmd": "export_account", "pwd": "?"},
     "/delete-account": {"cmd": "delete_account", "pwd": "?"},
     "/delete-account erase keep": {
         "cmd": "delete_account",

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import attrs
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.python.failure import Failure
 
@@ -26,10 +27,17 @@ class ExportsTest(SiteCase):
         self.path = str(Path(self.mktemp()).resolve())
         self.tokens = {"secret": Kept(self.path)}
         self.write(b"a zip")
-        exports = Exports(lambda token: self.tokens.pop(token, None), os.unlink)
+        self.held: Deferred[None] | None = None
+        exports = Exports(self.take, os.unlink)
         self.site = build_site(
             self.folder, None, lambda: "ok", self.clock, others={EXPORT: exports}
         )
+
+    async def take(self, token: str) -> Kept | None:
+        kept = self.tokens.pop(token, None)
+        if self.held is not None:
+            await self.held
+        return kept
 
     def write(self, data: bytes) -> None:
         Path(self.path).write_bytes(data)
@@ -49,6 +57,16 @@ class ExportsTest(SiteCase):
             self.assertEqual(head.count(header), 1, header)
         self.assertFalse(os.path.exists(self.path))
         self.assertEqual(self.get("/export/secret")[0], 404)
+
+    def test_a_client_that_is_gone_before_the_link_is_looked_up_leaves_no_file(self) -> None:
+        for token in ("secret", "other"):
+            held = self.held = Deferred()
+            protocol, transport = self.connect()
+            protocol.dataReceived(f"GET /export/{token} HTTP/1.1\r\n".encode() + HOST + b"\r\n")
+            protocol.connectionLost(Failure(ConnectionLost()))
+            held.callback(None)
+            self.assertEqual(transport.value(), b"")
+        self.assertFalse(os.path.exists(self.path))
 
     def test_other_requests_do_not_take_it(self) -> None:
         for path in ("/export", "/export/", "/export/other", "/export/secret/x", "/exports/secret"):

@@ -24,7 +24,13 @@ class DeleteAccount(Request, tag="delete_account"):
 
 
 class ExportAccount(Request, tag="export_account"):
-    """Ask for an export of all that is stored of the user, until it is made."""
+    """Ask for an export of all that is stored of the user, until it is made.
+
+    `pwd`, `uuid`: one of them is given with the first request of a session.
+    """
+
+    pwd: str | None = None
+    uuid: str | None = None
 
 
 class ExportReply(Reply, kw_only=True):
@@ -36,7 +42,8 @@ class ExportReply(Reply, kw_only=True):
 
 async def export_account(context: Context, request: ExportAccount) -> ExportReply:
     """Begin to make an export, or say where it is."""
-    link = await context.chat.exports.ask(context.require_session)
+    asked = context.require_session, request.pwd, request.uuid
+    link = await context.chat.exports.ask(*asked)
     if link is None:
         return ExportReply()
     return ExportReply(path=f"export/{link.token}", expires=rfc3339(link.expires_at))

@@ -18,7 +18,7 @@
       ${shell.state.hasPassword && html`<${Line} shell=${shell} icon="key" label=${text("change_password")} dialog="password" />`}
       <${Line} shell=${shell} icon="user_blocked" label=${text("blocked_users")} count=${shell.state.blocked.length} dialog="blocked" />
       <${Line} shell=${shell} icon="link" label=${text("peer_connections")} hint=${text("peer_connections_short")} dialog="peer" />
-      ${shell.mode === "member" && !shell.fromDisk && shell.actions.can("export_account") && html`
+      ${shell.state.hasPassword && !shell.fromDisk && shell.actions.can("export_account") && html`
         <${Line} shell=${shell} icon="copy" label=${text("export_data")} hint=${text("export_data_short")} dialog="export_account" />`}
       ${shell.state.hasPassword && shell.actions.can("delete_account") && html`
         <${Line} shell=${shell} icon="trash" label=${text("delete_account")} hint=${text("delete_account_short")} dialog="delete_account" />`}
@@ -84,12 +84,12 @@
     const [made, setMade] = useState(null); // the reply with its path
     const [waiting, setWaiting] = useState(false);
     useEffect(() => {
-      const timer = waiting && setTimeout(() => shell.attempt(ask), ASK_AGAIN_MS);
+      const timer = waiting && setTimeout(() => shell.attempt(() => ask()), ASK_AGAIN_MS);
       return () => clearTimeout(timer);
     });
-    const ask = async () => {
+    const ask = async (values) => { // the password is wanted once
       setWaiting(false);
-      const reply = await shell.actions.request("export_account");
+      const reply = await shell.actions.request("export_account", { pwd: values?.old_password });
       if (reply.path) setMade(reply);
       else setWaiting(true);
     };
@@ -103,7 +103,8 @@
     }
     return html`
       <${GTChat.Dialog} title=${title} onClose=${back(shell)} size="small">
-        <${Form} fields=${{}} submit=${title} onSubmit=${ask} onCancel=${back(shell)}>
+        <${Form} submit=${title} onSubmit=${ask} onCancel=${back(shell)} username=${shell.state.me}
+          fields=${{ old_password: { type: "password", required: true, label: "password", autocomplete: "current-password" } }}>
           <p class="second" role="status">${text(waiting ? "export_waiting" : "export_hint")}</p><//>
       <//>`;
   };
