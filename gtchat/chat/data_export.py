@@ -188,12 +188,15 @@ class DataExports:
         if account_id in self._failed:
             del self._failed[account_id]
             return
-        since = self._users.now() - INTERVAL_S * 1000
-        query = AuditQuery(since=since, name=name, code="own_export", limit=1)
-        found = await self._store.audit_records(query)
-        if found:
-            wait = (found[0].at - since) / 1000
-            raise RateLimited("An account can be exported once a day.", retry_after=wait)
+        since, names = self._users.now() - INTERVAL_S * 1000, {name}
+        async for one in self._records(AuditQuery(since=since, code="account_renamed")):
+            if one.what.get("new_name") in names:
+                names.add(str(one.what["name"]))  # no other account can have it for longer
+        for each in names:
+            query = AuditQuery(since=since, name=each, code="own_export", limit=1)
+            if found := await self._store.audit_records(query):
+                wait = (found[0].at - since) / 1000
+                raise RateLimited("An account can be exported once a day.", retry_after=wait)
 
     async def _make(self, files: IExportFiles, account_id: int) -> None:
         """Make an export, and keep it for a while."""

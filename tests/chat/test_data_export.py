@@ -124,6 +124,17 @@ class Links(Exported):
         self.server.run_pending()
         self.assertEqual(self.ask(self.ann)["status"], "ok")
 
+    def test_a_renamed_account_has_none_more_that_day(self) -> None:
+        self.token(self.ann)
+        self.server.clock.advance(LINK_S)
+        self.ann.drop()
+        self.server.member("Bob").drop()
+        for former, name in (("Ann", "Eve"), ("Bob", "Bo"), ("Eve", "Eva")):
+            self.done(self.admin.accounts.rename(former, name, AT_CONSOLE))
+        again = self.server.connect()
+        again.login("Eva", pwd="password")
+        self.assertEqual(self.ask(again)["code"], "rate_limited")
+
     def test_one_is_made_at_a_time(self) -> None:
         bob = self.server.member("Bob")
         self.files.held = held = Deferred()
@@ -228,7 +239,7 @@ class OwnSessions(Exported):
     def test_a_link_ends_with_a_ban(self) -> None:
         token = self.token(self.other)
         self.other.drop()  # no connection that the ban closes
-        self.done(self.admin.bans.ban_account("Ann", BanTerms(), AT_CONSOLE))
+        self.done(self.admin.bans.ban_names("An*", BanTerms(), AT_CONSOLE))
         self.assertIsNone(self.take(token))
 
     def test_a_link_ends_with_its_account(self) -> None:
