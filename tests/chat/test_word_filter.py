@@ -165,6 +165,13 @@ class Flagged(FilterCase):
         [record] = self.records("filter_flagged")
         self.assertEqual(record, {"name": "Bob", "room": "Garden", "rule": rule, "seq": seq})
 
+    def test_a_message_that_is_sent_again_has_one_record(self) -> None:
+        self.add("spam", "flag")
+        sent = {"room_name": "Garden", "msg": "spam", "txn": "t"}
+        first, again = (self.bob.call("speak", **sent) for _ in range(2))
+        self.assertEqual(again["seq"], first["seq"])
+        self.assertEqual([one["seq"] for one in self.records("filter_flagged")], [first["seq"]])
+
     def test_an_edit_names_the_message(self) -> None:
         self.add("spam", "flag")
         seq = self.bob.call("speak", room_name="Garden", msg="hello")["seq"]
