@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from threading import Thread
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, fail
@@ -29,6 +30,17 @@ def unreadable() -> NotStored:
     return NotStored("The server can't read this now. Try again later.")
 
 
+class _ReaderThread(Thread):
+    """A thread that keeps no process alive, such as one that can't listen after its first reads."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, daemon=True, **kwargs)
+
+
+class _ReaderThreads(ThreadPool):
+    threadFactory = _ReaderThread
+
+
 class ReadPool:
     """Runs queries on what is committed.
 
@@ -51,7 +63,7 @@ class ReadPool:
         self._connect = connect or database.open_reader
         self._idle: deque[Connection] = deque()
         self._threads = threads
-        self._pool = ThreadPool(minthreads=0, maxthreads=threads, name="gtchat readers")
+        self._pool = _ReaderThreads(minthreads=0, maxthreads=threads, name="gtchat readers")
         self._pool.start()
         self._closed = False
         #: Whether queries are refused.
