@@ -129,6 +129,10 @@ class TwoNodes(SynchronousTestCase):
         self.assertEqual(bob.until("c_broadcast")["msg"], "Down at noon")
         request(path, "sessions end", {"name": "liv"})
         self.assertEqual(ann.wait_closed(), 4002)
+        began = time.monotonic()
+        # The first server hears of the end of the session after the client has.
+        while request(path, "accounts show", {"name": "liv"}).data["online"]:
+            self.assertLess(time.monotonic() - began, SECONDS)
         request(path, "accounts rename", {"name": "liv", "new_name": "Nora"})
         began = time.monotonic()
         while {*bob.call("get_room_user_list", room_name="loft")["users"]} != {"max", "Nora"}:
