@@ -4,12 +4,29 @@ from __future__ import annotations
 
 import socket
 import struct
+from contextlib import suppress
 from queue import Queue
 from threading import Thread
 
 from tests.e2e.names import AS_WRITTEN, Names
 from tests.e2e.original_program import framed, read_frame
 from tests.e2e.server import SECONDS
+
+
+def listen(address: str) -> socket.socket:
+    """Return a socket that listens at an address, at a port that no server of this machine has.
+
+    Servers listen on 127.0.0.1, and the system may give their port to a client that listens at
+    another address. No server of their chat calls a client at such a port.
+    """
+    while True:
+        listening = socket.create_server((address, 0))
+        if address == "127.0.0.1":
+            return listening
+        with suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", listening.getsockname()[1]))
+            return listening
+        listening.close()
 
 
 class DialbackListener:
@@ -22,8 +39,7 @@ class DialbackListener:
 
     Attributes:
         server, address: as given.
-        listening: the socket; close it at the end of a test.
-        port: its port.
+        port: the port.
         answer: what the client answers to a privacy question of PA1.
     """
 
@@ -31,21 +47,20 @@ class DialbackListener:
         self.server = server
         self.address = address
         self._names = names
-        self.listening = socket.create_server((address, 0))
-        self.port = int(self.listening.getsockname()[1])
+        self._listening = listen(address)
+        self.port = int(self._listening.getsockname()[1])
         self.answer = b""
         self._calls: Queue[list[bytes]] = Queue()
         Thread(target=self._run, daemon=True).start()
 
     def _run(self) -> None:
-        while True:
-            try:
-                connection, _ = self.listening.accept()
-            except OSError:
-                return
-            with connection:
-                connection.settimeout(SECONDS)
-                self._calls.put(self._read_all(connection))
+        # Closed by this thread only: it could accept at the next socket with the same number.
+        with self._listening, suppress(OSError):
+            while True:
+                connection, _ = self._listening.accept()
+                with connection:
+                    connection.settimeout(SECONDS)
+                    self._calls.put(self._read_all(connection))
 
     def _read_all(self, connection: socket.socket) -> list[bytes]:
         """Return the reads of one connection, as the original makes them: when data arrives."""
@@ -68,9 +83,9 @@ class DialbackListener:
         return socket.create_connection(("127.0.0.1", self.server), SECONDS, (self.address, 0))
 
     def die(self) -> None:
-        """Stop listening, as a client that was killed."""
-        self.listening.shutdown(socket.SHUT_RDWR)
-        self.listening.close()
+        """Stop listening, as a client that was killed, if it still does."""
+        with suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)
 
 
 class MessageCenterClient(DialbackListener):

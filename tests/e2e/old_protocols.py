@@ -137,7 +137,7 @@ class OldProtocolsCase(SynchronousTestCase):
     def message_center(self, name: str | None = None) -> MessageCenterClient:
         """Return a client of Message Center, logged in if there is a name."""
         client = MessageCenterClient(*self._place("message_center"))
-        self.addCleanup(client.listening.close)
+        self.addCleanup(client.die)
         self._leave_by(client.log_out)
         if name is not None:
             password = ACCOUNTS[name].encode()
@@ -148,7 +148,7 @@ class OldProtocolsCase(SynchronousTestCase):
     def pa1(self, name: str | None = None) -> PA1Client:
         """Return a client of PA1, logged in if there is a name."""
         client = PA1Client(*self._place("pa1"))
-        self.addCleanup(client.listening.close)
+        self.addCleanup(client.die)
         self._leave_by(client.log_out)
         if name is not None:
             self.assertEqual(client.log_in(name, ACCOUNTS[name]), b"Ok ")

@@ -129,11 +129,12 @@ def find_addresses(url: str, ports: dict[str, list[int]]) -> list[str]:
     found: dict[int, str] = {}
     for address in ADDRESSES:
         client = MessageCenterClient(ports["message_center"][0], address)
-        with client.listening, postgres.connect(url) as db:
+        with postgres.connect(url) as db:
             client.log_in(FINDER.encode(), PASSWORD.encode())
             client.next_push()
             [[node]] = db.execute("SELECT node_id FROM sessions WHERE node_id > 0").fetchall()
             client.log_out()
+        client.die()
         found.setdefault(node, address)
         if len(found) == 2:
             return list(found.values())

@@ -100,7 +100,7 @@ class Peers(SynchronousTestCase):
         ann.type("/register seas summerisover")
         found = next(line for line in self.server.lines if "message_center: " in line)
         seas = MessageCenterClient(int(found.rsplit(":", 1)[1].strip("/\n ")))
-        self.addCleanup(seas.listening.close)
+        self.addCleanup(seas.die)
         ann.wait_for("seas")
         self.assertEqual(seas.log_in(b"seas", b"summerisover"), [b"LOGIN_OKAY"])
         self.assertEqual(seas.next_push(), "seas has logged on.")

@@ -432,7 +432,7 @@ class DialbackUser(PlainUser):
 
     def disconnect(self) -> None:
         if self._client is not None:
-            self._client.listening.close()
+            self._client.die()
 
 
 class MessageCenterUser(DialbackUser):
