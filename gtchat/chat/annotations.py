@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import attrs
+from emoji import EMOJI_DATA, STATUS
+
+from gtchat.chat.errors import BadRequest
 
 #: Names of users that a reaction lists.
 REACTION_USERS = 10
+
+_VARIATION_SELECTOR = "\ufe0f"
+_EMOJI_CHARS = max(map(len, EMOJI_DATA))
+#: Emoji without variation selectors -> the emoji as UTS 51 recommends it ("fully qualified").
+_QUALIFIED = {
+    emoji.replace(_VARIATION_SELECTOR, ""): emoji
+    for emoji, data in EMOJI_DATA.items()
+    if data["status"] == STATUS["fully_qualified"]
+}
 
 
 @attrs.frozen
@@ -44,3 +56,17 @@ class Reaction:
     count: int
     users: tuple[str, ...]
     me: bool = False
+
+
+def require_emoji(raw: str) -> str:
+    """Return an emoji in the form that is stored: the same for each way to write it.
+
+    Args:
+        raw: an emoji, fully qualified or not (UTS 51, section 1.4.3).
+
+    Raises:
+        BadRequest: it is not one emoji.
+    """
+    if len(raw) > _EMOJI_CHARS or raw not in EMOJI_DATA:
+        raise BadRequest("emoji: must be one emoji.")
+    return _QUALIFIED.get(raw.replace(_VARIATION_SELECTOR, ""), raw)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from twisted.internet.defer import Deferred
 
 from gtchat.chat.audit import AuditRecord
-from gtchat.chat.errors import NoSuchUser
+from gtchat.chat.errors import ChatError, NoSuchUser
 from gtchat.chat.events import (
     Entry,
     Joined,
@@ -109,6 +109,7 @@ class ChangeQueue:
         limits: ChangeLimits,
         users: Pair | None = None,
         audit: Callable[[], AuditRecord | None] | None = None,
+        refusal: ChatError | None = None,
     ) -> Deferred[Ack]:
         """Queue a change of a message.
 
@@ -120,11 +121,11 @@ class ChangeQueue:
             is_moderator: whether the user may change the messages of others.
             limits: what limits changes.
             users: of a direct conversation: the user, and the other one.
-            audit: as of `PendingEntry`.
+            audit, refusal: as of `PendingEntry`.
 
         Returns:
             Fires with the ack, whose `seq` is 0 if the change changes nothing. Fails with
-            NotStored, Stale, TxnConflict and the errors of `message_rules`.
+            NotStored, Stale, TxnConflict, the refusal and the errors of `message_rules`.
 
         Raises:
             OverQuota: the user can't store the text of the change.
@@ -143,6 +144,7 @@ class ChangeQueue:
             limits=limits,
             users=users,
             audit=audit,
+            refusal=refusal,
             room=room,
             session=session,
         )

@@ -11,13 +11,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from emoji import EMOJI_DATA, STATUS
-
+from gtchat.chat.annotations import require_emoji
 from gtchat.chat.audit import AuditRecord
 from gtchat.chat.conversations import Conversation, Conversations, Target
 from gtchat.chat.delivery import Delivery
 from gtchat.chat.errors import (
-    BadRequest,
     MessageDeleted,
     NoSuchMessage,
     NoSuchUser,
@@ -26,6 +24,7 @@ from gtchat.chat.errors import (
     NotInRoom,
     NotOwner,
     RateLimited,
+    SlowMode,
 )
 from gtchat.chat.events import Deleted, Edited, MessageChange, Pinned, Reacted, Unpinned
 from gtchat.chat.interfaces import Ack, ChangeLimits, MessageVersion
@@ -44,30 +43,7 @@ REASON_CHARS = 500
 #: for, and how many are deleted at once.
 RECENT_MS, RECENT_ENTRIES, RECENT_LIMIT = 3600 * 1000, 20_000, 200
 
-_VARIATION_SELECTOR = "\ufe0f"
-_EMOJI_CHARS = max(map(len, EMOJI_DATA))
-#: Emoji without variation selectors -> the emoji as UTS 51 recommends it ("fully qualified").
-_QUALIFIED = {
-    emoji.replace(_VARIATION_SELECTOR, ""): emoji
-    for emoji, data in EMOJI_DATA.items()
-    if data["status"] == STATUS["fully_qualified"]
-}
-
 C = TypeVar("C", bound=MessageChange)
-
-
-def require_emoji(raw: str) -> str:
-    """Return an emoji in the form that is stored: the same for each way to write it.
-
-    Args:
-        raw: an emoji, fully qualified or not (UTS 51, section 1.4.3).
-
-    Raises:
-        BadRequest: it is not one emoji.
-    """
-    if len(raw) > _EMOJI_CHARS or raw not in EMOJI_DATA:
-        raise BadRequest("emoji: must be one emoji.")
-    return _QUALIFIED.get(raw.replace(_VARIATION_SELECTOR, ""), raw)
 
 
 def check_reason(raw: str) -> str:
@@ -155,13 +131,13 @@ class Changes:
         self._check_speech(room, session.user)
         msg = text(msg, self._limits.text_chars)
         place = room if isinstance(room, Room) else None
-        self._panic.check(session, place)
+        refusal = self._panic.check(session, place, txn)
         flag = None
-        if place is not None or self._filter.directs:
+        if refusal is None and (place is not None or self._filter.directs):
             flag = self._filter.check(session, msg, place)
         entry = self._entry(Edited, session, room, seq, msg=msg)
         audit = None if flag is None else self._filter.record(flag, session, entry)
-        return await self._say(session, target, room, entry, txn, audit)
+        return await self._say(session, target, room, entry, txn, audit, refusal)
 
     async def delete(
         self, session: Session, target: Target, seq: int, reason: str = "", txn: str | None = None
@@ -184,9 +160,8 @@ class Changes:
             IsMuted, ModeratedRoom, Blocked, SlowMode, Filtered: the reason can't be said.
         """
         reason = check_reason(reason)
-        if reason:
-            await self._check_text(session, target, reason)
-        return await self._delete(session, target, seq, reason, txn)
+        refusal = await self._check_text(session, target, reason, txn) if reason else None
+        return await self._delete(session, target, seq, reason, txn, refusal)
 
     async def _find_place(self, target: Target, user: User) -> Room | Conversation:
         """Return a place that a user is in or may moderate. Raises NotInRoom, as `find_any`."""
@@ -195,21 +170,33 @@ class Changes:
             raise NotInRoom()
         return room
 
-    async def _check_text(self, session: Session, target: Target, reason: str) -> None:
-        """Check that a user may give a reason: others read it like a message."""
+    async def _check_text(
+        self, session: Session, target: Target, reason: str, txn: str | None
+    ) -> SlowMode | None:
+        """Check that a user may give a reason: others read it like a message.
+
+        Returns the refusal of a request with a txn; see `PanicMode.check`.
+        """
         room = await self._find_place(target, session.user)
         place = room if isinstance(room, Room) else None
         if isinstance(room, Conversation):
             room.require_open()
         elif not may_moderate(session.user, room):
             self._check_speech(room, session.user)
-        self._panic.check(session, place)
-        if place is not None or self._filter.directs:
+        refusal = self._panic.check(session, place, txn)
+        if refusal is None and (place is not None or self._filter.directs):
             self._filter.check_other(session, reason, place)
+        return refusal
 
     @repeated
     async def _delete(
-        self, session: Session, target: Target, seq: int, reason: str, txn: str | None
+        self,
+        session: Session,
+        target: Target,
+        seq: int,
+        reason: str,
+        txn: str | None,
+        refusal: SlowMode | None,
     ) -> Ack:
         """Store that a message is deleted. Return the ack."""
         user, room = session.user, await self._find_place(target, session.user)
@@ -225,7 +212,7 @@ class Changes:
                 "message_deleted", session.actor, name=entry.usr, room=room.name, seq=seq
             )
 
-        return await self._append(session, room, entry, txn, record)
+        return await self._append(session, room, entry, txn, record, refusal)
 
     async def delete_recent(self, session: Session, raw: str, target: str, reason: str = "") -> int:
         """Delete the messages that a user sent to a room within the last hour, newest first.
@@ -289,9 +276,9 @@ class Changes:
         emoji = require_emoji(emoji)
         if wait := self._reactions.take(session.user.id):
             raise RateLimited(retry_after=wait)
-        self._panic.check(session, room if isinstance(room, Room) else None)
+        refusal = self._panic.check(session, room if isinstance(room, Room) else None, txn)
         entry = self._entry(Reacted, session, room, seq, emoji=emoji, on=on)
-        return await self._say(session, target, room, entry, txn)
+        return await self._say(session, target, room, entry, txn, refusal=refusal)
 
     @repeated
     async def _say(
@@ -302,12 +289,13 @@ class Changes:
         entry: Edited | Reacted,
         txn: str | None,
         audit: Callable[[], AuditRecord | None] | None = None,
+        refusal: SlowMode | None = None,
     ) -> Ack:
         """Store an edit or a reaction, for which the rates are paid. Return its ack."""
         if isinstance(found, Room):  # may not be a room of the user any more
             found = await self._conversations.require_open(target, session.user)
         self._check_speech(found, session.user, reacts=isinstance(entry, Reacted))
-        return await self._append(session, found, entry, txn, audit)
+        return await self._append(session, found, entry, txn, audit, refusal)
 
     @repeated
     async def pin(
@@ -390,11 +378,12 @@ class Changes:
         entry: MessageChange,
         txn: str | None,
         audit: Callable[[], AuditRecord | None] | None = None,
+        refusal: SlowMode | None = None,
     ) -> Ack:
         """Store a change. Return its ack."""
         check_txn(txn)
         is_moderator = may_moderate(session.user, room)
         users = room.users if isinstance(room, Conversation) else None
         return await self._delivery.append_message_change(
-            session, room, entry, txn, is_moderator, self._change_limits, users, audit
+            session, room, entry, txn, is_moderator, self._change_limits, users, audit, refusal
         )

@@ -111,8 +111,10 @@ class Whispers(Arrivals):
         if found.other_id == user.id and not to_self:
             raise SelfTarget()
         found.require_open()
-        self._panic.check(session)
-        flag = self._filter.check(session, msg) if self._filter.directs else None
+        refusal = self._panic.check(session, txn=txn)
+        flag = None
+        if self._filter.directs and refusal is None:
+            flag = self._filter.check(session, msg)
         event = WhisperSent(
             usr=user.name,
             subject_id=user.id,
@@ -129,6 +131,7 @@ class Whispers(Arrivals):
             sender_id=user.id,
             target_id=found.other_id,
             users=found.users,
+            refusal=refusal,
         )
         limits = WhisperLimits(
             pair=PENDING_OF_PAIR,

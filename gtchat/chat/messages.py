@@ -215,9 +215,10 @@ class Messages:
                 raise refusal
             slow = slow_seconds(room, user.id, user.name)
         msg = text(msg, self._limits.text_chars)
-        if self._panic.until:
-            self._panic.check(session, room)
-        flag = self._filter.check(session, msg, room) if self._filter.rules else None
+        refusal = self._panic.check(session, room, txn) if self._panic.until else None
+        flag = None
+        if self._filter.rules and refusal is None:
+            flag = self._filter.check(session, msg, room)
         # Quota.charge, without its call.
         size = len(msg) if msg.isascii() else utf8_size(msg)
         if size > session.prepaid or self._quota.restricted:
@@ -247,6 +248,7 @@ class Messages:
                 sender_id=None if txn is None else user.id,
                 checked=room.foreign,
                 slow=slow,
+                refusal=refusal,
                 audit=audit,
                 room=room,
                 session=session,

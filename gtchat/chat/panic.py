@@ -62,7 +62,9 @@ class PanicMode:
         """Whether it is on now."""
         return self.until > self._wall() * 1000
 
-    def check(self, session: Session, room: ModeratedPlace | None = None) -> None:
+    def check(
+        self, session: Session, room: ModeratedPlace | None = None, txn: str | None = None
+    ) -> SlowMode | None:
         """Check that a user may say something, and count it if the switch is on.
 
         Operators may at any time, and in a room those who moderate it.
@@ -70,21 +72,33 @@ class PanicMode:
         Args:
             session: a session of the user.
             room: where, None for no room.
+            txn: the idempotency key of the request, None if it has none.
+
+        Returns:
+            None if the user may; else, of a request with a txn, its refusal, which the store gives
+            it unless it was done before: see `PendingEntry.refusal`.
 
         Raises:
             SlowMode: the user has just said something, or has no account, or a new one.
         """
-        left = self.until / 1000 - self._wall() if self.until else 0.0
-        if left <= 0:
-            return
+        refusal = self._find_refusal(session, room) if self.until else None
+        if refusal is not None and txn is None:
+            raise refusal
+        return refusal
+
+    def _find_refusal(self, session: Session, room: ModeratedPlace | None) -> SlowMode | None:
+        left = self.until / 1000 - self._wall()
         user = session.user
-        if session.operator or user.key == HOST.key:
-            return
+        if left <= 0 or session.operator or user.key == HOST.key:
+            return None
         if room is not None and rank_of(room, user.id, user.name) >= Rank.MODERATOR:
-            return
+            return None
         if not user.registered or 0 < self.new_from <= user.id:
-            raise SlowMode("Guests and new accounts can only read at the moment.", retry_after=left)
+            return SlowMode(
+                "Guests and new accounts can only read at the moment.", retry_after=left
+            )
         if wait := self._said.take(user.id):
-            raise SlowMode(
+            return SlowMode(
                 "The whole chat is in slow mode. Wait before you say more.", retry_after=wait
             )
+        return None

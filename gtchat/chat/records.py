@@ -87,6 +87,8 @@ class PendingEntry:
             is stored, in any thread. None for none.
         slow: of a message: seconds that must have passed since the last message of its author that
             had this; else it fails with SlowMode. 0 for none.
+        refusal: of a request with a `txn`: why it is not stored unless it was done before. None for
+            no reason.
     """
 
     room_id: int
@@ -98,6 +100,7 @@ class PendingEntry:
     checked: int | None = None
     audit: Callable[[], AuditRecord | None] | None = None
     slow: int = 0
+    refusal: ChatError | None = None
 
     @property
     def subject_id(self) -> int | None:

@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from gtchat.chat.changes import require_emoji
+from gtchat.chat.annotations import require_emoji
 from gtchat.chat.errors import BadRequest
 from gtchat.chat.events import MessageSent
 from gtchat.chat.limits import Limits

@@ -6,6 +6,7 @@ from gtchat.chat.access import AccessSettings
 from gtchat.chat.admin_store import AuditQuery
 from gtchat.chat.audit import AT_CONSOLE
 from gtchat.chat.errors import BadRequest
+from gtchat.chat.filter_rules import FilterRule
 from gtchat.chat.limits import Limits
 from gtchat.chat.panic import MAX_MS, NEW_MS, USUAL_MS
 from tests.chat.test_access import code_of
@@ -71,6 +72,49 @@ class Panic(Administered):
         self.server.clock.advance(20)
         self.assertEqual(code_of(bob, "edit", room_name="lobby", seq=sent, msg="x"), "")
         self.assertEqual(code_of(bob, "whisper", target_user="Ann", msg="x"), "slow_mode")
+
+    def test_what_is_sent_again_gets_its_ack(self) -> None:
+        self.server.member("Ann")
+        bob = self.server.member("Bob")
+        self.switch()
+        said = bob.call("speak", room_name="lobby", msg="hi", txn="1")
+        message = {"room_name": "lobby", "seq": said["seq"]}
+        requests: list[tuple[str, dict[str, object]]] = [
+            ("speak", {"room_name": "lobby", "msg": "reply", "reply": said["seq"]}),
+            ("edit", {"msg": "x", **message}),
+            ("react", {"emoji": "\U0001f600", **message}),
+            ("whisper", {"target_user": "Ann", "msg": "x"}),
+            ("delete", {"reason": "typo", **message}),
+        ]
+        self.assertEqual(bob.call("speak", room_name="lobby", msg="hi", txn="1")["dup"], True)
+        for cmd, fields in requests:
+            self.server.clock.advance(30)
+            first = bob.call(cmd, txn=cmd, **fields)
+            self.assertEqual(first["status"], "ok", cmd)
+            again = bob.call(cmd, txn=cmd, **fields)
+            self.assertEqual((again.get("seq"), again.get("dup")), (first.get("seq"), True), cmd)
+            other = {**fields, "txn": f"{cmd} 2"}
+            self.assertEqual(code_of(bob, cmd, **other), "slow_mode", cmd)
+        self.assertEqual(len(bob.call("history", room_name="lobby")["entries"]), 2)
+
+    def test_what_was_sent_before_it_was_on_gets_its_ack(self) -> None:
+        gus = self.server.guest("Gus")
+        sent = {"room_name": "lobby", "msg": "hi", "txn": "1"}
+        seq = gus.call("speak", **sent)["seq"]
+        self.switch()
+        self.assertEqual(gus.call("speak", **sent)["seq"], seq)
+        self.assertEqual(code_of(gus, "speak", **{**sent, "msg": "ho"}), "txn_conflict")
+
+    def test_the_word_filter_does_not_see_what_is_refused(self) -> None:
+        bob = self.server.member("Bob")
+        self.done(self.admin.word_filter.add(FilterRule("spam", "flag"), None, AT_CONSOLE))
+        self.switch()
+        self.speak(bob)
+        for _ in range(9):
+            code_of(bob, "speak", room_name="lobby", msg="spam", txn="1")
+        self.server.clock.advance(30)
+        bob.call("speak", room_name="lobby", msg="spam", txn="1")
+        self.assertEqual(len(self.done(self.admin.audit(AuditQuery(code="filter_flagged")))), 1)
 
     def test_a_message_that_is_refused_for_something_else_does_not_count(self) -> None:
         bob = self.server.member("Bob")

@@ -14,6 +14,7 @@ from gtchat.chat.errors import (
     NoSuchUser,
     NotAllowed,
     NotInRoom,
+    SlowMode,
     TxnConflict,
 )
 from gtchat.chat.events import Deleted, Edited, WhisperSent
@@ -331,6 +332,17 @@ class WhisperContract(DirectCase):
         await self.whisper(ann, bob, txn="t")
         for target, fields in ((bob, {"msg": "hey"}), (cid, {}), (bob, {"style": "action"})):
             await self.assertFails(self.whisper(ann, target, txn="t", **fields), TxnConflict)
+
+    async def test_a_refusal_is_given_to_what_was_not_sent_before(self) -> None:
+        ann, bob = await self.two_accounts()
+        refused = {"sender_id": ann, "target_id": bob, "refusal": SlowMode()}
+        event = WhisperSent(usr="Ann", msg="psst", id="x", at=1000, subject_id=ann)
+        first = PendingWhisper(entry=event, txn="t", **refused)
+        await self.assertFails(self.store.whisper(first, NO_LIMITS), SlowMode)
+        self.assertIsNone(await self.store.find_direct(ann, None, bob))
+        await self.whisper(ann, bob, txn="t")
+        again = await self.store.whisper(PendingWhisper(entry=event, txn="t", **refused), NO_LIMITS)
+        self.assertEqual(again, Ack("id of psst", 1, 1000, dup=True))
 
     async def refused(self, sender: int, target: int, limits: WhisperLimits) -> bool:
         """Send a message, and return whether a limit refuses it."""

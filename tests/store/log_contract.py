@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from gtchat.chat.errors import NotAllowed, NotStored, RoomExists, TxnConflict
+from gtchat.chat.errors import NotAllowed, NotStored, RoomExists, SlowMode, TxnConflict
 from gtchat.chat.events import PAGE_KINDS, Entry, Invited, Kicked, Removed, RoomChanged
 from gtchat.chat.interfaces import (
     Ack,
@@ -230,6 +230,17 @@ class TxnContract(StoreCase):
         self.assertIsInstance(other_text.error, TxnConflict)
         self.assertIsInstance(other_room.error, TxnConflict)
         self.assertEqual(await self.texts(self.lobby, HistoryQuery()), ["x"])
+
+    async def test_a_refusal_is_given_to_what_was_not_sent_before(self) -> None:
+        ann, refusal = await self.account("Ann"), SlowMode()
+        self.append(self.lobby, message("x"), ann, txn="t")
+        again = self.append(self.lobby, message("x"), ann, txn="t", refusal=refusal)
+        other = self.append(self.lobby, message("y"), ann, txn="u", refusal=refusal)
+        await self.store.flush()
+        self.assertEqual((again.error, again.earlier), (None, Ack("id of x", 1, 1000, dup=True)))
+        self.assertEqual((other.error, other.entry.seq), (refusal, 0))
+        later = await self.stored(self.lobby, message("y"), ann, txn="u")
+        self.assertEqual(later.entry.seq, 2)
 
     async def test_another_account_can_use_the_same_txn(self) -> None:
         ann, bob = await self.account("Ann"), await self.account("Bob")

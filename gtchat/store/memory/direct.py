@@ -99,6 +99,8 @@ class DirectTable:
         earlier = self._rooms.find_ack(pending)
         if earlier is not None:
             return earlier
+        if pending.refusal is not None:
+            raise pending.refusal
         accounts = self._accounts.accounts
         if target_id not in accounts or sender_id not in accounts:
             raise NoSuchUser()

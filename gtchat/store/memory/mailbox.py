@@ -102,6 +102,8 @@ class Mailbox:
         try:
             pending.earlier = self._rooms.find_ack(pending)
             if pending.earlier is None:
+                if pending.refusal is not None:
+                    raise pending.refusal
                 self._store(pending)
         except ChatError as error:
             pending.error = error

@@ -162,6 +162,8 @@ def whisper(
         earlier = find_ack(db, sender_id, pending.txn, fingerprint(pending))
         if earlier is not None:
             return earlier
+        if pending.refusal is not None:
+            raise pending.refusal
     sender, target = accounts.get(db, sender_id), accounts.get(db, target_id)
     if target is None or sender is None:
         raise NoSuchUser()

@@ -185,6 +185,9 @@ class LogWriter:
                 content = fingerprint(pending)
                 if _was_used(db, pending, content):
                     continue
+                if pending.refusal is not None:
+                    pending.error = pending.refusal
+                    continue
             entry = pending.entry
             entry_type = type(entry)
             is_plain = entry_type is MessageSent or entry_type is GuestMessage
