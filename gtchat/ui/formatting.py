@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, tzinfo
+from math import ceil
 
 from gtchat.client import ChatMessage
 from gtchat.ui.terminal import escape_controls
@@ -44,6 +45,18 @@ def format_users(names: tuple[str, ...], total: int = 0) -> str:
     listed = ", ".join(map(format_user, names[:MAX_NAMES]))
     rest = max(total, len(names)) - min(len(names), MAX_NAMES)
     return f"{listed} and {rest} more" if rest else listed or "none"
+
+
+def format_wait(seconds: float) -> str:
+    """Return how long to wait, rounded up: `12 s`, `5 min`, `3 h`.
+
+    Args:
+        seconds: any number.
+    """
+    for unit, size in (("s", 1), ("min", 60)):
+        if seconds < 100 * size:
+            return f"{max(1, ceil(seconds / size))} {unit}"
+    return f"{ceil(seconds / 3600):,} h"
 
 
 def local_time(at: datetime | None, zone: tzinfo | None = None) -> datetime | None:

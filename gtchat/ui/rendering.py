@@ -30,6 +30,7 @@ from gtchat.ui.formatting import (
     format_room,
     format_user,
     format_users,
+    format_wait,
     local_time,
     marked_lines,
 )
@@ -40,28 +41,19 @@ from gtchat.ui.terminal import escape_controls
 #: Commands whose effect is an event that is shown: their replies have no lines.
 QUIET_COMMANDS = frozenset({"edit", "delete", "react", "pin", "unpin"})
 
-#: Error code -> what the user can do.
+#: Error code -> what the user can do, where the text of the server does not say it.
 ADVICE: dict[str, str] = {
     "not_logged_in": "/guest NAME, /login NAME or /register NAME",
-    "bad_credentials": "check name and password, or /register NAME",
+    "bad_credentials": "/register NAME, if you have no account",
     "name_taken": "choose another name, or /login if it is yours",
-    "weak_password": "use 8 characters or more",
     "no_such_room": "/rooms lists the rooms, /create ROOM creates one",
     "not_in_room": "/join ROOM first",
     "room_exists": "/join it, or choose another name",
-    "private_room": "ask a member for an invitation",
     "no_such_user": "/users lists who is online",
-    "not_owner": "only the owner of the room, or a moderator, can do this",
-    "room_banned": "banned from this room",
-    "muted": "you are muted in this room",
-    "moderated": "this room is moderated: only users with a role can speak",
-    "slow_mode": "there is slow mode here: wait before your next message",
-    "filtered": "the operator does not allow such a text",
     "already_logged_in": "/logout first",
     "bad_session": "/login again",
-    "bad_invite": "/login if you have registered with it, or ask for another one",
+    "bad_invite": "ask for another one",
     "invite_wanted": "/invited NAME SECRET, where SECRET ends the link of an invitation",
-    "registration_closed": "ask the operator for an account",
 }
 
 
@@ -147,7 +139,7 @@ class Renderer:
         """Return the line of an error, with advice if there is any."""
         advice = ADVICE.get(error.code, "")
         if error.retry_after is not None:
-            advice = f"try again in {max(1, round(error.retry_after))} s"
+            advice = f"try again in {format_wait(error.retry_after)}"
         text = f"error: {escape_controls(error.text)} ({escape_controls(error.code)})"
         return f"{text}: {advice}" if advice else text
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timezone
 
 import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
+from gtchat.chat.errors import CODES
 from gtchat.client import (
     CommandFailed,
     ConnectionLost,
@@ -19,9 +21,9 @@ from gtchat.client import (
 )
 from gtchat.ui.commands import COMMANDS, CommandContext, ParsedCommand
 from gtchat.ui.descriptions import EVENTS
-from gtchat.ui.formatting import marked_lines
+from gtchat.ui.formatting import format_wait, marked_lines
 from gtchat.ui.parsing import parse
-from gtchat.ui.rendering import Renderer
+from gtchat.ui.rendering import ADVICE, Renderer
 from tests.client.fakes import AT, event, spoken
 
 EVIL = "\x1b[2J\u202e\x07"
@@ -257,6 +259,29 @@ class RenderingTests(SynchronousTestCase):
             "error: You are not in this room. (not_in_room): /join ROOM first",
         )
         self.assertIn("try again in 60 s", self.renderer.error_line(CommandFailed("x", "y", 60)))
+
+    def test_advice_says_more_than_the_text_of_the_error(self) -> None:
+        for code, advice in ADVICE.items():
+            said = CODES[code].default.lower()
+            self.assertNotIn(advice.lower(), said, code)
+            words = set(re.findall(r"[a-z]+", advice.lower()))
+            self.assertTrue("/" in advice or words - set(re.findall(r"[a-z]+", said)), code)
+        for code in ("filtered", "muted", "slow_mode", "room_banned", "storage_full"):
+            error = CommandFailed(code, "It says why.", 5 if code == "slow_mode" else None)
+            behind = ": try again in 5 s" if code == "slow_mode" else ""
+            self.assertEqual(
+                self.renderer.error_line(error), f"error: It says why. ({code}){behind}"
+            )
+
+    def test_a_long_wait_is_no_number_of_seconds(self) -> None:
+        for seconds, shown in (
+            (0.2, "1 s"),
+            (8.1, "9 s"),
+            (100, "2 min"),
+            (3600, "60 min"),
+            (604_800, "168 h"),
+        ):
+            self.assertEqual(format_wait(seconds), shown)
 
     def test_a_partial_list_says_how_to_list_the_rest(self) -> None:
         lines = self.replied("/users", users=("ann", "bob"), users_total=7)
