@@ -67,7 +67,7 @@
       this.roles = new Map(); // name -> "moderator" or "voice", of members who have a role
       this.moderated = false; // whether members need a role to speak
       this.slow = 0; // seconds between two messages of a member
-      this.keepDays = 0; // days for which its entries are kept; 0: as long as the server keeps them
+      this.keep = { keep_messages: 0, keep_days: 0 }; // most messages, and days; 0: as many as the server keeps
       this.mutedUntil = undefined; // until when the user is muted, "" for no end; undefined: not
       this.membersLoaded = false;
       this.memberCount = 0;
@@ -115,8 +115,8 @@
       }
       // These are told where they are on, beside the other settings.
       if (info.public === undefined) return;
-      const { max = 0, preview, moderated, slow = 0, keep_days: keepDays = 0 } = info;
-      Object.assign(this, { max, preview: Boolean(preview), moderated: Boolean(moderated), slow, keepDays });
+      const { max = 0, preview, moderated, slow = 0, keep_messages = 0, keep_days = 0 } = info;
+      Object.assign(this, { max, preview: Boolean(preview), moderated: Boolean(moderated), slow, keep: { keep_messages, keep_days } });
     }
 
     // The fields of a request that name it.

@@ -20,7 +20,8 @@ class RoomsTest(TestCase):
     skip = MISSING or None
 
     def setUp(self) -> None:
-        self.server = Server("--commands-per-second", "0", "--broadcast-key", "key").start()
+        options = ("--commands-per-second", "0", "--broadcast-key", "key", "--keep-days", "90")
+        self.server = Server(*options).start()
         self.addCleanup(self.server.kill)
         self.ann, self.bob = self.log_in("ann"), self.log_in("bob")
 
@@ -130,17 +131,27 @@ class RoomsTest(TestCase):
         self.wait_until_closed(ann)
         bob.find(".bar .topic", "rather quiet")
         ann.click(".about .line", "Room settings")
-        for name, value in (("member_limit", "3"), ("keep_days", "7")):
+        for name, value in (("member_limit", "3"), ("keep_messages", "0"), ("keep_days", "7")):
             self.assertEqual(ann.find(f"[name={name}]").get_attribute("value"), value)
+        # What the server keeps at most is said, and holds here too.
+        for name, said in (("keep_messages", "this server sets none"), ("keep_days", "90 days")):
+            field = ann.find(f"[name={name}]")
+            hint = field.get_attribute("aria-describedby").split()[-1]
+            self.assertIn(said, ann.find(f"[id='{hint}']").text)
+        ann.fill("keep_days", "91")
+        ann.click("dialog button.primary", "Save")
+        ann.find("[name=keep_days]:invalid:focus")
         ann.fill("topic", "loud")
         ann.fill("member_limit", "0")
+        ann.fill("keep_messages", "500")
         ann.fill("keep_days", "30")
         ann.click("dialog button.primary", "Save")
         bob.find(".bar .topic", "loud")
         bob.find(".log .event", "changed the room")
         self.wait_until_closed(ann)
         ann.click(".about .line", "Room settings")
-        self.assertEqual(ann.find("[name=keep_days]").get_attribute("value"), "30")
+        for name, value in (("keep_messages", "500"), ("keep_days", "30")):
+            self.assertEqual(ann.find(f"[name={name}]").get_attribute("value"), value)
         ann.click("dialog button", "Cancel")
         self.wait_until_closed(ann)
         # Remove and add again.

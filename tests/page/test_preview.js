@@ -34,7 +34,7 @@
   test("lists, replies and entries tell the member limit of a room", () => {
     const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den", { max: 9, keep_days: 7 })]);
     const den = state.rooms.get("den");
-    equal([state.lobby.max, den.max, den.keepDays], [0, 9, 7]);
+    equal([state.lobby.max, den.max, den.keep.keep_messages, den.keep.keep_days], [0, 9, 0, 7]);
     GTChat.sync.push(state, event("room_changed", { room_name: "den", usr: "ann", seq: 1, public: true, topic: "", max: 5, owner: "ann" }));
     equal(den.max, 5);
     GTChat.sync.reply(state, "set_room", { room: roomDetails("den", { max: 4 }) }, { room_name: "den" });

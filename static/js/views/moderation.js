@@ -14,12 +14,17 @@
   // Messages that the server deletes at most in one request.
   const RECENT_LIMIT = 200;
 
+  // How much of a room is kept, beside what the server keeps at most; 0 for no limit. label: of the field.
+  const keepField = (label, value, most = 0) => ({ type: "number", label, value, min: 0, max: most && value <= most ? Math.floor(most) : undefined,
+    hint: text(most ? `${label}_most` : "keep_hint", { most: most.toLocaleString(GTChat.locale()) }) });
+
   // Settings that the user does not change are not sent: another session may have changed them meanwhile.
   GTChat.EditRoom = ({ shell, close, dialog: { room } }) => {
-    const [shown] = useState(() => ({ topic: room.topic, public: room.public, preview: room.preview, max: room.max, keep_days: room.keepDays }));
+    const [shown] = useState(() => ({ topic: room.topic, public: room.public, preview: room.preview, max: room.max, ...room.keep }));
+    const { limits = {} } = shell.actions.connection.hello;
     const save = async (values) => {
       const wanted = { topic: values.topic, public: values.access === "public", preview: values.preview,
-        max: Number(values.member_limit), keep_days: Number(values.keep_days) };
+        max: Number(values.member_limit), keep_messages: Number(values.keep_messages), keep_days: Number(values.keep_days) };
       const changed = Object.entries(wanted).filter(([name, value]) => value !== shown[name]);
       if (changed.length) await shell.actions.request("set_room", { room_name: room.name, ...Object.fromEntries(changed) });
     };
@@ -33,7 +38,8 @@
               { value: "private", icon: "lock", label: "private", hint: "private_hint" }] },
             preview: { type: "switch", value: shown.preview, hint: "preview_hint" },
             member_limit: { type: "number", value: shown.max, min: 0, hint: "member_limit_hint" },
-            keep_days: { type: "number", value: shown.keep_days, min: 0, hint: "keep_days_hint" } }} />
+            keep_messages: keepField("keep_count", shown.keep_messages, limits.keep_messages),
+            keep_days: keepField("keep_days", shown.keep_days, limits.keep_days) }} />
       <//>`;
   };
 
