@@ -121,6 +121,17 @@ class PageEntryTest(TestCase):
         page.click("form .body button.full", "Log in")
         page.find("input[value=member]")
 
+    def test_the_first_operator_lets_no_others_register(self) -> None:
+        link = self.admin("operator-link")["link"]
+        page = self.open(link[link.index("#") :])
+        page.fill("user", "Ann")
+        page.fill("new_password", PASSWORD)
+        page.click("label", "No one else can register")
+        page.click("form button.primary:not(:disabled)")
+        page.find("h1", "Your chat is ready")
+        page.find(".form-box", "You create accounts in the settings")
+        self.assertEqual(self.admin("access")["registration"], "closed")
+
     def test_a_session_is_taken_to_a_phone(self) -> None:
         page = self.open()
         page.log_in("ann", PASSWORD, "register")

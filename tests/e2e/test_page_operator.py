@@ -97,7 +97,10 @@ class PageOperatorTest(TestCase):
         page.type(page.find(".settings input[type=search]"), "127.0.0.1")
         page.find(".settings .card li", "olga")
         self.section("Rooms")
-        page.find(".settings .card li", "Garden")
+        page.click(".settings .card button[aria-label='Delete Garden']")
+        page.find(".dialog .body", "The room is deleted with all of its messages")
+        page.click(".dialog footer button.danger", "Delete")
+        page.wait_gone(".settings .card button[aria-label='Delete Garden']")
         self.section("Invitations")
         page.click(".settings .page button", "New invitation")
         page.click(".dialog footer button.primary", "Make a link")
@@ -129,6 +132,17 @@ class PageOperatorTest(TestCase):
         self.assertEqual(page.run(closed), "closed")
         page.set_viewport(390, 800)
         self.check("a phone")
+
+    def test_an_operator_deletes_an_account(self) -> None:
+        page = self.page
+        self.open_view()
+        page.click(".settings .card button[aria-label='Manage spam1']")
+        page.click(".dialog .card button.line", "Delete the account")
+        page.find(".dialog .body", "spam1 leaves all rooms")
+        self.check("the deletion of an account")
+        page.click(".dialog footer button.danger", "Delete the account")
+        page.find(".settings .card button[aria-label='Manage ann']")
+        page.wait_gone(".settings .card button[aria-label='Manage spam1']")
 
     def say(self, words: str) -> str:
         """Have Ann write into the lobby; return the code of the reply, "" for none."""

@@ -94,6 +94,13 @@ class Bundling(SynchronousTestCase):
             "//# sourceMappingURL=scripts.js.map\n",
         )
 
+    def test_each_dialog_has_a_name_of_its_own(self) -> None:
+        """A script that is loaded later would take the place of the dialog."""
+        scripts = [path.read_text() for path in sorted((STATIC / "js").rglob("*.js"))]
+        names = re.findall(r"\b((?:DIALOGS|POPOVERS|PANELS)\.\w+) = ", "\n".join(scripts))
+        self.assertIn("DIALOGS.op_delete", names)
+        self.assertEqual([name for name in set(names) if names.count(name) > 1], [])
+
     def test_source_map_names_the_line_of_each_script(self) -> None:
         for html, files in ((HTML, FILES), self.real_page()):
             served = bundle(html, files).files

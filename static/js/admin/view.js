@@ -15,7 +15,7 @@
         text("op_room_about", room), room.owner && text("op_owned", { name: room.owner })].filter(Boolean).join(" · ")}</span></span>
       ${room.name !== shell.state.lobby.name && html`
         <${IconButton} icon="crown" label=${text("op_owner_named", { name: room.name })} onClick=${() => shell.showDialog({ name: "op_owner", room })} />
-        <${IconButton} icon="trash" label=${text("op_delete_named", { name: room.name })} onClick=${() => shell.showDialog({ name: "op_delete", room })} />`}</li>`;
+        <${IconButton} icon="trash" label=${text("op_delete_named", { name: room.name })} onClick=${() => shell.showDialog({ name: "op_delete_room", room })} />`}</li>`;
 
   const Rooms = ({ shell, onError }) => html`
     <${Listing} shell=${shell} command="rooms list" of="rooms" find=${text("op_find_room")} onError=${onError}
@@ -26,7 +26,7 @@
       fields=${{ master: { label: "op_owner", hint: "op_owner_hint", required: true, autofocus: true, maxlength: 32 } }}
       run=${({ master }) => run(shell, "rooms set-owner", { name: room.name, owner: master.trim() })} />`;
 
-  DIALOGS.op_delete = ({ shell, dialog: { room } }) => html`
+  DIALOGS.op_delete_room = ({ shell, dialog: { room } }) => html`
     <${GTChat.Question} title=${text("op_delete_question", { name: room.name })} action=${text("op_delete_room")} danger close=${back(shell, "rooms")}
       run=${() => run(shell, "rooms delete", { name: room.name })}><p class="second">${text("op_delete_room_hint")}</p><//>`;
 

@@ -23,6 +23,7 @@
     first_done: ["Your chat is ready", "聊天已就绪"],
     first_invite: ["Send this link to those who are to come, or let them scan the code.", "将此链接发送给受邀者，或让他们扫描二维码。"],
     first_invite_hint: ["25 people can register with it, within 7 days.", "7 天内可供 25 人注册。"],
+    first_closed: ["No one else can register. You create accounts in the settings, under Account and Administration.", "其他人不能注册。你可以在设置的“账号”与“管理”中创建账号。"],
     first_incomplete: ["Your account is there. What could not be set is set with gtchat admin.", "账号已创建，其余设置可用 gtchat admin 完成。"],
     open_chat: ["Open the chat", "打开聊天"],
   });
@@ -40,12 +41,14 @@
       ${children}</div></div></main>
     <${GTChat.Notices} shell=${shell} pane="login" />`;
 
+  // The chosen way is told by the server: it is not closed if it could not be set.
   const Done = ({ shell, invite }) => html`
     <${Frame} shell=${shell} title=${text("first_done")}>
       <div class="form-box">
         ${invite ? html`<p>${text("first_invite")}</p>
           <${GTChat.SharedLink} shell=${shell} url=${GTChat.address.inviteUrl(invite)} label=${text("invitation_link")} />
           <p class="hint">${text("first_invite_hint")}</p>`
+          : shell.site.info.registration === "closed" ? html`<p>${text("first_closed")}</p>`
           : html`<${Note} kind="warn">${text("first_incomplete")}<//>`}
         <button type="button" class="button primary full" onClick=${() => shell.site.leaveFirst()}>${text("open_chat")}</button></div>
     <//>`;
