@@ -30,9 +30,10 @@ _DESCRIPTION = (
 )
 _STATUS = (
     ("0", "The command was carried out."),
-    ("1", "It was carried out in part, or found faults: the output says which."),
+    ("1", "It was refused, was carried out in part, or found faults: the output says which."),
     ("2", "It cannot be carried out; the reason is one line on standard error."),
     ("78", "A setting is wrong, a server uses the database, or a newer version wrote the file."),
+    ("130", "It was interrupted by Ctrl-C."),
     ("141", "Nothing reads the output any more."),
 )
 _FILES = (

@@ -28,6 +28,8 @@ from gtchat.server.settings import SettingsError
 
 #: Exit status of a program that SIGPIPE ended, as shells show it.
 EXIT_BROKEN_PIPE = 128 + 13
+#: Likewise of one that SIGINT ended.
+EXIT_INTERRUPTED = 128 + 2
 
 
 def _client(words: Sequence[str]) -> int:
@@ -178,7 +180,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         Exit status: that of the subcommand; 78 for a wrong setting, as the server's; 2 where it
-        cannot be carried out; 141 where nothing reads the output any more.
+        cannot be carried out; 130 after Ctrl-C; 141 where nothing reads the output any more.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     if not words or words[0] in ("-h", "--help", "help"):
@@ -194,6 +196,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         status = command.run(words[1:])
         sys.stdout.flush()
         return status
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")
+        return EXIT_INTERRUPTED
     except BrokenPipeError:  # as in `gtchat settings | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BROKEN_PIPE

@@ -10,6 +10,7 @@ from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import msgspec
 from twisted.trial.unittest import SynchronousTestCase
@@ -82,6 +83,11 @@ class General(CliCase):
         self.patch(cli, "SUBCOMMANDS", {"client": command})
         self.assertEqual(self.run_command("client", "-c", "x"), (7, "", ""))
         self.assertEqual(taken, [["-c", "x"]])
+
+    def test_ctrl_c_leaves_no_traceback(self) -> None:
+        command = Subcommand(mock.Mock(side_effect=KeyboardInterrupt), "", "")
+        self.patch(cli, "SUBCOMMANDS", {"client": command})
+        self.assertEqual(self.run_command("client"), (130, "", "\n"))
 
     def test_unknown_subcommand(self) -> None:
         self.assertError("there is no command 'nonsense'", "nonsense")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from gtchat.chat.access import DEFAULT, GUESTS, NAME, REGISTRATION, REGISTRATION_MODES
+from gtchat.chat.audit import CONSOLE
 from gtchat.chat.invite_links import MAX_DAYS, MAX_USES, Wanted
 from gtchat.chat.panic import NEW_MS, PANIC, USUAL_MS
 from gtchat.server.admin.arguments import Argument
 from gtchat.server.admin.command import LIMIT, AdminCommand, Call
-from gtchat.server.admin.output import Output, details, listing, time_of
+from gtchat.server.admin.output import Output, details, listing, shown, time_of
 
 
 def _shown(call: Call) -> Output:
@@ -71,7 +72,7 @@ async def create_invitation(call: Call) -> Output:
     made = await call.chat.invite_links.create_as_operator(wanted, call.actor)
     address, until = f"{call.page}#/invite/{made.secret}", time_of(made.expires_at)
     accounts = "1 account" if call["uses"] == 1 else f"{call['uses']} accounts"
-    text = f"{accounts} can be registered with this link, until {until}:\n{address}"
+    text = f"{accounts} can be registered with this link, until {shown(until)}:\n{address}"
     if not call.page:
         text += "\nPut it behind the address of the chat's page."
     data = {"id": made.id, "link": address, "invite": made.secret, "expires": until}
@@ -85,7 +86,7 @@ async def list_invitations(call: Call) -> Output:
     rows = [
         {
             "id": one.link.id,
-            "by": one.link.maker,
+            "by": one.link.maker or CONSOLE,
             "uses": one.link.uses,
             "used": one.link.used,
             "created": time_of(one.link.created_at),

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import attrs
-
 from gtchat.chat.account_admin import LoginLink
 from gtchat.chat.admin_store import AccountQuery, ListedAccount
 from gtchat.chat.session_records import ListedSession
@@ -17,10 +15,11 @@ from gtchat.server.admin.command import (
     LIMIT,
     SEARCH,
     WITH_SECRETS,
+    YES,
     AdminCommand,
     Call,
 )
-from gtchat.server.admin.output import Output, details, listing, time_of
+from gtchat.server.admin.output import Output, details, listing, shown, time_of
 from gtchat.server.admin.storage import use_of
 
 
@@ -103,7 +102,7 @@ async def login_link(call: Call) -> Output:
     """Make a login link."""
     link = await call.chat.admin.accounts.login_link(call["name"], call.actor)
     address, until = f"{call.page}#/login/{link.token}", time_of(link.expires_at)
-    text = f"This link logs {link.name} in once, until {until}:\n{address}"
+    text = f"This link logs {link.name} in once, until {shown(until)}:\n{address}"
     if not call.page:
         text += "\nPut it behind the address of the chat's page."
     return Output(text, {"name": link.name, "link": address, "expires": until})
@@ -118,7 +117,7 @@ async def operator_link(call: Call) -> Output:
     """Make a link with which the first operator registers."""
     link = await call.chat.admin.accounts.operator_link(call.actor)
     address, until = first_address(call.page, link), time_of(link.expires_at)
-    text = f"Who opens this link first registers as the operator, until {until}:\n{address}"
+    text = f"Who opens this link first registers as the operator, until {shown(until)}:\n{address}"
     if not call.page:
         text += "\nPut it behind the address of the chat's page."
     return Output(text, {"link": address, "expires": until})
@@ -152,16 +151,14 @@ async def list_sessions(call: Call) -> Output:
     rows = [_session(one) for one in found]
     limit = call["limit"]
     # The newest are last: those are shown.
-    output = listing("sessions", rows[-limit:], None)
-    return attrs.evolve(output, data={**output.data, "total": len(rows)})
+    return listing("sessions", rows[-limit:], None).with_data(total=len(rows))
 
 
 async def list_sessions_at(call: Call) -> Output:
     """List the sessions whose client has an address."""
     found = await call.chat.admin.sessions.at_address(call["address"])
     rows = [{"name": name, **_session(one)} for name, one in found[: call["limit"]]]
-    output = listing("sessions", rows, None)
-    return attrs.evolve(output, data={**output.data, "total": len(found)})
+    return listing("sessions", rows, None).with_data(total=len(found))
 
 
 async def end_sessions(call: Call) -> Output:
@@ -224,9 +221,11 @@ ROWS = (
                 option=True,
                 choices=("keep", "erase"),
             ),
+            YES,
         ),
         needs="of operators: at the server",
         audit="account_deleted",
+        question="Delete the account {name} for good?",
     ),
     AdminCommand(
         "export-account",

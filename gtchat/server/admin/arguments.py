@@ -59,6 +59,14 @@ class Argument:
             return f"{word} ..." if self.kind == "text" else word
         return f"[--{self.name}]" if self.kind == "flag" else f"[--{self.name} {word}]"
 
+    @property
+    def explained(self) -> str:
+        """How it is written, and what it means."""
+        default = "" if self.default in (None, False) else f" (default: {self.default})"
+        if self.kind == "span" and default:
+            default = f" (default: {self.default // _UNITS['m']}m)"
+        return f"{self.usage.strip('[]') or 'standard input'}: {self.help}{default}"
+
     def check(self, value: object, now: int) -> Any:
         """Return the value of a given argument.
 

@@ -9,7 +9,7 @@ from gtchat.chat.ban_records import Ban
 from gtchat.chat.errors import BadRequest
 from gtchat.server.admin.arguments import Argument
 from gtchat.server.admin.command import LIMIT, YES, AdminCommand, Call
-from gtchat.server.admin.output import Output, listing, time_of
+from gtchat.server.admin.output import Output, listing, shown, time_of
 
 #: Options that name who is banned, of which one is given.
 _TARGETS = ("account", "name", "address", "network")
@@ -45,7 +45,7 @@ async def add_ban(call: Call) -> Output:
         if kind == "address" and "/" in target:
             raise BadRequest("address: this is a network: use --network.")
         ban = await bans.ban_network(target, terms, call.actor)
-    until = "for ever" if ban.until is None else f"until {time_of(ban.until)}"
+    until = "for ever" if ban.until is None else f"until {shown(time_of(ban.until))}"
     text = f"banned the {ban.kind} {ban.target} {until}"
     if ban.reason:
         text += f": {ban.reason}"

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import getpass
 import json
+import shutil
 import sys
 from collections.abc import Sequence
+from math import inf
 
 from gtchat.chat.errors import BadRequest, ChatError
 from gtchat.server.admin.arguments import check_arguments, read_words
 from gtchat.server.admin.command import YES, AdminCommand, Channel
-from gtchat.server.admin.commands import help_text, require_found
+from gtchat.server.admin.commands import find_command, help_output, require_found
 from gtchat.server.admin.console import SOCKET
 from gtchat.server.admin.output import Output
 from gtchat.server.admin.socket import ServerTooOld, request
@@ -43,21 +45,40 @@ def run(settings: Settings, words: Sequence[str], offline: bool, as_json: bool) 
         words.remove("--json")
         as_json = True
     try:
+        named = _find_help(words)
+        if named is not None:
+            channel = Channel.OFFLINE if offline else Channel.CONSOLE
+            _show(help_output(channel, named), as_json)
+            return 0
         command, arguments = _read(words)
     except BadRequest as error:
         raise CannotRun(f"{error.text} (gtchat admin help lists the commands)") from None
+    asks = _is_terminal() and not as_json
+    question = command.find_question(arguments)
+    if asks and question and not _confirm(question):
+        sys.stderr.write("gtchat: nothing was done\n")
+        return EXIT_REFUSED
     try:
         output = _run(settings, command, arguments, offline)
-        if output.question and not (as_json or offline) and _confirm(output):
+        if output.question and asks and not offline and _confirm(output.question):
             output = _run(settings, command, {**arguments, YES.name: True}, offline)
     except ChatError as error:
         if as_json:
-            _print(json.dumps({"code": error.code, "text": error.text}))
+            sys.stdout.write(json.dumps({"code": error.code, "text": error.text}) + "\n")
         else:
             sys.stderr.write(f"gtchat: {error.text}\n")
         return EXIT_REFUSED
-    _print(json.dumps(output.data, ensure_ascii=False) if as_json else output.text)
+    _show(output, as_json)
     return 0
+
+
+def _find_help(words: Sequence[str]) -> Sequence[str] | None:
+    """Return the words of the commands of which help is wanted, None if none is."""
+    if words[:1] == ["help"]:
+        return [word for word in words[1:] if word != "--help"]
+    found = find_command(words)
+    name = words[:1] if found is None else found[0].name.split()
+    return name if words[len(name) :] == ["--help"] else None
 
 
 def _read(words: Sequence[str]) -> tuple[AdminCommand, dict[str, object]]:
@@ -79,7 +100,7 @@ def _read_secret() -> str:
         return sys.stdin.readline().rstrip("\r\n")
     secret = getpass.getpass("New password: ")
     if getpass.getpass("Again: ") != secret:
-        raise BadRequest("the two passwords differ")
+        raise CannotRun("the two passwords differ")
     return secret
 
 
@@ -88,19 +109,14 @@ def _is_terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def _confirm(output: Output) -> bool:
-    """Ask on a terminal whether something is to be done; elsewhere it is not."""
-    if not _is_terminal():
-        return False
-    return input(f"{output.question} [y/N] ").strip().lower() in ("y", "yes")
+def _confirm(question: str) -> bool:
+    """Ask whether something is to be done."""
+    return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
 
 
 def _run(
     settings: Settings, command: AdminCommand, arguments: dict[str, object], offline: bool
 ) -> Output:
-    if command.name == "help":
-        channel = Channel.OFFLINE if offline else Channel.CONSOLE
-        return Output(help_text(channel), {"commands": help_text(channel).splitlines()})
     if offline:
         from gtchat.server.admin.offline import run_offline
 
@@ -113,9 +129,17 @@ def _run(
     except OSError as error:
         reason = error.strerror or str(error)
         raise CannotRun(
-            f"no server answers at {path}: {reason}; --offline is for a stopped one"
+            f"no server answers at {path}: {reason}; --data names another directory,"
+            " --offline is for a stopped server"
         ) from error
 
 
-def _print(text: str) -> None:
+def _show(output: Output, as_json: bool) -> None:
+    """Print an output."""
+    text = json.dumps(output.data, ensure_ascii=False) if as_json else output.fitted(_columns())
     sys.stdout.write(text + "\n")
+
+
+def _columns() -> float:
+    """Return how many columns there are: other programs get each item of a list in one line."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else inf

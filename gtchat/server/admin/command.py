@@ -11,7 +11,7 @@ import attrs
 from gtchat.chat.audit import Actor
 from gtchat.chat.chat import Chat
 from gtchat.server.admin.arguments import Argument
-from gtchat.server.admin.output import Output
+from gtchat.server.admin.output import Output, folded, shown
 from gtchat.server.reload import Reloaded
 
 #: Most items of a page of a list.
@@ -81,6 +81,8 @@ class AdminCommand:
         channels: where it can be given.
         needs: what has to be so, "" for nothing.
         audit: code of the record that it writes to the audit log.
+        question: what is asked on a terminal before it, since it cannot be undone; "" for nothing.
+            It has the arguments in braces, of which `YES` is one.
     """
 
     name: str
@@ -90,16 +92,31 @@ class AdminCommand:
     channels: frozenset[Channel] = EVERYWHERE
     needs: str = ""
     audit: str = "admin_read"
+    question: str = ""
 
     @property
     def usage(self) -> str:
         """The command as it is written on a line."""
         return " ".join(filter(None, [self.name, *(one.usage for one in self.arguments)]))
 
+    def help_lines(self, with_arguments: bool) -> list[str]:
+        """Return the lines of the help: how it is written, what it does, and its arguments."""
+        lines = [*folded(self.usage, "", " " * 8), *folded(self.described, " " * 4, " " * 4)]
+        if with_arguments:
+            for one in self.arguments:
+                lines += folded(one.explained, " " * 8, " " * 12)
+        return lines
+
     @property
     def described(self) -> str:
         """What it does, and what has to be so."""
         return f"{self.help} ({self.needs})" if self.needs else self.help
+
+    def find_question(self, arguments: Mapping[str, object]) -> str:
+        """Return what is asked before a call with some arguments; "" for nothing."""
+        if arguments.get(YES.name):
+            return ""
+        return self.question.format_map({name: shown(value) for name, value in arguments.items()})
 
     @property
     def secret(self) -> Argument | None:

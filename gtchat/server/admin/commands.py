@@ -33,7 +33,7 @@ from gtchat.server.admin import (
 )
 from gtchat.server.admin.arguments import check_arguments
 from gtchat.server.admin.command import AdminCommand, Call, Channel, nothing_to_reload
-from gtchat.server.admin.output import Output, table
+from gtchat.server.admin.output import Output
 from gtchat.server.reload import Reloaded
 
 #: Most characters of a command with its arguments in the audit log.
@@ -42,10 +42,7 @@ _AUDITED_CHARS = 100
 
 async def _help(call: Call) -> Output:
     """List the commands that operators' accounts have."""
-    rows = [command for command in COMMANDS.values() if Channel.JSON in command.channels]
-    described = [{"command": one.usage, "help": one.help, "needs": one.needs} for one in rows]
-    data = [{**row, "name": one.name} for row, one in zip(described, rows, strict=True)]
-    return Output("\n".join(table(described)), {"commands": data})
+    return help_output(Channel.JSON)
 
 
 #: Name -> command.
@@ -75,10 +72,31 @@ def find_command(words: Sequence[str]) -> tuple[AdminCommand, list[str]] | None:
     return None
 
 
-def help_text(channel: Channel) -> str:
-    """Return the list of the commands of a channel, each with a line that says what it does."""
-    rows = [command for command in COMMANDS.values() if channel in command.channels]
-    return "\n".join(f"{one.usage}\n    {one.described}" for one in rows)
+def _find_named(words: Sequence[str]) -> list[AdminCommand]:
+    """Return the commands whose names begin with words."""
+    words = [word.lower() for word in words]
+    return [one for one in COMMANDS.values() if one.name.split()[: len(words)] == words]
+
+
+def help_output(channel: Channel, words: Sequence[str] = ()) -> Output:
+    """Return the list of the commands of a channel, and what they do.
+
+    Args:
+        channel: where they are given.
+        words: those with which their names begin; their arguments are explained then.
+
+    Raises:
+        BadRequest: there are none.
+    """
+    rows = [command for command in _find_named(words) if channel in command.channels]
+    if not rows:
+        raise _unknown(words)
+    data = [
+        {"name": one.name, "command": one.usage, "help": one.help, "needs": one.needs}
+        for one in rows
+    ]
+    lines = [line for one in rows for line in one.help_lines(bool(words))]
+    return Output("\n".join(lines), {"commands": data})
 
 
 @implementer(IAdminCommands)
@@ -148,5 +166,12 @@ def require_found(words: Sequence[str]) -> tuple[AdminCommand, list[str]]:
     """Return what `find_command` finds. Raises BadRequest: it finds nothing."""
     found = find_command(words)
     if found is None:
-        raise BadRequest(f"there is no command {' '.join(words[:2])!r:.60}")
+        raise _unknown(words)
     return found
+
+
+def _unknown(words: Sequence[str]) -> BadRequest:
+    """Return the error that there is no command with a name; it names those that were meant."""
+    meant = ", ".join(one.name for one in _find_named(words[:1]))
+    name = f"{' '.join(words[:2])!r:.60}"
+    return BadRequest(f"there is no command {name}" + (f", but: {meant}" if meant else ""))

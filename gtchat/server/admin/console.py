@@ -317,7 +317,7 @@ class Console(LineReceiver):
 
     async def run_admin(self, line: str) -> None:
         """Run an administrative command."""
-        for shown in (await self._server.admin.run(line)).splitlines():
+        for shown in (await self._server.admin.run(line, self.output.screen)).splitlines():
             self.show(shown)
 
     async def exit(self) -> None:

@@ -46,7 +46,7 @@ async def list_rules(call: Call) -> Output:
     if not ignored:
         return output
     warning = f"{ignored} rules do nothing. {MISSING}"
-    return Output(f"{output.text}\n{warning}", {**output.data, "warning": warning})
+    return output.with_data(warning, warning=warning)
 
 
 async def remove_rule(call: Call) -> Output:

@@ -6,10 +6,10 @@ import shlex
 
 from gtchat.chat.audit import AT_CONSOLE
 from gtchat.chat.errors import BadRequest, ChatError
-from gtchat.server.admin.arguments import read_words
+from gtchat.server.admin.arguments import check_arguments, read_words
 from gtchat.server.admin.command import Channel
-from gtchat.server.admin.commands import AdminCommands, help_text, require_found
-from gtchat.server.admin.output import Output
+from gtchat.server.admin.commands import AdminCommands, help_output, require_found
+from gtchat.server.admin.output import NARROW, Output
 from gtchat.server.admin.socket import decode_request, encode_reply
 
 
@@ -35,21 +35,29 @@ class AdminLines:
             result = error
         return encode_reply(result)
 
-    async def run(self, line: str) -> str:
+    async def run(self, line: str, screen: bool) -> str:
         """Run a line of the host console, without its first word. Return what it shows.
+
+        Args:
+            line: the line.
+            screen: whether it is on a terminal, where what cannot be undone wants `--yes`.
 
         Raises:
             ChatError: the command has failed, or cannot be given there.
         """
         words = _split(line)
         if not words or words[0].lower() == "help":
-            return f"Commands, behind the word ADMIN:\n{help_text(Channel.HOST)}"
+            listed = help_output(Channel.HOST, words[1:])
+            return f"Commands, behind the word ADMIN:\n{listed.text}"
         command, rest = require_found(words)
         if command.secret is not None:
             raise BadRequest(f"The password would be seen here: use gtchat admin {command.name}.")
         arguments = read_words(command.arguments, rest)
+        values = check_arguments(command.arguments, arguments, 0)
+        if screen and (question := command.find_question(values)):
+            raise BadRequest(f"{question} If so, add --yes.")
         output = await self._commands.call(AT_CONSOLE, Channel.HOST, command.name, arguments)
-        return output.text
+        return output.fitted(NARROW) if screen else output.text
 
 
 def _split(line: str) -> list[str]:

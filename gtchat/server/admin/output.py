@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 import attrs
@@ -11,6 +14,12 @@ from gtchat.protocols.base.text import rfc3339, strip_controls
 
 #: Widest column of a table but the last, in characters.
 MAX_COLUMN = 40
+#: Characters of a line for a narrow terminal.
+NARROW = 80
+#: An option in the usage of a command.
+_BRACKETS = re.compile(r"\[[^]]*\]")
+#: Part of a time that people are not shown.
+_MILLISECONDS = re.compile(r"(?<=T\d\d:\d\d:\d\d)\.\d{3}(?=Z$)")
 
 
 @attrs.frozen
@@ -22,28 +31,50 @@ class Output:
         data: for programs; it can be encoded as JSON.
         question: what an operator has to confirm, with `YES`, before anything is done; "" for
             nothing.
+        narrow: the lines for a narrow terminal; "" if they are those of `text`.
     """
 
     text: str
     data: Mapping[str, Any]
     question: str = ""
+    narrow: str = ""
+
+    def fitted(self, columns: float) -> str:
+        """Return the text for a terminal with so many columns."""
+        longest = max(map(len, self.text.splitlines()), default=0)
+        return self.narrow if self.narrow and longest > columns else self.text
+
+    def with_data(self, *lines: str, **data: Any) -> Output:
+        """Return the output with further lines and data."""
+        end = "".join(f"\n{line}" for line in lines)
+        narrow = self.narrow and self.narrow + end
+        return attrs.evolve(self, text=self.text + end, data={**self.data, **data}, narrow=narrow)
 
 
-def listing(name: str, rows: Sequence[Mapping[str, Any]], after: str | int | None) -> Output:
+def listing(
+    name: str,
+    rows: Sequence[Mapping[str, Any]],
+    after: str | int | None,
+    shown_rows: Sequence[Mapping[str, Any]] | None = None,
+) -> Output:
     """Return a page of a list.
 
     Args:
         name: what is listed.
         rows: the items, all with the same fields.
         after: what the option for the next page is given; None if there is none.
+        shown_rows: the items as people see them, if that differs.
     """
     data: dict[str, Any] = {name: list(rows)}
-    lines = table(rows) if rows else [f"no {name}"]
-    if after is not None:
-        data["next"] = after
-        option = "--before" if isinstance(after, int) else "--after"
-        lines.append(f"more: {option} {after}")
-    return Output("\n".join(lines), data)
+    shown_rows = rows if shown_rows is None else shown_rows
+    if rows:
+        output = Output("\n".join(table(shown_rows)), data, narrow="\n".join(narrow(shown_rows)))
+    else:
+        output = Output(f"no {name}", data)
+    if after is None:
+        return output
+    option = "--before" if isinstance(after, int) else "--after"
+    return output.with_data(f"more: {option} {after}", next=after)
 
 
 def details(data: Mapping[str, Any]) -> Output:
@@ -58,11 +89,44 @@ def table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     heads = list(rows[0])
     cells = [[name.replace("_", " ").upper() for name in heads]]
     cells += [[shown(row[name]) for name in heads] for row in rows]
-    widths = [min(MAX_COLUMN, max(map(len, column))) for column in zip(*cells, strict=True)]
+    widths = _widths(cells)
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in cells
     ]
+
+
+def narrow(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the lines of a table of which some columns are below each row, with their names."""
+    heads = list(rows[0])
+    cells = [[shown(row[name]) for name in heads] for row in rows]
+    ends = list(accumulate(width + 2 for width in _widths([heads, *cells])))
+    fitting = max(1, sum(end <= NARROW + 2 for end in ends))
+    beside, below = heads[:fitting], heads[fitting:]
+    head, *lines = table([{name: row[name] for name in beside} for row in rows])
+    found = [head]
+    for line, row in zip(lines, rows, strict=True):
+        fields = [f"{name.replace('_', ' ')}: {shown(row[name])}" for name in below if row[name]]
+        found += [line, *folded("; ".join(fields), " " * 4, " " * 4)]
+    return found
+
+
+def folded(text: str, first: str, following: str) -> list[str]:
+    """Return a text in lines for a narrow terminal.
+
+    Args:
+        text: the text; between brackets no line ends.
+        first, following: spaces before the first line, and before the others.
+    """
+    kept = _BRACKETS.sub(lambda found: found[0].replace(" ", "\xa0"), text)
+    lines = textwrap.wrap(
+        kept, NARROW, initial_indent=first, subsequent_indent=following, break_on_hyphens=False
+    )
+    return [line.replace("\xa0", " ") for line in lines]
+
+
+def _widths(cells: Sequence[Sequence[str]]) -> list[int]:
+    return [min(MAX_COLUMN, max(map(len, column))) for column in zip(*cells, strict=True)]
 
 
 def shown(value: object) -> str:
@@ -71,7 +135,7 @@ def shown(value: object) -> str:
         return "yes" if value else "no"
     if value is None or value == "":
         return "-"
-    return strip_controls(" ".join(str(value).splitlines()))
+    return _MILLISECONDS.sub("", strip_controls(" ".join(str(value).splitlines())))
 
 
 def time_of(at: int | None) -> str | None:

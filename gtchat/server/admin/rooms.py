@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
-
-import msgspec
 
 from gtchat.chat.admin_store import AuditQuery
 from gtchat.chat.audit import AuditRecord
 from gtchat.chat.errors import BadRequest
+from gtchat.chat.moderation import ROLES
 from gtchat.chat.ownership import RoomSettings, keep_fields
 from gtchat.chat.retention import Keep
 from gtchat.chat.room_admin import RoomQuery
 from gtchat.chat.rooms import Room
 from gtchat.server.admin.arguments import Argument
-from gtchat.server.admin.command import AFTER, LIMIT, RUNNING, SEARCH, AdminCommand, Call
-from gtchat.server.admin.output import Output, details, listing, table, time_of
+from gtchat.server.admin.command import (
+    AFTER,
+    LIMIT,
+    RUNNING,
+    SEARCH,
+    YES,
+    AdminCommand,
+    Call,
+)
+from gtchat.server.admin.output import Output, details, listing, time_of
 from gtchat.server.admin.storage import use_of
+
+#: Word for no role.
+_NO_ROLE = "none"
 
 
 def _room(room: Room) -> dict[str, Any]:
@@ -88,7 +99,7 @@ async def set_keep(call: Call) -> Output:
 async def set_role(call: Call) -> Output:
     """Give a member of a room a role, or take it."""
     role = call["role"]
-    given = "" if role == "none" else role
+    given = "" if role == _NO_ROLE else role
     name = await call.chat.moderators.appoint(call["name"], call["user"], given, call.actor)
     text = f"the role of {call['user']} in {name} is {role} now"
     return Output(text, {"name": name, "role": role})
@@ -106,6 +117,11 @@ def _record(record: AuditRecord) -> dict[str, Any]:
     }
 
 
+def _fields(what: Mapping[str, object]) -> str:
+    """Return the fields of a record as people read them, without who it was."""
+    return ", ".join(f"{name}: {value}" for name, value in what.items() if name != "by")
+
+
 async def list_audit(call: Call) -> Output:
     """List records of the audit log, newest first."""
     limit = call["limit"]
@@ -119,19 +135,15 @@ async def list_audit(call: Call) -> Output:
     )
     found = await call.chat.admin.audit(query)
     rows = [_record(one) for one in found[:limit]]
-    following = rows[-1]["id"] if len(found) > limit else None
-    output = listing("records", rows, following)
-    if not rows:
-        return output
-    shown = [{**row, "what": msgspec.json.encode(row["what"]).decode()} for row in rows]
-    more = [] if following is None else [f"more: --before {following}"]
-    return Output("\n".join([*table(shown), *more]), output.data)
+    shown_rows = [{**row, "what": _fields(row["what"])} for row in rows]
+    return listing("records", rows, rows[-1]["id"] if len(found) > limit else None, shown_rows)
 
 
 async def announce(call: Call) -> Output:
     """Send a message to all users who are online."""
     users = call.chat.admin.rooms.announce(call["text"], call.actor)
-    return Output(f"sent to {users} users", {"users": users})
+    told = "1 user" if users == 1 else f"{users} users"
+    return Output(f"sent to {told}", {"users": users})
 
 
 _ROOM = Argument("name", "the name of the room")
@@ -149,8 +161,9 @@ ROWS = (
         "rooms delete",
         delete_room,
         "delete a room with its messages",
-        (_ROOM,),
+        (_ROOM, YES),
         audit="admin_room_deleted",
+        question="Delete the room {name} with all of its messages, for good?",
     ),
     AdminCommand(
         "rooms set-owner",
@@ -179,7 +192,7 @@ ROWS = (
         (
             _ROOM,
             Argument("user", "the name of the member"),
-            Argument("role", "moderator, voice or none"),
+            Argument("role", "its role", "choice", choices=(*ROLES, _NO_ROLE)),
         ),
         audit="admin_room_role",
     ),

@@ -3,9 +3,9 @@ r"""Administrative commands over the Unix socket of the admin console: one reque
     client  `\0/admin`
     server  `\0admin`
     client  a JSON object {"name", "args"}
-    server  a JSON object {"status": "ok", "text", "data", "question"}, without a question or with
-            one that has to be confirmed, or {"status": "error", "code", "text"}; then it closes
-            the connection
+    server  a JSON object {"status": "ok", "text", "data", "question", "narrow"}, the last two where
+            something has to be confirmed, and where there is a text for narrow terminals; or
+            {"status": "error", "code", "text"}; then it closes the connection
 
 Each is one line. The server greets first, as it greets a console. A server of before these commands
 takes the first line for a command that it does not know, and says so: it is sent no request, which
@@ -52,6 +52,8 @@ def encode_reply(result: Output | ChatError) -> bytes:
         reply: dict[str, Any] = {"status": "ok", "text": result.text, "data": result.data}
         if result.question:
             reply["question"] = result.question
+        if result.narrow:
+            reply["narrow"] = result.narrow
     else:
         reply = {"status": "error", "code": result.code, "text": result.text}
     return msgspec.json.encode(reply) + b"\n"
@@ -96,5 +98,7 @@ def _next(lines: BufferedReader) -> bytes:
 def _result(reply: dict[str, Any]) -> Output:
     """Return the result in a reply, or raise the error."""
     if reply["status"] == "ok":
-        return Output(reply["text"], reply["data"], reply.get("question", ""))
+        return Output(
+            reply["text"], reply["data"], reply.get("question", ""), reply.get("narrow", "")
+        )
     raise CODES.get(reply["code"], ChatError)(reply["text"])

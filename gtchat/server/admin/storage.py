@@ -32,10 +32,10 @@ async def show_storage(call: Call) -> Output:
     by = call["by"]
     use, sizes = await call.chat.admin.storage(StorageQuery(by, call["limit"]))
     rows = listing(by, [{"name": one.name, **use_of(call, by, one)} for one in use.texts], None)
-    lines = [rows.text, *(f"{part}: {size} bytes" for part, size in sizes.items())]
+    lines = [f"{part}: {size} bytes" for part, size in sizes.items()]
     if not use.complete:
         lines.append("not all messages are counted yet")
-    return Output("\n".join(lines), {**rows.data, "sizes": dict(sizes), "complete": use.complete})
+    return rows.with_data(*lines, sizes=dict(sizes), complete=use.complete)
 
 
 async def list_quotas(call: Call) -> Output:
@@ -46,7 +46,7 @@ async def list_quotas(call: Call) -> Output:
     limits = call.chat.limits
     general = limits.quota_room_bytes if by == "rooms" else limits.quota_account_bytes
     said = f"{general} bytes" if general else "no quota"
-    return Output(f"{rows.text}\nall others: {said}", {**rows.data, "others": general or None})
+    return rows.with_data(f"all others: {said}", others=general or None)
 
 
 def _size(text: str) -> int | None:

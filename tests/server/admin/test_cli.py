@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 from io import StringIO
+from math import inf
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -19,6 +20,7 @@ from twisted.trial.unittest import TestCase
 from gtchat.chat.errors import NameTaken, NoSuchUser
 from gtchat.server.admin import cli as admin_cli
 from gtchat.server.admin import offline as admin_offline
+from gtchat.server.admin.commands import COMMANDS
 from gtchat.server.admin.offline import run_once
 from gtchat.server.admin.output import Output, details, listing
 from gtchat.server.admin.socket import ADMIN_LINE, READY, ServerTooOld, request
@@ -55,6 +57,12 @@ class Command(CliCase):
             status, out, _ = self.admin(*words)
             self.assertEqual((status, json.loads(out)), (0, {"name": "Ann"}))
 
+    def test_a_narrow_terminal_gets_narrow_lines(self) -> None:
+        self.result = Output("x" * 81, {}, narrow="x\nx")
+        for columns, shown in ((80, "x\nx\n"), (inf, "x" * 81 + "\n")):
+            with mock.patch.object(admin_cli, "_columns", return_value=columns):
+                self.assertEqual(self.admin("accounts", "show", "ann")[1], shown)
+
     def test_what_is_refused_has_status_1(self) -> None:
         self.result = NoSuchUser()
         status, out, err = self.admin("accounts", "show", "ann")
@@ -71,6 +79,30 @@ class Command(CliCase):
             self.assertEqual("announce" in out, "--offline" not in words)
         self.assertEqual(self.calls, [])
 
+    def test_help_explains_the_arguments_of_some_commands(self) -> None:
+        for words in (("help", "bans"), ("bans", "--help"), ("help", "bans", "ADD")):
+            _, out, _ = self.admin(*words)
+            self.assertIn("--reason REASON: the reason, which the user is told", out)
+            self.assertNotIn("accounts", out)
+            self.assertEqual("bans list" in out, "ADD" not in words)
+        self.assertIn("--for FOR: how long, as 90m; at most 7d (default: 60m)",
+                      self.admin("panic", "--help")[1])  # fmt: skip
+        data = json.loads(self.admin("--json", "help", "reports")[1])
+        self.assertEqual(
+            [one["name"] for one in data["commands"]], ["reports list", "reports answer"]
+        )
+        self.assertEqual(self.calls, [])
+        words = ("admin", "--data", str(self.directory))
+        self.assertError("there is no command 'help me'", *words, "help", "help", "me")
+        self.assertError("there is no command 'bans', but: bans add, bans list", *words, "bans")
+        self.admin("announce", "use", "--help")
+        self.assertEqual(self.calls, [("announce", {"text": "use --help"})])
+
+    def test_help_fits_a_terminal(self) -> None:
+        for words in (("help",), *((*name.split(), "--help") for name in COMMANDS)):
+            lines = self.admin(*words)[1].splitlines()
+            self.assertLessEqual(max(map(len, lines)), 80, words)
+
     def test_a_stopped_server_is_used_with_offline(self) -> None:
         self.assertEqual(self.admin("--offline", "accounts", "list")[0], 0)
         self.assertEqual(self.calls, [("accounts list", {})])
@@ -86,7 +118,10 @@ class Command(CliCase):
 
     def test_a_server_that_does_not_answer(self) -> None:
         for error, text in (
-            (ConnectionRefusedError(111, "refused"), "refused; --offline is for a stopped one"),
+            (
+                ConnectionRefusedError(111, "refused"),
+                "refused; --data names another directory, --offline is for a stopped",
+            ),
             (OSError("closed"), "closed"),
             (ServerTooOld(), "start it again first"),
         ):
@@ -108,6 +143,7 @@ class Command(CliCase):
         self.assertEqual(self.calls[0][1]["password"], "secret word")
         words = ("admin", "--data", str(self.directory), "accounts", "create", "ann")
         self.assertError("the two passwords differ", *words)
+        self.assertEqual(len(self.calls), 1)
 
     def test_what_has_to_be_confirmed_is_asked_on_a_terminal(self) -> None:
         self.result = Output("nothing is banned yet", {"matches": 2}, "2 accounts. Ban them?")
@@ -127,6 +163,33 @@ class Command(CliCase):
                 self.admin(*options, "bans", "add", "--name", "spam*")
             self.assertEqual(len(self.calls), calls, (on_terminal, answer, options))
         self.assertEqual(self.calls[0][1], {"name": "spam*"})
+
+    def test_a_terminal_is_asked_before_what_cannot_be_undone(self) -> None:
+        self.patch(sys, "stdin", Terminal())
+        for line, question in (
+            ("rooms delete Garden", "Delete the room Garden with all of its messages, for good?"),
+            ("accounts delete Ann", "Delete the account Ann for good?"),
+        ):
+            for on_terminal, answer, done, words in (
+                (True, "y", True, line),
+                (True, "", False, line),
+                (True, "", False, f"--offline {line}"),
+                (True, None, True, f"--json {line}"),
+                (True, None, True, f"{line} --yes"),
+                (False, None, True, line),
+            ):
+                self.calls = []
+                asked = mock.patch("builtins.input", return_value=answer)
+                terminal = mock.patch.object(admin_cli, "_is_terminal", return_value=on_terminal)
+                with asked as ask, terminal:
+                    status, _, err = self.admin(*words.split())
+                self.assertEqual(len(self.calls), done, (words, on_terminal, answer))
+                self.assertEqual(
+                    (status, err), (0, "") if done else (1, "gtchat: nothing was done\n")
+                )
+                self.assertEqual(ask.call_count, answer is not None)
+                if answer is not None:
+                    ask.assert_called_with(f"{question} [y/N] ")
 
     def test_nothing_is_asked_for_a_line_that_is_wrong(self) -> None:
         self.patch(sys, "stdin", None)
@@ -232,6 +295,22 @@ class Texts(CliCase):
         self.assertEqual(lines[2].split(), ["B", "x", "y[2J", "no"])
         self.assertEqual(lines[3], "more: --after B")
         self.assertEqual(listing("accounts", [], None).text, "no accounts")
+
+    def test_a_wide_list_has_columns_below_each_row_on_a_narrow_terminal(self) -> None:
+        row = {"name": "Ann", "at": "2026-11-27T08:00:00.123Z", "where": "x" * 40, "by": None}
+        output = listing("places", [{**row, "reason": "word " * 20, "on": False, "left": 3}], 7)
+        self.assertIn("2026-11-27T08:00:00Z", output.text)
+        lines = output.narrow.splitlines()
+        self.assertEqual(lines[0].split(), ["NAME", "AT", "WHERE", "BY"])
+        self.assertEqual(lines[1].split(), ["Ann", "2026-11-27T08:00:00Z", "x" * 40, "-"])
+        self.assertTrue(lines[2].startswith("    reason: word word"))
+        self.assertIn("; left: 3", lines[3])
+        self.assertNotIn("on:", lines[3])
+        self.assertEqual(lines[4], "more: --before 7")
+        self.assertLessEqual(max(map(len, lines)), 80)
+        self.assertEqual(output.fitted(80), output.narrow)
+        self.assertEqual(output.fitted(300), output.text)
+        self.assertEqual(details({"name": "x" * 99}).fitted(80), "name  " + "x" * 99)
 
     def test_details_are_lines(self) -> None:
         output = details({"name": "Ann", "last_seq": 7})

@@ -20,7 +20,7 @@ from gtchat.chat.limits import Limits
 from gtchat.chat.storage_store import StorageUse
 from gtchat.server.admin.arguments import read_words
 from gtchat.server.admin.command import Channel
-from gtchat.server.admin.commands import COMMANDS, find_command, help_text
+from gtchat.server.admin.commands import COMMANDS, find_command, help_output
 from gtchat.server.admin.console import ConsoleServer
 from gtchat.server.admin.socket import ADMIN_LINE, READY
 from gtchat.server.reload import Reloaded
@@ -509,8 +509,8 @@ class Table(SynchronousTestCase):
             self.assertIn(command.audit, AUDIT)
 
     def test_help_lists_what_a_channel_has(self) -> None:
-        self.assertIn("accounts create NAME", help_text(Channel.CONSOLE))
-        self.assertNotIn("accounts create NAME", help_text(Channel.HOST))
+        self.assertIn("accounts create NAME", help_output(Channel.CONSOLE).text)
+        self.assertNotIn("accounts create NAME", help_output(Channel.HOST).text)
 
     def test_commands_are_found_by_their_words(self) -> None:
         for line, name, rest in (

@@ -182,10 +182,11 @@ class AdminLines(AdminConsole):
 
     def test_help_and_errors_are_shown(self) -> None:
         self.assertIn("accounts list [--search SEARCH]", "".join(self.type("ADMIN help")))
-        self.assertEqual(self.type("ADMIN accounts"), ["there is no command 'accounts'"])
+        self.assertIn("'accounts', but: accounts list, ", "".join(self.type("ADMIN accounts")))
+        self.assertIn("ID: its number", "".join(self.type("ADMIN help bans remove")))
         [shown] = self.type("ADMIN accounts set-password ann")
         self.assertIn("use gtchat admin accounts set-password", shown)
-        self.assertEqual(self.type("ADMIN announce it's on")[-1], "sent to 1 users")
+        self.assertEqual(self.type("ADMIN announce it's on")[-1], "sent to 1 user")
 
     def test_a_request_of_gtchat_admin_is_answered_once(self) -> None:
         console, transport = self.consoles.buildProtocol(None), Socket(0)
@@ -326,6 +327,28 @@ class Screen(AdminConsole):
         shown = self.screen(transport)
         self.assertIn("kicked ann\n", shown)
         self.assertIn("USERS: [Host]", shown)
+
+    def test_what_cannot_be_undone_is_asked_for(self) -> None:
+        self.server.member("ann").call("create_room", room_name="Garden")
+        console, transport = self.open()
+        for line, shown in (
+            ("rooms delete", "name: this argument is missing."),
+            ("rooms delete Garden", "Delete the room Garden with all of its messages, for good?"),
+            ("rooms delete Garden --yes", "deleted the room Garden"),
+        ):
+            transport.clear()
+            console.dataReceived(f"ADMIN {line}\n".encode())
+            self.server.run_pending()
+            self.assertIn(shown, self.screen(transport))
+
+    def test_lists_fit_a_terminal(self) -> None:
+        self.server.member("ann")
+        console, transport = self.open()
+        transport.clear()
+        console.dataReceived(b"ADMIN sessions list ann\nADMIN audit\n")
+        self.server.run_pending()
+        lines = self.screen(transport).splitlines()
+        self.assertLessEqual(max(map(len, lines)), 80 + len("[T] Host > "), lines)
 
     def test_list_of_users_is_bounded(self) -> None:
         _, transport = self.open()
