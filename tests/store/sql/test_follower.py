@@ -124,7 +124,8 @@ class NodesCase(TestCase):
         skip = postgres.MISSING
 
     def setUp(self) -> None:
-        self.patch(Indexer, "is_due", lambda _: False)
+        self.patch(Indexer, "wait", lambda _: None)  # no commits but those of the tests
+        self.patch(Cleanup, "has_work", lambda _: False)
         self.patch(catch_ups, "LOOK_S", 3600)  # tests say when a node catches up
         self.database = postgres.QuickDatabase(node="a")
         self.a = Node(self.database)
@@ -573,7 +574,7 @@ class OneNodeTests(TestCase):
     """A store in SQLite, which one server uses."""
 
     async def test_one_node_takes_no_locks(self) -> None:
-        self.patch(Indexer, "is_due", lambda _: False)
+        self.patch(Indexer, "wait", lambda _: None)
         self.patch(Cleanup, "has_work", lambda _: False)
         path = Path(self.mktemp())
         create_empty(path)

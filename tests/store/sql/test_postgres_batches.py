@@ -67,7 +67,7 @@ class BatchTests(GuestsTogether, TestCase):
         skip = postgres.MISSING
 
     def open_store(self) -> SQLStore:
-        self.patch(Indexer, "is_due", lambda _: False)
+        self.patch(Indexer, "wait", lambda _: None)
         self.patch(Cleanup, "has_work", lambda _: False)
         self.database = postgres.QuickDatabase()
         return SQLStore(self.database, reactor)

@@ -107,7 +107,7 @@ class StalledTests(LossCase, TestCase):
 
     def open_store(self) -> SQLStore:
         # Nothing but the batches of the tests is committed.
-        self.patch(Indexer, "is_due", lambda _: False)
+        self.patch(Indexer, "wait", lambda _: None)
         self.patch(Cleanup, "has_work", lambda _: False)
         server = postgres.server()
         self.proxy = Proxy(server.folder)
