@@ -145,8 +145,8 @@ class PingTimeout(ServerCase):
     options = ("--ping-interval", "0.5", "--ping-timeout", "3")
 
     def test_client_that_answers_no_ping_is_disconnected(self) -> None:  # B16
+        other = self.client("other")  # hears of the silent one, however early it is disconnected
         silent = self.client("silent")
-        other = self.client("other")
         while True:  # answers pings until the other user is disconnected
             event = other.message()
             if event.get("type") == "logout":
