@@ -293,7 +293,7 @@ export interface SetProfileRequest {
   usr?: string | null;
 }
 
-/** Ask for an export of all that is stored of the user, until it is made. */
+/** Ask for a link to an export of all that is stored of the user. */
 export interface ExportAccountRequest {
   cmd: "export_account";
   pwd?: string | null;
@@ -1007,15 +1007,15 @@ export interface SetProfileReply {
   msg: string;
 }
 
-/** Where an export is. `path`: below the address of the page; absent while it is being made. */
+/** Where an export is. `path`: below the address of the page, until `expires`. */
 export interface ExportAccountReply {
   cmd: "c_response";
   status: "ok";
   last_cmd: "export_account";
   tracker: string;
   msg: string;
-  path?: string;
-  expires?: string;
+  path: string;
+  expires: string;
 }
 
 /** A page of rooms. */

@@ -14,6 +14,7 @@ from gtchat.chat.audit import AuditRecord
 from gtchat.chat.ban_records import Ban, NamePattern
 from gtchat.chat.deletion_rules import Erasure
 from gtchat.chat.entries import Entry
+from gtchat.chat.export_store import IExportStore
 from gtchat.chat.records import Account
 from gtchat.chat.report_store import IReportStore
 from gtchat.chat.session_records import EndedSession
@@ -185,7 +186,7 @@ class OwnEntries:
     next: int | None
 
 
-class IAdminStore(IReportStore, IStorageStore):
+class IAdminStore(IReportStore, IStorageStore, IExportStore):
     """Keeps the audit log, and what operators do with accounts."""
 
     def record(audit: AuditRecord) -> Deferred[None]:

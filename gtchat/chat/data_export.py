@@ -1,95 +1,80 @@
 """Exports of what is stored of an account: who gets one and when, and what is in it.
 
-A session asks with the password, and again until it is made; it gets a link then that is good once,
-and as long as the session goes on. One export is made at a time, in slices that the store reads
-beside its other work. How it is written is in the server (`IExportFiles`).
+A session asks with the password, and gets a link that is good once, at any server, as long as the
+session goes on. The export is made while the link is fetched, in slices that the store reads beside
+its other work, and sent as fast as the client reads. How it is written is in the server
+(`IExportFiles`).
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 import attrs
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall
-from twisted.logger import Logger
 from zope.interface import Interface
 
 from gtchat.chat.account_deletion import authenticate_own
 from gtchat.chat.accounts import Accounts
 from gtchat.chat.admin_store import AuditQuery, ListedAccount
 from gtchat.chat.audit import Actor, AuditRecord, write_line
-from gtchat.chat.background import run_in_background
 from gtchat.chat.entries import Entry
-from gtchat.chat.errors import ChatError, NoSuchUser, NotAllowed, RateLimited
+from gtchat.chat.errors import BadCredentials, ChatError, NoSuchUser, NotAllowed, RateLimited
 from gtchat.chat.events import MessageSent
+from gtchat.chat.export_store import StoredExportLink
 from gtchat.chat.history_records import HistoryQuery
 from gtchat.chat.interfaces import Account
 from gtchat.chat.live_sessions import token_hash
 from gtchat.chat.message_rules import whisper_of
 from gtchat.chat.resume import RESUME_WINDOW_S
+from gtchat.chat.session_records import listed_session_id
 from gtchat.chat.state import State
 from gtchat.chat.users import Session
 
-#: Seconds between two exports of an account, and for which one is kept and its links are good.
+#: Seconds between two exports of an account, and for which a link is good.
 INTERVAL_S, LINK_S = 24 * 3600, 600
-#: Exports of users that are kept at a time; the oldest is deleted for another one.
-MAX_KEPT = 20
+#: Exports of users that a server sends at a time.
+MAX_SENT = 10
 #: Items of a page that is read at a time.
 PAGE = 200
 
 #: A part of an export: the name of its file, and some of its lines, entries or objects.
 Part = tuple[str, Sequence[Mapping[str, Any] | Entry]]
-
-_log = Logger()
+#: Takes a piece of an export, and returns when the next one can follow. A piece without bytes says
+#: that the export is still being made.
+TakePiece = Callable[[bytes], Awaitable[None]]
 
 
 class IExportFiles(Interface):
-    """Writes exports; the files are its own."""
+    """Writes exports."""
 
-    def write(parts: AsyncIterator[Part], path: str | None) -> Awaitable[str]:
-        """Write an export. Return the path of the file.
+    def send(parts: AsyncIterator[Part], take: TakePiece) -> Awaitable[None]:
+        """Make an export piece by piece.
 
         Args:
             parts: what is in it.
-            path: where it is kept for good; None for a file that `delete` deletes.
+            take: takes the pieces; what it raises ends the export.
+
+        Raises:
+            NotStored: what is in it can't be read.
+        """
+
+    def write(parts: AsyncIterator[Part], path: str) -> Awaitable[None]:
+        """Write an export to a file, which must not exist.
 
         Raises:
             BadRequest: there is such a file, or it can't be made.
             NotStored: it can't be written, or what is in it can't be read.
         """
 
-    def delete(path: str) -> None:
-        """Delete a file that is not kept for good."""
-
     def stop() -> None:
         """Write no more."""
 
 
-@attrs.define(eq=False)
-class KeptExport:
-    """An export that waits to be fetched.
-
-    Attributes:
-        path: of its file.
-        session: token hash of the session that has asked for it with the password.
-        expires_at: when it is deleted, in milliseconds since 1970, UTC.
-        timer: deletes it.
-        links: hashes of the tokens of its links.
-    """
-
-    path: str
-    session: bytes
-    expires_at: int
-    timer: IDelayedCall
-    links: set[bytes] = attrs.field(factory=set)
-
-
 @attrs.frozen
 class ExportLink:
-    """A link to an export; `token` is the secret in it, `expires_at` is that of `KeptExport`."""
+    """A link to an export; `token` is the secret in it, `expires_at` when it ends."""
 
     token: str
     expires_at: int
@@ -113,163 +98,113 @@ class DataExports:
         self._audit = state.audit
         self._users = state.users
         self.files: IExportFiles | None = None
-        #: The account whose export is being made, 0 for an operator's, and the session that asked.
-        self._making: int | None = None
-        self._asker = b""
-        #: Accounts whose export has failed, which may have another one at once; who asked.
-        self._failed: dict[int, bytes] = {}
-        self._kept: dict[int, KeptExport] = {}
+        self._sent = 0
+        self._is_writing = False
 
     # For users.
 
     async def ask(
         self, session: Session, secret: str | None = None, uuid: str | None = None
-    ) -> ExportLink | None:
-        """Begin to make an export for a user. Return a link to it once it is made, None before.
+    ) -> ExportLink:
+        """Return a link to an export of a user, in place of the one before.
 
         Args:
             session: a session of the user.
-            secret, uuid: as in `authenticate_own`; wanted the first time that this session asks.
+            secret, uuid: as in `authenticate_own`.
 
         Raises:
             BadRequest, BadCredentials, LockedOut.
             NotAllowed: the account is temporary, or this server makes no exports.
-            RateLimited: the account had one within a day, or others are being made.
+            RateLimited: the account had one within a day.
             NotStored.
         """
-        user, asker = session.user, session.token_hash
+        user, now = session.user, self._users.now()
         if not user.registered:
             raise NotAllowed("A temporary account has no export.")
-        if asker not in self._askers(user.id):
-            await authenticate_own(self._accounts, session, secret, uuid)
-        if (kept := self._kept.get(user.id)) is not None:
-            kept.session = asker
-            return self._link(kept)
-        if self._making == user.id:
-            self._asker = asker
-            return None
-        files = self._begin(user.id)
-        self._asker = asker
-        try:
-            await self._check_interval(user.id, user.name)
-            record = self._audit.record(
-                "own_export", session.actor, name=user.name, address=session.connection.address
-            )
-            await self._store.record(record)
-        except ChatError:
-            self._making = None
-            raise
-        write_line(record)
-        making = Deferred.fromCoroutine(self._make(files, user.id))
-        run_in_background(making, "making an export")
-        return None
+        self._require_files()
+        await authenticate_own(self._accounts, session, secret, uuid)
+        token, expires_at = self._state.token(), now + LINK_S * 1000
+        stored = StoredExportLink(user.id, session.token_hash)
+        since = now - INTERVAL_S * 1000
+        await self._store.add_export_link(stored, token_hash(token), expires_at, since)
+        return ExportLink(token, expires_at)
 
-    def _askers(self, account_id: int) -> Iterator[bytes]:
-        """Yield the sessions of an account that have given the password for an export."""
-        if self._making == account_id:
-            yield self._asker
-        if account_id in self._failed:
-            yield self._failed[account_id]
-        if (kept := self._kept.get(account_id)) is not None:
-            yield kept.session
-
-    def _begin(self, account_id: int) -> IExportFiles:
-        """Take note that an export is being made. Raises NotAllowed, RateLimited, NotStored."""
+    def _require_files(self) -> IExportFiles:
+        """Return what writes exports. Raises NotAllowed."""
         if self.files is None:
             raise NotAllowed("This server makes no exports.")
-        if self._making is not None:
-            raise RateLimited("Another export is being made.", retry_after=30)
-        self._state.quota.check_space()
-        self._making = account_id
         return self.files
 
-    async def _check_interval(self, account_id: int, name: str) -> None:
-        """Check that an account had no export within a day. Raises RateLimited, NotStored."""
-        if account_id in self._failed:
-            del self._failed[account_id]
-            return
-        since, names = self._users.now() - INTERVAL_S * 1000, {name}
-        async for one in self._records(AuditQuery(since=since, code="account_renamed")):
-            if one.what.get("new_name") in names:
-                names.add(str(one.what["name"]))  # no other account can have it for longer
-        for each in names:
-            query = AuditQuery(since=since, name=each, code="own_export", limit=1)
-            if found := await self._store.audit_records(query):
-                wait = (found[0].at - since) / 1000
-                raise RateLimited("An account can be exported once a day.", retry_after=wait)
+    async def send(self, token: str, take: TakePiece) -> bool:
+        """Send the export of a link, which is good no more. Return False if it was not before.
 
-    async def _make(self, files: IExportFiles, account_id: int) -> None:
-        """Make an export, and keep it for a while."""
-        try:
-            path = await files.write(self._parts(account_id), None)
-        except ChatError:
-            self._failed[account_id] = self._asker
-            raise
-        finally:
-            self._making = None
-        if len(self._kept) >= MAX_KEPT:
-            self._drop(next(iter(self._kept)))
-        timer = self._state.clock.callLater(LINK_S, self._drop, account_id)
-        expires_at = self._users.now() + LINK_S * 1000
-        self._kept[account_id] = KeptExport(path, self._asker, expires_at, timer)
+        Args:
+            token: the secret in the link.
+            take: takes the pieces; what it raises ends the export, which counts as sent.
 
-    def _link(self, kept: KeptExport) -> ExportLink:
-        """Return a new link to an export, in place of the one before."""
-        token = self._state.token()
-        kept.links = {token_hash(token)}
-        return ExportLink(token, kept.expires_at)
-
-    def _drop(self, account_id: int) -> None:
-        """Delete an export that was not fetched."""
-        kept = self._kept.pop(account_id)
-        if kept.timer.active():
-            kept.timer.cancel()
-        self.delete(kept.path)
-
-    async def take(self, token: str) -> KeptExport | None:
-        """Return the export of a link, which is good no more; None if it was not.
-
-        The file is the caller's, who calls `delete`.
+        Raises:
+            RateLimited: as many are being sent; the link stays good.
+            NotStored: it can't be made, or not be completed; the user can ask for another one.
         """
-        wanted = token_hash(token)
-        for account_id, kept in list(self._kept.items()):
-            if wanted in kept.links:
-                kept.links.clear()
-                goes_on = await self._goes_on(account_id, kept.session)
-                if goes_on and self._kept.get(account_id) is kept:
-                    del self._kept[account_id]
-                    kept.timer.cancel()
-                    return kept
+        link_hash = token_hash(token)
+        link = await self._store.find_export_link(link_hash, self._users.now())
+        actor = None if link is None else await self._holder(link)
+        if link is None or actor is None:
+            return False
+        files = self._require_files()
+        if self._sent >= MAX_SENT:
+            raise RateLimited("Too many exports are being sent.", retry_after=30)
+        self._sent += 1
+        try:
+            return await self._use(link, link_hash, actor, files, take)
+        finally:
+            self._sent -= 1
+
+    async def _holder(self, link: StoredExportLink) -> Actor | None:
+        """Return who has asked for a link, None if that session has ended or the user is banned."""
+        oldest = self._users.now() - RESUME_WINDOW_S * 1000
+        one = await self._store.listed_account(link.account_id)
+        for record in await self._store.sessions(link.account_id, oldest, 0):
+            if one is not None and record.token_hash == link.session:
+                account = Account(one.id, one.name, one.key, True, operator=one.operator)
+                with suppress(ChatError):
+                    self._state.bans.check(account, record.address)
+                    return Actor(one.name, listed_session_id(link.session), record.address)
         return None
 
-    async def _goes_on(self, account_id: int, session: bytes) -> bool:
-        """Return whether a session has not ended, at whatever node, and its user is not banned."""
-        oldest = self._users.now() - RESUME_WINDOW_S * 1000
-        with suppress(ChatError):
-            one = await self._store.listed_account(account_id)
-            for record in await self._store.sessions(account_id, oldest, 0):
-                if one is not None and record.token_hash == session:
-                    account = Account(one.id, one.name, one.key, True, operator=one.operator)
-                    self._state.bans.check(account, record.address)
-                    return True
-        return False
-
-    def delete(self, path: str) -> None:
-        """Delete the file of an export."""
-        if self.files is not None:
-            self.files.delete(path)
+    async def _use(
+        self,
+        link: StoredExportLink,
+        link_hash: bytes,
+        actor: Actor,
+        files: IExportFiles,
+        take: TakePiece,
+    ) -> bool:
+        """Use up a link, and send the export; see `send`."""
+        now = self._users.now()
+        record = self._audit.record("own_export", actor, name=actor.name, address=actor.address)
+        try:
+            await self._store.use_export_link(link, link_hash, now, record)
+        except BadCredentials:
+            return False
+        write_line(record)
+        try:
+            await files.send(self._parts(link.account_id), take)
+        except ChatError:
+            with suppress(ChatError):  # else the user waits for a day
+                await self._store.return_export(link.account_id, now)
+            raise
+        return True
 
     def stop(self) -> None:
-        """Delete what is kept, and make no more."""
-        for account_id in list(self._kept):
-            self._drop(account_id)
+        """Make no more."""
         if self.files is not None:
             self.files.stop()
 
     # For operators at the server.
 
-    async def write(self, account: Account, path: str, actor: Actor) -> str:
-        """Write an export of an account to a file. Return its path.
+    async def write(self, account: Account, path: str, actor: Actor) -> None:
+        """Write an export of an account to a file.
 
         Args:
             account: the account.
@@ -279,15 +214,18 @@ class DataExports:
         Raises:
             NotAllowed, RateLimited, BadRequest, NotStored.
         """
-        files = self._begin(0)
+        files = self._require_files()
+        if self._is_writing:
+            raise RateLimited("Another export is being made.", retry_after=30)
+        self._state.quota.check_space()
         record = self._audit.record("account_exported", actor, name=account.name)
+        self._is_writing = True
         try:
-            written = await files.write(self._parts(account.id), path)
+            await files.write(self._parts(account.id), path)
             await self._store.record(record)
         finally:
-            self._making = None
+            self._is_writing = False
         write_line(record)
-        return written
 
     # What is in it.
 

@@ -138,16 +138,16 @@ class AccountActions(Caller):
         fields = {"about": about, "colour": colour, "hide_last_seen": hide_last_seen}
         await self._command("set_profile", **fields)
 
-    async def export_account(self, password: str | None = None) -> str | None:
-        """Ask for an export of all that is stored of the user, until it is made.
+    async def export_account(self, password: str) -> str:
+        """Ask for an export of all that is stored of the user, once a day.
 
         Args:
-            password: the password of the user, which is wanted the first time.
+            password: the password of the user.
 
         Returns:
-            Its path below the address of the page, which is good once; None while it is made.
+            Its path below the address of the page, which is good once, for ten minutes.
         """
-        path: str | None = (await self._command("export_account", pwd=password)).raw.get("path")
+        path: str = (await self._command("export_account", pwd=password)).raw["path"]
         return path
 
     async def delete_account(

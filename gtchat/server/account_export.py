@@ -1,18 +1,14 @@
-"""Files with exports of accounts: a zip with JSON Lines, one file for each kind of data.
+"""Exports of accounts: a zip with JSON Lines, one file for each kind of data.
 
-Files are written in a thread, a slice at a time. Those that users fetch are in a folder of their
-own, which only the server can read, and which is emptied when the server starts.
+It is made in a thread, a slice at a time. What users fetch is in no file.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 import zipfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import IO, Any
 
 import msgspec
@@ -20,14 +16,12 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
-from gtchat.chat.data_export import IExportFiles, Part
+from gtchat.chat.data_export import IExportFiles, Part, TakePiece
 from gtchat.chat.entries import Entry
 from gtchat.chat.errors import BadRequest, NotStored
 from gtchat.chat.limits import Limits
 from gtchat.protocols.gtchat_json.pushes import encode
 
-#: The folder of exports in the data directory.
-FOLDER = "exports"
 #: What the file `about.txt` of an export says.
 ABOUT = """\
 Each file has one JSON object a line. Entries and messages are those of the JSON API
@@ -38,54 +32,74 @@ INCOMPLETE = "\nThis export is not complete: it would be larger than the server 
 _encode_other = msgspec.json.Encoder().encode
 
 
+class _Pieces:
+    """What a zip is written to: it keeps what was not taken yet."""
+
+    def __init__(self) -> None:
+        self._kept: list[bytes] = []
+
+    def write(self, data: bytes) -> int:
+        """Keep some bytes."""
+        self._kept.append(bytes(data))
+        return len(data)
+
+    def flush(self) -> None:
+        """Do nothing: what is kept is taken."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def take(self) -> bytes:
+        """Return what is kept, and forget it."""
+        taken, self._kept = b"".join(self._kept), []
+        return taken
+
+
 class _Zip:
-    """A zip that is written line by line. All methods but the first are called in a thread.
+    """A zip that is made line by line. All methods but the first are called in a thread.
 
     Args:
-        file: where it is written.
         limit: most bytes of its lines, 0 for no limit.
+
+    Attributes:
+        is_full: whether the limit is reached.
     """
 
-    def __init__(self, file: IO[bytes], limit: int) -> None:
-        self._file = file
-        self._zip = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED)
+    def __init__(self, limit: int) -> None:
+        self._pieces = _Pieces()
+        self._zip = zipfile.ZipFile(self._pieces, "w", zipfile.ZIP_DEFLATED)
         self._limit = limit
         self._size = 0
         self._name = ""
         self._member: IO[bytes] | None = None
+        self.is_full = False
 
-    def add(self, name: str, items: Sequence[Mapping[str, Any] | Entry]) -> bool:
-        """Write lines of a part. Return whether the limit is reached."""
+    def add(self, name: str, items: Sequence[Mapping[str, Any] | Entry]) -> bytes:
+        """Add lines of a part. Return the next bytes of the zip; there may be none yet."""
         lines = [encode(one) if isinstance(one, Entry) else _encode_other(one) for one in items]
         data = b"".join(line + b"\n" for line in lines)
         self._size += len(data)
-        if 0 < self._limit < self._size:
-            return True
+        self.is_full = 0 < self._limit < self._size
+        if self.is_full:
+            return b""
         if name != self._name:
             self._end_member()
             self._name, self._member = name, self._zip.open(f"{name}.jsonl", "w", force_zip64=True)
         assert self._member is not None
         self._member.write(data)
-        return False
+        return self._pieces.take()
 
     def _end_member(self) -> None:
         if self._member is not None:
             self._member.close()
             self._member = None
 
-    def abandon(self) -> None:
-        """Write the end of what will be deleted."""
-        with suppress(OSError):
-            self._end_member()
-            self._zip.close()
-
-    def close(self, is_complete: bool) -> None:
-        """Write the end, to disk."""
+    def close(self) -> bytes:
+        """Return the last bytes."""
         self._end_member()
-        self._zip.writestr("about.txt", ABOUT if is_complete else ABOUT + INCOMPLETE)
+        self._zip.writestr("about.txt", ABOUT + INCOMPLETE if self.is_full else ABOUT)
         self._zip.close()
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        return self._pieces.take()
 
 
 @implementer(IExportFiles)
@@ -94,90 +108,67 @@ class ExportFiles:
 
     Args:
         reactor: runs the results of the thread.
-        directory: the data directory, None for a temporary one.
         limits: has the largest size.
     """
 
-    def __init__(self, reactor: Any, directory: Path | None, limits: Limits) -> None:
+    def __init__(self, reactor: Any, limits: Limits) -> None:
         self._reactor = reactor
         self._limits = limits
-        self._directory = directory
-        self._folder: Path | None = None
         self._pool = ThreadPool(minthreads=0, maxthreads=1, name="gtchat export")
-        if directory is not None:
-            _remove(directory / FOLDER)  # left by a server that was killed
 
-    async def write(self, parts: AsyncIterator[Part], path: str | None) -> str:
-        """See `IExportFiles.write`."""
+    async def send(self, parts: AsyncIterator[Part], take: TakePiece) -> None:
+        """See `IExportFiles.send`."""
         if not self._pool.started:
             self._pool.start()
-        try:
-            opened: tuple[IO[bytes], str] = await self._run(lambda: self._open(path))
-            file, written = opened
-            try:
-                await self._fill(parts, file)
-            except BaseException:
-                file.close()
-                await self._run(lambda: Path(written).unlink(missing_ok=True))
-                raise
-        except OSError as error:
-            raise NotStored(f"The export can't be written: {error.strerror}.") from error
-        return written
-
-    def _open(self, path: str | None) -> tuple[IO[bytes], str]:
-        """Make a file that only its owner can read."""
-        if path is None:
-            descriptor, path = tempfile.mkstemp(".zip", "", self._made_folder())
-        else:
-            if not os.path.isabs(path):
-                raise BadRequest("file: must be a path from the root of the server's file system.")
-            try:
-                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            except OSError as error:
-                raise BadRequest(f"file: {error.strerror}.") from error
-        return os.fdopen(descriptor, "wb"), path
-
-    def _made_folder(self) -> Path:
-        if self._folder is None:
-            if self._directory is None:
-                self._folder = Path(tempfile.mkdtemp(prefix="gtchat-exports-"))
-            else:
-                self._folder = self._directory / FOLDER
-                self._folder.mkdir(0o700, exist_ok=True)
-        return self._folder
-
-    async def _fill(self, parts: AsyncIterator[Part], file: IO[bytes]) -> None:
-        """Write all parts, and close the file."""
-        target = await self._run(lambda: _Zip(file, self._limits.export_bytes))
-        is_full = False
+        made = _Zip(self._limits.export_bytes)
         try:
             async for name, items in parts:
-                is_full = await self._run(lambda name=name, items=items: target.add(name, items))
-                if is_full:
+                await take(await self._run(made.add, name, items))
+                if made.is_full:
                     break
         except BaseException:
-            await self._run(target.abandon)
+            with suppress(Exception):  # of what is dropped
+                await self._run(made.close)
             raise
-        await self._run(lambda: target.close(not is_full))
-        file.close()
+        await take(await self._run(made.close))
 
-    async def _run(self, work: Callable[..., Any]) -> Any:
-        """Return the result of a function, which is called in the thread."""
-        return await deferToThreadPool(self._reactor, self._pool, work)
-
-    def delete(self, path: str) -> None:
-        """See `IExportFiles.delete`."""
-        with suppress(OSError):
+    async def write(self, parts: AsyncIterator[Part], path: str) -> None:
+        """See `IExportFiles.write`."""
+        file = _open(path)
+        try:
+            await self.send(parts, lambda data: self._run(file.write, data))
+            await self._run(_close, file)
+        except BaseException as error:
+            with suppress(OSError):
+                file.close()
             os.unlink(path)
+            if isinstance(error, OSError):
+                raise NotStored(f"The export can't be written: {error.strerror}.") from error
+            raise
+
+    async def _run(self, work: Callable[..., Any], *args: Any) -> Any:
+        """Return the result of a function, which is called in the thread."""
+        return await deferToThreadPool(self._reactor, self._pool, work, *args)
 
     def stop(self) -> None:
         """See `IExportFiles.stop`."""
         if self._pool.started:
             self._pool.stop()
-        if self._folder is not None:
-            _remove(self._folder)
 
 
-def _remove(folder: Path) -> None:
-    """Delete a folder with the files in it, if it is there."""
-    shutil.rmtree(folder, ignore_errors=True)
+def _open(path: str) -> IO[bytes]:
+    """Make a file that only its owner can read. Raises BadRequest."""
+    if not os.path.isabs(path):
+        raise BadRequest("file: must be a path from the root of the server's file system.")
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise BadRequest(f"file: {error.strerror}.") from error
+    return os.fdopen(descriptor, "wb")
+
+
+def _close(file: IO[bytes]) -> None:
+    """Write all of a file to disk."""
+    file.flush()
+    os.fsync(file.fileno())
+    file.close()

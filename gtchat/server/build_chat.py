@@ -79,7 +79,7 @@ def build_chat(settings: Settings, storage: Storage, reactor: Any, passwords: IP
         relay=storage.relay,
         access=access_settings(settings),
     )
-    chat.exports.files = ExportFiles(reactor, storage.directory, settings.limits)
+    chat.exports.files = ExportFiles(reactor, settings.limits)
     chat.bans.protect(Proxies.named(server.trusted_proxies).networks)
     try:
         chat.start()

@@ -275,7 +275,7 @@ class ChatService(Service):
             self.chat.access.told,
             MetricsPage(self._metrics.render, self._metrics_allowed),
             branding_of(self.settings),
-            {EXPORT: Exports(self.chat.exports.take, self.chat.exports.delete)},
+            {EXPORT: Exports(self.chat.exports.send)},
         )
         site.refusal = self.chat.bans.refusal
         web = self._listen_on(server.web, site, "page", "http")

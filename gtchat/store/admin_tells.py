@@ -11,6 +11,7 @@ import attrs
 
 from gtchat.chat.audit import AuditRecord
 from gtchat.chat.ban_records import Ban
+from gtchat.chat.export_store import StoredExportLink
 from gtchat.chat.moderation_events import ReportAnswered, ReportMade
 from gtchat.chat.node_records import (
     AccountRenamed,
@@ -59,6 +60,16 @@ def set_profile(account_id: int) -> Plan:
 def add_login_link(account_id: int, audit: AuditRecord) -> Plan:
     """Return the plan of `add_login_link`."""
     return Plan(Locks(accounts=(account_id,)), audit=audit)
+
+
+def add_export_link(link: StoredExportLink) -> Plan:
+    """Return the plan of `IExportStore.add_export_link`."""
+    return Plan(Locks(accounts=(link.account_id,)))
+
+
+def use_export_link(link: StoredExportLink, audit: AuditRecord) -> Plan:
+    """Return the plan of `IExportStore.use_export_link`."""
+    return Plan(Locks(accounts=(link.account_id,)), audit=audit)
 
 
 def choose(name: str, value: str | None, audit: AuditRecord) -> Plan:

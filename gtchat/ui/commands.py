@@ -98,7 +98,7 @@ TABLE: tuple[SlashCommand, ...] = (
     ),
     SlashCommand(
         "export",
-        "have an export of your data made, and get a link",
+        "get a link to an export of your data",
         "export_account",
         (CommandArgument("pwd", "", "secret", prompt="Password"),),
     ),

@@ -22,5 +22,4 @@ def profile_lines(reply: Reply) -> list[str]:
 def export_line(reply: Reply) -> str:
     """Return where the export in a reply is."""
     path = escape_controls(str(reply.raw.get("path", "")))
-    ready = f"your export is at {path} below the address of the page, once, for ten minutes"
-    return ready if path else "it is being made: /export again in a while"
+    return f"your export is at {path} below the address of the page, once, for ten minutes"

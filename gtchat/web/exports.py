@@ -1,14 +1,13 @@
-"""`/export/TOKEN`: an export of an account, which is sent once."""
+"""`/export/TOKEN`: an export of an account, which is sent once, while it is made."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Coroutine
-from typing import Any, BinaryIO, Protocol
+from collections.abc import Awaitable, Callable
+from math import ceil
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer
-from twisted.python.failure import Failure
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
@@ -23,72 +22,97 @@ EXPORT = b"export"
 TOKEN_BYTES = 128
 
 
-class Export(Protocol):
-    """An export; `path` is that of its file."""
+class Send(Protocol):
+    """Sends the export of a token; returns False if it is not good (`DataExports.send`)."""
 
-    path: str
+    def __call__(self, token: str, take: Callable[[bytes], Awaitable[None]]) -> Awaitable[bool]: ...
 
 
-#: Takes the export of a token.
-Take = Callable[[str], Coroutine[Any, Any, Export | None]]
+class ClientGone(Exception):
+    """The client has closed the connection, or reads nothing."""
 
 
 @implementer(IPushProducer)
-class FileProducer:
-    """Sends a file as fast as the client reads, in the time that it needs as long as it reads.
+class Download:
+    """The response with an export: it has begun once a piece was taken.
 
     Args:
-        request: has the headers of the response.
-        file: the file, which is closed at the end.
+        request: the request.
+
+    Attributes:
+        begun: whether the response has begun.
+        gone: whether the connection is lost.
     """
 
-    def __init__(self, request: Any, file: BinaryIO) -> None:
+    def __init__(self, request: Any) -> None:
         self._request = request
-        self._file = file
-        self._paused = False
+        self._resumed: Deferred[None] | None = None
+        self.begun = self.gone = False
+        request.notifyFinish().addErrback(lambda _: self.stopProducing())
 
-    def start(self) -> None:
-        """Write until the transport is full."""
-        size = os.fstat(self._file.fileno()).st_size
-        self._request.responseHeaders.setRawHeaders(b"Content-Length", [b"%d" % size])
+    async def take(self, data: bytes) -> None:
+        """Send a piece, which may be empty; return when the client has read most of it.
+
+        Raises:
+            ClientGone.
+        """
+        self._check()
+        if not self.begun:
+            self._begin()
+        self._request.prolong()
+        for start in range(0, len(data), PIECE_BYTES):
+            self._request.write(data[start : start + PIECE_BYTES])
+            if self._resumed is not None:
+                await self._resumed
+                self._request.prolong()
+            self._check()
+
+    def _check(self) -> None:
+        if self.gone:
+            raise ClientGone()
+
+    def _begin(self) -> None:
+        """Set the headers; the length is not known yet."""
+        self.begun = True
+        self._request.setHeader(b"Content-Type", b"application/zip")
+        self._request.setHeader(b"Cache-Control", b"no-store")
+        self._request.setHeader(b"Content-Disposition", b'attachment; filename="gtchat-export.zip"')
         self._request.registerProducer(self, True)
-        self.resumeProducing()
+
+    def finish(self) -> None:
+        """End the response."""
+        self._request.unregisterProducer()
+        self._request.finish()
+
+    # IPushProducer.
 
     def pauseProducing(self) -> None:
-        """Stop writing: the transport is full (IPushProducer.pauseProducing)."""
-        self._paused = True
+        """Take no more: the transport is full."""
+        if self._resumed is None:
+            self._resumed = Deferred()
 
     def resumeProducing(self) -> None:
-        """Go on writing (IPushProducer.resumeProducing)."""
-        self._paused = False
-        self._request.prolong()
-        while not self._paused:
-            data = self._file.read(PIECE_BYTES)
-            if not data:
-                self.stopProducing()
-                self._request.unregisterProducer()
-                self._request.finish()
-                return
-            self._request.write(data)
+        """Go on."""
+        resumed, self._resumed = self._resumed, None
+        if resumed is not None:
+            resumed.callback(None)
 
     def stopProducing(self) -> None:
-        """Close the file: all is sent, or the connection is lost (IProducer.stopProducing)."""
-        self._paused = True
-        self._file.close()
+        """Take no more for good: the connection is lost."""
+        self.gone = True
+        self.resumeProducing()
 
 
 class Exports(Resource):
     """Exports below their path.
 
     Args:
-        take: returns the export of a token, once; None if it is not good.
-        delete: deletes the file of one.
+        send: sends the export of a token, once.
     """
 
-    def __init__(self, take: Take, delete: Callable[[str], None]) -> None:
+    def __init__(self, send: Send) -> None:
         super().__init__()
-        self._take = take
-        self._delete = delete
+        self._send = send
 
     def render(self, request: Any) -> Any:
         """Send nothing: there is no list of exports."""
@@ -98,45 +122,48 @@ class Exports(Resource):
         """Return the response to a request for an export; only GET takes it."""
         answer: IResource = NotFound()
         if request.method == b"GET" and not request.postpath and len(path) <= TOKEN_BYTES:
-            answer = _File(path.decode("utf-8", "replace"), self._take, self._delete)
+            answer = _Export(path.decode("utf-8", "replace"), self._send)
         return answer
 
 
-class _File(Resource):
+class _Export(Resource):
     """The response to a request for one export."""
 
     isLeaf = True
 
-    def __init__(self, token: str, take: Take, delete: Callable[[str], None]) -> None:
+    def __init__(self, token: str, send: Send) -> None:
         super().__init__()
         self._token = token
-        self._take = take
-        self._delete = delete
+        self._send = send
 
     def render_GET(self, request: Any) -> Any:
-        """Send the file, if the link is good."""
-        gone: list[Failure] = []
-        request.notifyFinish().addErrback(gone.append)
-
-        def send(export: Export | None) -> None:
-            if gone:
-                if export is not None:
-                    self._delete(export.path)
-            elif export is None:
-                request.render(NotFound())
-            else:
-                self._send(request, export.path)
-
-        taking = Deferred.fromCoroutine(self._take(self._token)).addCallback(send)
-        run_in_background(taking, "sending an export")
+        """Send the export, if the link is good."""
+        sending = Deferred.fromCoroutine(self._respond(request))
+        run_in_background(sending, "sending an export")
         return NOT_DONE_YET
 
-    def _send(self, request: Any, path: str) -> None:
-        """Send a file."""
-        request.setHeader(b"Content-Type", b"application/zip")
-        request.setHeader(b"Cache-Control", b"no-store")
-        request.setHeader(b"Content-Disposition", b'attachment; filename="gtchat-export.zip"')
-        file = open(path, "rb")  # noqa: SIM115
-        # It is gone once it is closed, whatever happens to the client or to the server.
-        self._delete(path)
-        FileProducer(request, file).start()
+    async def _respond(self, request: Any) -> None:
+        download = Download(request)
+        try:
+            is_good = await self._send(self._token, download.take)
+        except ClientGone:
+            return
+        except Exception as error:
+            if download.begun:  # what the client has is not complete: it must see that
+                request.channel.forceAbortClient()
+            elif not download.gone:
+                _refuse(request, getattr(error, "retry_after", None))
+            raise
+        if is_good:
+            download.finish()
+        elif not download.gone:
+            request.render(NotFound())
+
+
+def _refuse(request: Any, retry_after: float | None) -> None:
+    """Say that an export can't be sent now."""
+    request.setResponseCode(503)
+    request.setHeader(b"Retry-After", b"%d" % ceil(30 if retry_after is None else retry_after))
+    request.setHeader(b"Content-Type", b"text/plain; charset=utf-8")
+    request.write(b"The export can't be sent now. Try again later.\n")
+    request.finish()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -120,7 +120,11 @@ class AuditLog(SynchronousTestCase):
         newcomer.call("register", usr="dora", pwd=SECRETS[0], link=self.links[-1])
         newcomer.login("cat", pwd=SECRETS[0])
         server.chat.exports.files = RecordedFiles()
-        newcomer.call("export_account", pwd=SECRETS[0])
+        link = newcomer.call("export_account", pwd=SECRETS[0])["path"].removeprefix("export/")
+        self.links.append(link)
+        sent = Deferred.fromCoroutine(server.chat.exports.send(link, lambda data: succeed(None)))
+        server.run_pending()
+        self.assertTrue(self.successResultOf(sent))
         newcomer.call("delete_account", pwd=SECRETS[0])
         for word, action in (("hot", "flag"), ("hotter", "refuse")):
             rule = FilterRule(word, action)

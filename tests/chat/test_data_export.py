@@ -1,4 +1,4 @@
-"""Exports of accounts: who gets one and when, what is in it, how long it is kept."""
+"""Exports of accounts: who gets one and when, what is in it, and what its link is worth."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
@@ -17,10 +17,10 @@ from gtchat.chat.ban_admin import BanTerms
 from gtchat.chat.data_export import (
     INTERVAL_S,
     LINK_S,
-    MAX_KEPT,
+    MAX_SENT,
     IExportFiles,
-    KeptExport,
     Part,
+    TakePiece,
 )
 from gtchat.chat.errors import BadRequest, NoSuchUser, NotStored, RateLimited
 from tests.chat.test_administration import Administered
@@ -30,7 +30,7 @@ from tests.fakes import FakeClient, TestServer
 
 @implementer(IExportFiles)
 class RecordedFiles:
-    """Keeps exports in memory.
+    """Keeps exports in memory, and sends the names of their parts.
 
     Attributes:
         files: path -> name of a part -> its items.
@@ -44,7 +44,15 @@ class RecordedFiles:
         self.error: Exception | None = None
         self.stopped = False
 
-    async def write(self, parts: AsyncIterator[Part], path: str | None) -> str:
+    async def send(self, parts: AsyncIterator[Part], take: TakePiece) -> None:
+        if self.held is not None:
+            await self.held
+        if self.error is not None:
+            raise self.error
+        async for name, _ in parts:
+            await take(name.encode())
+
+    async def write(self, parts: AsyncIterator[Part], path: str) -> None:
         if self.held is not None:
             await self.held
         if self.error is not None:
@@ -52,15 +60,14 @@ class RecordedFiles:
         found: dict[str, list[Any]] = {}
         async for name, items in parts:
             found.setdefault(name, []).extend(items)
-        path = path or f"export {len(self.files)}"
         self.files[path] = found
-        return path
-
-    def delete(self, path: str) -> None:
-        del self.files[path]
 
     def stop(self) -> None:
         self.stopped = True
+
+
+class ClientGone(Exception):
+    """The client that fetches an export has gone."""
 
 
 class Exported(Administered):
@@ -69,23 +76,33 @@ class Exported(Administered):
         self.files = server.chat.exports.files = RecordedFiles()
         self.exports = server.chat.exports
         self.ann = server.member("Ann")
+        self.sent: list[bytes] = []
 
     def ask(self, client: FakeClient, **fields: Any) -> dict[str, Any]:
         return client.call("export_account", **{"pwd": "password", **fields})
 
     def token(self, client: FakeClient) -> str:
-        """Have an export made, and return the token of a link to it."""
-        self.assertNotIn("path", self.ask(client))
-        return self.link(client)
-
-    def link(self, client: FakeClient) -> str:
-        """Return the token of another link, for which no password is wanted."""
-        path: str = self.ask(client, pwd=None)["path"]
+        """Return the token of a link to an export."""
+        path: str = self.ask(client)["path"]
         return path.removeprefix("export/")
 
-    def take(self, token: str) -> KeptExport | None:
-        taken: KeptExport | None = self.done(self.exports.take(token))
-        return taken
+    async def take(self, data: bytes) -> None:
+        self.sent.append(data)
+
+    def begin(self, token: str) -> Deferred[bool]:
+        """Begin to fetch an export."""
+        return Deferred.fromCoroutine(self.exports.send(token, self.take))
+
+    def fetch(self, token: str) -> bool:
+        """Fetch an export; return whether its link was good."""
+        fetched: bool = self.done(self.exports.send(token, self.take))
+        return fetched
+
+    def refused_to_send(self, token: str, error: type[Exception]) -> None:
+        """Fetch an export, which fails with an error."""
+        fetching = self.begin(token)
+        self.server.run_pending()
+        self.failureResultOf(fetching, error)
 
 
 class Links(Exported):
@@ -94,28 +111,27 @@ class Links(Exported):
 
     def test_an_export_is_fetched_once(self) -> None:
         token = self.token(self.ann)
-        kept = self.take(token)
-        assert kept is not None
-        self.assertIn(kept.path, self.files.files)
-        self.assertIsNone(self.take(token))
+        self.assertEqual(self.records(code="own_export"), [])
+        self.assertTrue(self.fetch(token))
+        self.assertEqual(self.sent[:2], [b"account", b"profile"])
+        self.assertFalse(self.fetch(token))
         self.assertEqual(self.ask(self.ann)["code"], "rate_limited")
         self.assertEqual(self.records(code="own_export"), [("own_export", "Ann", "")])
 
     def test_a_new_link_ends_the_one_before(self) -> None:
-        token = self.token(self.ann)
-        again = self.link(self.ann)
-        self.assertIsNone(self.take(token))
-        self.assertIsNone(self.take("guessed"))
-        self.assertIsNotNone(self.take(again))
+        first, again = self.token(self.ann), self.token(self.ann)
+        self.assertFalse(self.fetch(first))
+        self.assertFalse(self.fetch("guessed"))
+        self.assertTrue(self.fetch(again))
 
-    def test_it_is_deleted_after_ten_minutes(self) -> None:
+    def test_a_link_that_was_not_used_ends_and_does_not_count(self) -> None:
         token = self.token(self.ann)
         self.server.clock.advance(LINK_S)
-        self.assertIsNone(self.take(token))
-        self.assertEqual(self.files.files, {})
+        self.assertFalse(self.fetch(token))
+        self.assertTrue(self.fetch(self.token(self.ann)))
 
     def test_there_is_one_a_day(self) -> None:
-        self.token(self.ann)
+        self.fetch(self.token(self.ann))
         self.server.clock.advance(LINK_S)
         refused = self.ask(self.ann)
         self.assertEqual(refused["code"], "rate_limited")
@@ -125,103 +141,93 @@ class Links(Exported):
         self.assertEqual(self.ask(self.ann)["status"], "ok")
 
     def test_a_renamed_account_has_none_more_that_day(self) -> None:
-        self.token(self.ann)
-        self.server.clock.advance(LINK_S)
+        self.fetch(self.token(self.ann))
         self.ann.drop()
-        self.server.member("Bob").drop()
-        for former, name in (("Ann", "Eve"), ("Bob", "Bo"), ("Eve", "Eva")):
-            self.done(self.admin.accounts.rename(former, name, AT_CONSOLE))
+        self.done(self.admin.accounts.rename("Ann", "Eve", AT_CONSOLE))
         again = self.server.connect()
-        again.login("Eva", pwd="password")
+        again.login("Eve", pwd="password")
         self.assertEqual(self.ask(again)["code"], "rate_limited")
 
-    def test_one_is_made_at_a_time(self) -> None:
-        bob = self.server.member("Bob")
+    def test_few_are_sent_at_a_time(self) -> None:
+        tokens = [self.token(self.server.member(f"U{number}")) for number in range(MAX_SENT)]
         self.files.held = held = Deferred()
-        self.ask(self.ann)
-        self.assertNotIn("path", self.ask(self.ann))
-        self.assertEqual(self.ask(bob)["code"], "rate_limited")
-        account = self.done(self.admin.accounts.find("Bob"))
-        self.refused(self.exports.write(account, "/x", AT_CONSOLE), RateLimited)
+        for token in tokens:
+            fetching = self.begin(token)
+            self.server.run_pending()
+            self.assertNoResult(fetching)
+        token = self.token(self.ann)
+        self.refused_to_send(token, RateLimited)
         self.files.held = None
         held.callback(None)
         self.server.run_pending()
-        self.assertIn("path", self.ask(self.ann))
-        self.assertEqual(self.ask(bob)["status"], "ok")
+        self.assertTrue(self.fetch(token))
 
-    def test_few_are_kept_and_the_oldest_makes_room(self) -> None:
-        first = self.token(self.ann)
-        tokens = [self.token(self.server.member(f"U{number}")) for number in range(MAX_KEPT)]
-        self.assertEqual(len(self.files.files), MAX_KEPT)
-        self.assertIsNone(self.take(first))
-        self.assertIsNotNone(self.take(tokens[0]))
+    def test_operators_write_one_at_a_time(self) -> None:
         account = self.done(self.admin.accounts.find("Ann"))
-        self.done(self.exports.write(account, "/ann.zip", AT_CONSOLE))
+        self.files.held = held = Deferred()
+        writing = self.exports.write(account, "/a", AT_CONSOLE)
+        first = Deferred.fromCoroutine(writing)
+        self.refused(self.exports.write(account, "/b", AT_CONSOLE), RateLimited)
+        self.files.held = None
+        held.callback(None)
+        self.server.run_pending()
+        self.successResultOf(first)
+        self.done(self.exports.write(account, "/b", AT_CONSOLE))
+        self.assertEqual({*self.files.files}, {"/a", "/b"})
 
     def test_one_that_has_failed_can_be_asked_for_again(self) -> None:
         self.files.error = NotStored()
-        self.assertNotIn("path", self.ask(self.ann))
+        self.refused_to_send(self.token(self.ann), NotStored)
         self.files.error = None
-        self.token(self.ann)
+        self.assertTrue(self.fetch(self.token(self.ann)))
 
-    def test_nothing_begins_that_is_not_in_the_audit_log(self) -> None:
-        record = self.server.store.record
-        refuse(self, self.server, "record")
+    def test_one_that_has_failed_counts_where_the_store_does_not_answer(self) -> None:
+        self.files.error = NotStored()
+        token = self.token(self.ann)
+        refuse(self, self.server, "return_export")
+        self.refused_to_send(token, NotStored)
+        self.assertEqual(self.ask(self.ann)["code"], "rate_limited")
+
+    def test_one_that_the_client_gives_up_counts(self) -> None:
+        token = self.token(self.ann)
+        take = self.take
+        self.patch(self, "take", lambda data: fail(ClientGone()))
+        self.refused_to_send(token, ClientGone)
+        self.patch(self, "take", take)
+        self.assertEqual(self.ask(self.ann)["code"], "rate_limited")
+        self.assertTrue(self.fetch(self.token(self.server.member("Bob"))))
+
+    def test_a_link_that_is_not_stored_is_not_given(self) -> None:
+        refuse(self, self.server, "add_export_link")
         self.assertEqual(self.ask(self.ann)["code"], "not_stored")
-        self.patch(self.server.store, "record", record)
-        self.token(self.ann)
 
     def test_guests_and_servers_without_files_have_none(self) -> None:
         self.assertEqual(self.ask(self.server.guest("Gus"))["code"], "not_allowed")
         self.exports.files = None
         self.assertEqual(self.ask(self.ann)["code"], "not_allowed")
-        self.exports.delete("x")
         self.exports.stop()
 
-    def test_what_is_kept_is_deleted_at_the_stop(self) -> None:
-        self.token(self.ann)
+    def test_no_more_are_made_after_the_stop(self) -> None:
         self.done(self.server.chat.stop())
-        self.assertEqual((self.files.files, self.files.stopped), ({}, True))
+        self.assertTrue(self.files.stopped)
 
 
 class OwnSessions(Exported):
-    """Exports belong to the session that has asked for them with the password."""
+    """Links belong to the session that has asked for them with the password."""
 
     def setUp(self) -> None:
         self.use(TestServer())
         self.other = self.server.connect()
         self.other.login("Ann", pwd="password", device="phone")
 
-    def test_the_password_is_wanted_of_each_session(self) -> None:
+    def test_the_password_is_wanted_each_time(self) -> None:
+        self.token(self.ann)
         for wrong, code in (
             ({"pwd": None}, "bad_request"),
             ({"pwd": "wrong"}, "bad_credentials"),
             ({"pwd": None, "uuid": str(UUID(int=0, version=4))}, "bad_credentials"),
         ):
             self.assertEqual(self.ask(self.ann, **wrong)["code"], code)
-        self.assertEqual(self.files.files, {})
-        token = self.token(self.ann)
-        self.assertEqual(self.ask(self.other, pwd=None)["code"], "bad_request")
-        self.assertIsNotNone(self.take(token))
-
-    def test_another_session_with_the_password_takes_it_over(self) -> None:
-        self.files.held = held = Deferred()
-        self.ask(self.ann)
-        self.assertNotIn("path", self.ask(self.other))
-        self.files.held = None
-        held.callback(None)
-        self.server.run_pending()
-        self.assertEqual(self.ask(self.ann, pwd=None)["code"], "bad_request")
-        self.link(self.other)
-        self.assertIn("path", self.ask(self.ann))
-
-    def test_one_that_has_failed_is_made_again_without_the_password(self) -> None:
-        self.files.error = NotStored()
-        self.ask(self.ann)
-        self.files.error = None
-        self.assertEqual(self.ask(self.other, pwd=None)["code"], "bad_request")
-        self.assertEqual(self.ask(self.ann, pwd=None)["status"], "ok")
-        self.link(self.ann)
 
     def test_a_link_ends_with_its_session(self) -> None:
         new = {"pwd": "password", "new_pwd": "password2", "new_pwd2": "password2"}
@@ -234,26 +240,26 @@ class OwnSessions(Exported):
             self.setUp()
             token = self.token(self.other)
             getattr(self, client).call(cmd, **fields)
-            self.assertIsNone(self.take(token), cmd)
+            self.assertFalse(self.fetch(token), cmd)
 
     def test_a_link_ends_with_a_ban(self) -> None:
         token = self.token(self.other)
         self.other.drop()  # no connection that the ban closes
         self.done(self.admin.bans.ban_names("An*", BanTerms(), AT_CONSOLE))
-        self.assertIsNone(self.take(token))
+        self.assertFalse(self.fetch(token))
 
     def test_a_link_ends_with_its_account(self) -> None:
         token = self.token(self.ann)
         self.patch(self.server.store, "listed_account", lambda account_id: succeed(None))
-        self.assertIsNone(self.take(token))
+        self.assertFalse(self.fetch(token))
 
     def test_a_link_is_good_while_the_connection_is_lost(self) -> None:
         token = self.token(self.other)
         self.other.drop()
         self.ann.call("logout")
-        self.assertIsNotNone(self.take(token))
+        self.assertTrue(self.fetch(token))
 
-    def test_a_link_is_used_up_while_the_store_is_asked(self) -> None:
+    def test_a_link_that_two_use_at_once_is_good_for_one(self) -> None:
         token, held = self.token(self.ann), Deferred[None]()
         listed = self.server.store.listed_account
 
@@ -264,24 +270,22 @@ class OwnSessions(Exported):
         self.patch(
             self.server.store, "listed_account", lambda one: Deferred.fromCoroutine(wait(one))
         )
-        first = Deferred.fromCoroutine(self.exports.take(token))
-        self.assertIsNone(self.take(token))
-        self.server.clock.advance(LINK_S)
+        both = [self.begin(token), self.begin(token)]
         held.callback(None)
         self.server.run_pending()
-        self.assertIsNone(self.successResultOf(first))
+        self.assertEqual([self.successResultOf(one) for one in both], [True, False])
 
     def test_a_store_that_fails_gives_no_export(self) -> None:
         token = self.token(self.ann)
         refuse(self, self.server, "listed_account")
-        self.assertIsNone(self.take(token))
+        self.refused_to_send(token, NotStored)
 
 
 class Contents(Exported):
     def export(self, name: str = "Ann") -> dict[str, list[Any]]:
         account = self.done(self.admin.accounts.find(name))
-        path = self.done(self.exports.write(account, "/ann.zip", AT_CONSOLE))
-        return self.files.files[path]
+        self.done(self.exports.write(account, "/ann.zip", AT_CONSOLE))
+        return self.files.files["/ann.zip"]
 
     def test_it_has_what_is_stored_of_the_account(self) -> None:
         bob = self.server.member("Bob")

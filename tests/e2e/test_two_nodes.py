@@ -5,8 +5,12 @@ from __future__ import annotations
 import atexit
 import socket
 import time
+import zipfile
 from functools import cache
+from io import BytesIO
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -193,6 +197,32 @@ class TwoNodes(SynchronousTestCase):
         self.assertEqual(ann.wait_closed(), 4001)  # replaced
         bob.call("speak", room_name="attic", msg="second")
         self.assertEqual(User.until(moved, "c_speak")["msg"], "second")  # type: ignore[arg-type]
+
+    def test_an_export_is_fetched_once_from_any_server(self) -> None:
+        zoe = self.user(0, "zoe", registered=True)
+        zoe.call("speak", room_name="lobby", msg="mine")
+
+        def fetch(node: int, path: str) -> tuple[int, bytes]:
+            url = f"http://127.0.0.1:{self.servers[node].web_port}/{path}"
+            try:
+                with urlopen(url, timeout=SECONDS) as answer:
+                    return answer.status, answer.read()
+            except HTTPError as error:
+                with error:
+                    return error.code, b""
+
+        first, path = (zoe.call("export_account", pwd=PASSWORD)["path"] for _ in range(2))
+        self.assertEqual(fetch(1, first)[0], 404)  # another one was given since
+        status, data = fetch(1, path)
+        self.assertEqual(status, 200)
+        with zipfile.ZipFile(BytesIO(data)) as made:
+            self.assertIn(b'"msg":"mine"', made.read("room_entries.jsonl"))
+        for node in (0, 1):
+            self.assertEqual(fetch(node, path)[0], 404)
+        other = Client(self.servers[1].ws_port)
+        self.addCleanup(other.close)
+        other.call("login", type="reg", usr="zoe", pwd=PASSWORD)
+        self.assertEqual(other.call("export_account", pwd=PASSWORD)["code"], "rate_limited")
 
     def test_wrong_passwords_are_counted_at_both_servers(self) -> None:
         self.user(0, "gil", registered=True)

@@ -1,4 +1,4 @@
-"""Files of exports: what is in them, who can read them, when they go."""
+"""Exports of accounts: what is in the zip, in which pieces it is made, who can read a file."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import stat
 import zipfile
 from collections.abc import AsyncIterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from twisted.trial.unittest import TestCase
 from gtchat.chat.data_export import Part
 from gtchat.chat.errors import BadRequest, NotStored
 from gtchat.chat.limits import Limits
-from gtchat.server.account_export import FOLDER, ExportFiles
+from gtchat.server.account_export import ExportFiles
 from tests.store.contract import message
 
 
@@ -27,58 +28,86 @@ async def parts(*found: Part, error: Exception | None = None) -> AsyncIterator[P
         raise error
 
 
-def mode(path: str | Path) -> int:
-    return stat.S_IMODE(os.stat(path).st_mode)
-
-
 class Files(TestCase):
     def setUp(self) -> None:
         self.directory = Path(self.mktemp()).resolve()
         self.directory.mkdir()
+        self.pieces: list[bytes] = []
 
-    def files(self, directory: Path | None = None, **limits: int) -> ExportFiles:
-        files = ExportFiles(reactor, directory, Limits(**limits))
+    def files(self, **limits: int) -> ExportFiles:
+        files = ExportFiles(reactor, Limits(**limits))
         self.addCleanup(files.stop)
         return files
 
-    async def test_it_is_a_zip_of_json_lines_that_only_its_owner_can_read(self) -> None:
-        files = self.files(self.directory)
+    async def take(self, data: bytes) -> None:
+        self.pieces.append(data)
+
+    def made(self) -> zipfile.ZipFile:
+        """Return the zip that was sent."""
+        made = zipfile.ZipFile(BytesIO(b"".join(self.pieces)))
+        self.addCleanup(made.close)
+        self.assertIsNone(made.testzip())
+        return made
+
+    async def test_it_is_a_zip_of_json_lines(self) -> None:
         said = [message("a"), message("b")]
-        path = await files.write(
-            parts(("account", [{"name": "Ann"}]), ("said", said[:1]), ("said", said[1:])), None
+        found: list[Part] = [("account", [{"name": "Ann"}]), ("said", said[:1]), ("said", said[1:])]
+        await self.files().send(parts(*found), self.take)
+        made = self.made()
+        self.assertEqual(made.namelist(), ["account.jsonl", "said.jsonl", "about.txt"])
+        self.assertEqual(json.loads(made.read("account.jsonl")), {"name": "Ann"})
+        lines = [json.loads(line) for line in made.read("said.jsonl").splitlines()]
+        self.assertEqual(
+            [(one["cmd"], one["msg"]) for one in lines], [("c_speak", "a"), ("c_speak", "b")]
         )
-        self.assertEqual((mode(path), mode(self.directory / FOLDER)), (0o600, 0o700))
-        self.assertEqual(Path(path).parent, self.directory / FOLDER)
-        with zipfile.ZipFile(path) as made:
-            self.assertIsNone(made.testzip())
-            self.assertEqual(made.namelist(), ["account.jsonl", "said.jsonl", "about.txt"])
-            self.assertEqual(json.loads(made.read("account.jsonl")), {"name": "Ann"})
-            lines = [json.loads(line) for line in made.read("said.jsonl").splitlines()]
-            self.assertEqual(
-                [(one["cmd"], one["msg"]) for one in lines], [("c_speak", "a"), ("c_speak", "b")]
-            )
-            self.assertNotIn(b"not complete", made.read("about.txt"))
-        files.delete(path)
-        files.delete(path)
-        self.assertFalse(os.path.exists(path))
+        self.assertNotIn(b"not complete", made.read("about.txt"))
+
+    async def test_each_part_is_a_piece_that_is_taken_before_the_next_one_is_read(self) -> None:
+        read = []
+
+        async def noted() -> AsyncIterator[Part]:
+            for number in range(3):
+                read.append(len(self.pieces))
+                yield "a", [{"x": number}]
+
+        await self.files().send(noted(), self.take)
+        self.assertEqual(read, [0, 1, 2])
+        self.assertTrue(self.pieces[0])
 
     async def test_it_has_a_largest_size(self) -> None:
-        files = self.files(self.directory, export_bytes=100)
-        path = await files.write(
-            parts(("a", [{"x": 1}]), ("b", [{"x": "y" * 100}]), ("c", [])), None
+        files = self.files(export_bytes=100)
+        await files.send(
+            parts(("a", [{"x": 1}]), ("b", [{"x": "y" * 100}]), ("c", [{}])), self.take
         )
-        with zipfile.ZipFile(path) as made:
-            self.assertEqual(made.namelist(), ["a.jsonl", "about.txt"])
-            self.assertIn(b"not complete", made.read("about.txt"))
+        made = self.made()
+        self.assertEqual(made.namelist(), ["a.jsonl", "about.txt"])
+        self.assertIn(b"not complete", made.read("about.txt"))
+
+    async def test_what_fails_ends_it(self) -> None:
+        async def refuse(data: bytes) -> None:
+            raise ValueError
+
+        files = self.files()
+        await self.failed(files.send(parts(("a", []), ("b", [])), refuse), ValueError)
+        await self.failed(files.send(parts(("a", []), error=NotStored()), self.take), NotStored)
+        self.assertEqual(len(self.pieces), 1)
 
     async def test_a_file_is_written_where_an_operator_says(self) -> None:
         files = self.files()
-        path = str(self.directory.resolve() / "ann.zip")
-        self.assertEqual(await files.write(parts(("a", [{"x": 1}])), path), path)
-        self.assertEqual(mode(path), 0o600)
-        for wrong in (path, "ann.zip", str(self.directory.resolve() / "none" / "x.zip")):
+        path = str(self.directory / "ann.zip")
+        await files.write(parts(("a", [{"x": 1}])), path)
+        self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
+        with zipfile.ZipFile(path) as made:
+            self.assertEqual(made.read("a.jsonl"), b'{"x":1}\n')
+        for wrong in (path, "ann.zip", str(self.directory / "none" / "x.zip")):
             refused: Any = await self.failed(files.write(parts(), wrong), BadRequest)
             self.assertIn("file", refused.text)
+
+    async def test_nothing_is_left_of_a_file_that_cannot_be_written(self) -> None:
+        for error in (NotStored(), OSError(28, "No space left on device")):
+            path = str(self.directory / "ann.zip")
+            await self.failed(self.files().write(parts(("a", []), error=error), path), NotStored)
+            self.assertEqual(list(self.directory.iterdir()), [])
 
     async def failed(self, writing: Any, error: type[Exception]) -> Exception:
         try:
@@ -86,22 +115,3 @@ class Files(TestCase):
         except error as failure:
             return failure
         raise self.failureException("nothing failed")
-
-    async def test_nothing_is_left_of_what_cannot_be_written(self) -> None:
-        files = self.files(self.directory)
-        await self.failed(files.write(parts(("a", []), error=NotStored()), None), NotStored)
-        self.assertEqual(list((self.directory / FOLDER).iterdir()), [])
-        os.rmdir(self.directory / FOLDER)
-        (self.directory / FOLDER).write_text("in the way")
-        await self.failed(files.write(parts(), None), NotStored)
-
-    async def test_what_is_left_goes_at_the_start_and_at_the_stop(self) -> None:
-        files = self.files(self.directory)
-        path = await files.write(parts(("a", [])), None)
-        self.files(self.directory)
-        self.assertFalse(os.path.exists(path))
-        for directory in (self.directory, None):
-            files = self.files(directory)
-            path = await files.write(parts(("a", [])), None)
-            files.stop()
-            self.assertFalse(os.path.exists(path))

@@ -31,6 +31,7 @@ from tests.store.contract import QueueContract, message
 from tests.store.deletion_contract import DeletedWordsContract, DeletionContract, OwnDataContract
 from tests.store.devices_contract import SeveralSessionsContract, TokenContract
 from tests.store.direct_contract import DirectContract, DirectMentionsContract, WhisperContract
+from tests.store.export_contract import ExportLinkContract
 from tests.store.invite_contract import InviteContract
 from tests.store.kept_contract import KeptContract
 from tests.store.log_contract import HistoryContract, LimitsContract, LogContract, TxnContract
@@ -75,6 +76,10 @@ class QueueTests(InMemory, QueueContract, TestCase):
 
 
 class DeletionTests(InMemory, DeletionContract, TestCase):
+    pass
+
+
+class ExportLinkTests(InMemory, ExportLinkContract, TestCase):
     pass
 
 

@@ -29,5 +29,4 @@ class Lines(SynchronousTestCase):
             self.assertEqual(profile_lines(reply(user="ann", **raw)), lines)
 
     def test_an_export(self) -> None:
-        self.assertIn("/export again", export_line(reply()))
         self.assertIn("export/abc below", export_line(reply(path="export/abc")))

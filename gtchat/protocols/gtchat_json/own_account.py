@@ -24,9 +24,9 @@ class DeleteAccount(Request, tag="delete_account"):
 
 
 class ExportAccount(Request, tag="export_account"):
-    """Ask for an export of all that is stored of the user, until it is made.
+    """Ask for a link to an export of all that is stored of the user.
 
-    `pwd`, `uuid`: one of them is given with the first request of a session.
+    `pwd`, `uuid`: one of them is given again.
     """
 
     pwd: str | None = None
@@ -34,18 +34,16 @@ class ExportAccount(Request, tag="export_account"):
 
 
 class ExportReply(Reply, kw_only=True):
-    """Where an export is. `path`: below the address of the page; absent while it is being made."""
+    """Where an export is. `path`: below the address of the page, until `expires`."""
 
-    path: str | msgspec.UnsetType = msgspec.UNSET
-    expires: str | msgspec.UnsetType = msgspec.UNSET
+    path: str
+    expires: str
 
 
 async def export_account(context: Context, request: ExportAccount) -> ExportReply:
-    """Begin to make an export, or say where it is."""
+    """Return a link to an export."""
     asked = context.require_session, request.pwd, request.uuid
     link = await context.chat.exports.ask(*asked)
-    if link is None:
-        return ExportReply()
     return ExportReply(path=f"export/{link.token}", expires=rfc3339(link.expires_at))
 
 

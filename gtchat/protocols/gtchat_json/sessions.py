@@ -68,7 +68,7 @@ FEATURES: dict[str, str] = {
     "login_link": "`create_login_link` logs the user in on another device",
     INVITE_LINKS: "`create_invite_link`, `get_invite_links` and `revoke_invite_link`",
     "profile": "`get_profile` and `set_profile`",
-    "export_account": "`export_account` makes an export of all that is stored of the user",
+    "export_account": "`export_account` gives a link to an export of what is stored of the user",
     "delete_account": "`delete_account` deletes the account of the user",
     "moderation": "roles, bans, mutes, `moderated` and `slow`",
     "report": "`report`, `get_reports` and `answer_report`",

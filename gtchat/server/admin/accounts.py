@@ -88,8 +88,9 @@ async def export_account(call: Call) -> Output:
     """Export an account."""
     chat = call.chat
     account = await chat.admin.accounts.find(call["name"])
-    path = await chat.exports.write(account, call["file"], call.actor)
-    return Output(f"exported {account.name} to {path}", {"name": account.name, "file": path})
+    await chat.exports.write(account, call["file"], call.actor)
+    said = f"exported {account.name} to {call['file']}"
+    return Output(said, {"name": account.name, "file": call["file"]})
 
 
 async def set_password(call: Call) -> Output:

@@ -22,6 +22,7 @@ from gtchat.chat.admin_store import (
 from gtchat.chat.audit import AuditRecord
 from gtchat.chat.ban_records import Ban, NamePattern
 from gtchat.chat.deletion_rules import Erasure
+from gtchat.chat.export_store import StoredExportLink
 from gtchat.chat.interfaces import Account, EndedSession
 from gtchat.chat.measures import SpaceGivenBack
 from gtchat.chat.moderation_events import ReportAnswered, ReportMade
@@ -162,6 +163,28 @@ class MemoryAdminCalls(MemoryCalls):
     def own_entries(self, account_id: int, after: int) -> Deferred[OwnEntries]:
         """See `IAdminStore.own_entries`."""
         return self._read(self._tables.rooms.own_entries, account_id)
+
+    def add_export_link(
+        self, link: StoredExportLink, token_hash: bytes, expires_at: int, since: int
+    ) -> Deferred[None]:
+        """See `IExportStore.add_export_link`."""
+        args = (link, token_hash, expires_at, since)
+        return self._write(self._tables.exports.add, *args, plan=admin_tells.add_export_link(link))
+
+    def find_export_link(self, token_hash: bytes, at: int) -> Deferred[StoredExportLink | None]:
+        """See `IExportStore.find_export_link`."""
+        return self._read(self._tables.exports.find, token_hash, at)
+
+    def use_export_link(
+        self, link: StoredExportLink, token_hash: bytes, at: int, audit: AuditRecord
+    ) -> Deferred[None]:
+        """See `IExportStore.use_export_link`."""
+        plan = admin_tells.use_export_link(link, audit)
+        return self._write(self._tables.exports.use, link, token_hash, at, plan=plan)
+
+    def return_export(self, account_id: int, at: int) -> Deferred[None]:
+        """See `IExportStore.return_export`."""
+        return self._write(self._tables.exports.give_back, account_id, at)
 
     def count_names(self, pattern: NamePattern) -> Deferred[int]:
         """See `IAdminStore.count_names`."""

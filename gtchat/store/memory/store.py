@@ -239,6 +239,7 @@ class MemoryStore(
             self._rooms.txns.prune(txns_before)
             self._tables.admin.prune(audit, sessions_before)
             self._tables.bans.prune(sessions_before)
+            self._tables.exports.prune(sessions_before)
             self._tables.reports.prune(audit.reports_before)
             self._invites.prune(sessions_before)
             remove_oldest(self._rooms, self._directs, retention)

@@ -22,6 +22,7 @@ from gtchat.store.memory.administration import AdminTable
 from gtchat.store.memory.bans import BanTable
 from gtchat.store.memory.deletions import DeletionTable
 from gtchat.store.memory.devices import DeviceTable
+from gtchat.store.memory.export_links import ExportLinks
 from gtchat.store.memory.invite_calls import InviteTable
 from gtchat.store.memory.mailbox import Mailbox
 from gtchat.store.memory.mentions import MentionTable
@@ -58,6 +59,7 @@ class MemoryTables:
         bans: the bans from the server.
         reports: the reports of messages.
         deletions: the accounts that are being deleted.
+        exports: the links to exports of accounts.
         room_lists: the rooms as records, and lists of them.
         invites: the links with which users register.
         nodes: node id -> the node, of those that have not ended.
@@ -80,6 +82,7 @@ class MemoryTables:
         self.bans = BanTable(self.accounts, self.sessions)
         self.reports = ReportTable()
         self.deletions = DeletionTable(self.accounts, self.rooms, self.mailbox.directs)
+        self.exports = ExportLinks(self.accounts)
         self.mentions = MentionTable(self.rooms, self.accounts, self.mailbox.directs)
         self.room_lists = RoomLists(self.rooms, self.accounts)
         self.invites = InviteTable(self.accounts)
@@ -239,6 +242,7 @@ class MemoryTables:
         self.mailbox.end_guest(account_id)
         if account_id not in self.accounts.accounts:
             self.mentions.delete_account(account_id)
+            self.exports.delete_account(account_id)
             self.deletions.end(account_id)
 
     def own_facts(self, account_id: int) -> OwnFacts:

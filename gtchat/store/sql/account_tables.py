@@ -124,6 +124,20 @@ login_links = Table(
     sqlite_with_rowid=False,
 )
 
+#: Links to exports of accounts, and when the last export began. `token_hash`: of the secret in the
+#: link, NULL once it was used. `session`: token hash of the session that has asked. `until`: when
+#: the link ends. `begun_at`: when the last export began, 0 for none that counts.
+export_links = Table(
+    "export_links",
+    metadata,
+    _account("account_id", is_key=True),
+    Column("token_hash", LargeBinary, unique=True),
+    Column("session", LargeBinary, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("begun_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 #: Former names, which only their account may have before `until`. Without a foreign key: those of
 #: an account that was deleted stay for ever.
 reserved_names = Table(

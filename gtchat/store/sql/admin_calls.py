@@ -1,6 +1,6 @@
 """Methods of `IAdminStore` and `IMeasuredStore` of the store on disk; `SQLStore` inherits them.
 
-Those of `IReportStore` are here, too.
+Those of `IReportStore`, `IStorageStore` and `IExportStore` are here, too.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from gtchat.chat.admin_store import (
 from gtchat.chat.audit import AuditRecord
 from gtchat.chat.ban_records import Ban, NamePattern
 from gtchat.chat.deletion_rules import Erasure
+from gtchat.chat.export_store import StoredExportLink
 from gtchat.chat.interfaces import Account, EndedSession
 from gtchat.chat.measures import SpaceGivenBack
 from gtchat.chat.moderation_events import ReportAnswered, ReportMade
@@ -44,6 +45,7 @@ from gtchat.store.sql import (
     bans,
     choices,
     deletions,
+    export_links,
     message_scan,
     own_data,
     profiles,
@@ -225,6 +227,28 @@ class AdminCalls(ABC):
     def own_entries(self, account_id: int, after: int) -> Deferred[OwnEntries]:
         """See `IAdminStore.own_entries`."""
         return self._reads.run(lambda db: own_data.entries(db, account_id, after))
+
+    def add_export_link(
+        self, link: StoredExportLink, token_hash: bytes, expires_at: int, since: int
+    ) -> Deferred[None]:
+        """See `IExportStore.add_export_link`."""
+        args = (link, token_hash, expires_at, since)
+        return self._write(export_links.add, *args, plan=admin_tells.add_export_link(link))
+
+    def find_export_link(self, token_hash: bytes, at: int) -> Deferred[StoredExportLink | None]:
+        """See `IExportStore.find_export_link`."""
+        return self._reads.run(lambda db: export_links.find(db, token_hash, at))
+
+    def use_export_link(
+        self, link: StoredExportLink, token_hash: bytes, at: int, audit: AuditRecord
+    ) -> Deferred[None]:
+        """See `IExportStore.use_export_link`."""
+        plan = admin_tells.use_export_link(link, audit)
+        return self._write(export_links.use, link, token_hash, at, plan=plan)
+
+    def return_export(self, account_id: int, at: int) -> Deferred[None]:
+        """See `IExportStore.return_export`."""
+        return self._write(export_links.give_back, account_id, at)
 
     def count_names(self, pattern: NamePattern) -> Deferred[int]:
         """See `IAdminStore.count_names`."""

@@ -201,13 +201,21 @@ def _registered(db: Connection, account_id: int) -> Account:
     return account
 
 
+def require_session(db: Connection, account_id: int, token_hash: bytes) -> None:
+    """Check that a registered account has a session. Raises NoSuchUser, NotLoggedIn."""
+    _registered(db, account_id)
+    if _SESSION.scalar(db, account=account_id, token=token_hash) is None:
+        raise NotLoggedIn()
+
+
 def add_login_link(
     db: Connection, account_id: int, token_hash: bytes, expires_at: int, made_by: bytes | None
 ) -> None:
     """Keep a login link; see `IAdminStore.add_login_link`."""
-    _registered(db, account_id)
-    if made_by is not None and _SESSION.scalar(db, account=account_id, token=made_by) is None:
-        raise NotLoggedIn()
+    if made_by is None:
+        _registered(db, account_id)
+    else:
+        require_session(db, account_id, made_by)
     _ADD_LINK(db, account_id=account_id, token_hash=token_hash, expires_at=expires_at)
 
 

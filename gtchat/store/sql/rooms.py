@@ -29,6 +29,7 @@ from gtchat.store.sql import (
     choices,
     deletions,
     devices,
+    export_links,
     failures,
     invite_links,
     joining,
@@ -303,6 +304,7 @@ class Cleanup:
         administration.prune(db, sessions_before)
         bans.prune(db, sessions_before)
         invite_links.prune(db, sessions_before)
+        export_links.prune(db, sessions_before)
         reports.prune(db, audit.reports_before)
         self.audit = audit
         self.cuts.begin(retention)

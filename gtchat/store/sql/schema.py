@@ -33,6 +33,7 @@ from gtchat.store.sql.account_tables import audit as audit
 from gtchat.store.sql.account_tables import bans as bans
 from gtchat.store.sql.account_tables import deletions as deletions
 from gtchat.store.sql.account_tables import devices as devices
+from gtchat.store.sql.account_tables import export_links as export_links
 from gtchat.store.sql.account_tables import invite_links as invite_links
 from gtchat.store.sql.account_tables import login_links as login_links
 from gtchat.store.sql.account_tables import metadata as metadata
@@ -49,14 +50,16 @@ from gtchat.store.sql.columns import room as _room
 APPLICATION_ID = 0x47544368
 
 #: Revisions of the schema, oldest first; a test compares them with `migrations`.
-REVISIONS = tuple(f"{number:04}" for number in range(1, 26))
+REVISIONS = tuple(f"{number:04}" for number in range(1, 27))
 #: Those that change nothing in SQLite. A file of SQLite is of the newest of the others: it is not
 #: copied for nothing, and the program before can still use it.
 POSTGRES_ONLY = frozenset({"0013", "0014"})
 SQLITE_REVISIONS = tuple(each for each in REVISIONS if each not in POSTGRES_ONLY)
 #: Those that only add: programs of the revision before go on using the schema meanwhile. With 0019
 #: and 0022 come entries that no earlier program can read.
-ONLY_ADDING = frozenset({"0015", "0016", "0017", "0018", "0020", "0021", "0023", "0024", "0025"})
+ONLY_ADDING = frozenset(
+    {"0015", "0016", "0017", "0018", "0020", "0021", "0023", "0024", "0025", "0026"}
+)
 #: The oldest program that can use the newest schema, named by the newest revision that it knows.
 MIN_PROGRAM = [each for each in REVISIONS if each not in ONLY_ADDING][-1]
 
@@ -122,6 +125,9 @@ Index(
     sqlite_where=or_(*(column > literal_column("0") for column in _limits_of_log)),
     postgresql_where=or_(*(column > literal_column("0") for column in _limits_of_log)),
 )
+_is_moderated = rooms.c.moderation.is_not(None)
+#: The rooms in which the name of an account may have to be changed.
+Index("rooms_moderated", rooms.c.id, sqlite_where=_is_moderated, postgresql_where=_is_moderated)
 #: The rooms of guests that have ended: a start finds owners for them.
 Index("rooms_ownerless", rooms.c.id, sqlite_where=_is_ownerless, postgresql_where=_is_ownerless)
 #: Rooms and accounts with a quota of their own.

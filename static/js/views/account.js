@@ -77,35 +77,22 @@
           hide_last_seen: { type: "switch", value: profile.hide_last_seen ?? false, hint: "hide_last_seen_hint" } }} />`;
   };
 
-  // Milliseconds until it is asked again whether an export is made.
-  const ASK_AGAIN_MS = 2000;
-
   GTChat.ExportAccount = ({ shell }) => {
-    const [made, setMade] = useState(null); // the reply with its path
-    const [waiting, setWaiting] = useState(false);
-    useEffect(() => {
-      const timer = waiting && setTimeout(() => shell.attempt(() => ask()), ASK_AGAIN_MS);
-      return () => clearTimeout(timer);
-    });
-    const ask = async (values) => { // the password is wanted once
-      setWaiting(false);
-      const reply = await shell.actions.request("export_account", { pwd: values?.old_password });
-      if (reply.path) setMade(reply);
-      else setWaiting(true);
-    };
+    const [link, setLink] = useState(null); // the reply with its path
+    const ask = async ({ old_password }) => setLink(await shell.actions.request("export_account", { pwd: old_password }));
     const title = text("export_data");
-    if (made) {
+    if (link) {
       return html`
         <${GTChat.Dialog} title=${title} onClose=${back(shell)} size="small">
           <div class="body"><p class="second">${text("export_ready")}</p></div>
-          <footer><a class="button primary" href=${new URL(made.path, location.href).href} download autofocus onClick=${back(shell)}>${text("download")}</a></footer>
+          <footer><a class="button primary" href=${new URL(link.path, location.href).href} download autofocus onClick=${back(shell)}>${text("download")}</a></footer>
         <//>`;
     }
     return html`
       <${GTChat.Dialog} title=${title} onClose=${back(shell)} size="small">
         <${Form} submit=${title} onSubmit=${ask} onCancel=${back(shell)} username=${shell.state.me}
           fields=${{ old_password: { type: "password", required: true, label: "password", autocomplete: "current-password" } }}>
-          <p class="second" role="status">${text(waiting ? "export_waiting" : "export_hint")}</p><//>
+          <p class="second">${text("export_hint")}</p><//>
       <//>`;
   };
 

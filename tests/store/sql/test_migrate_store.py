@@ -25,6 +25,7 @@ from gtchat.chat.events import (
     Reacted,
     WhisperSent,
 )
+from gtchat.chat.export_store import StoredExportLink
 from gtchat.chat.interfaces import (
     ChangeLimits,
     InvitationLimits,
@@ -135,6 +136,7 @@ class ChatCase(StoreCase):
         renamed = audit_record("account_renamed", 9, AT_CONSOLE, name="Rob", new_name="Robert")
         await store.rename(rob, "Rob", "Robert", "robert", 9, renamed)
         await store.add_login_link(rob, b"l" * 32, 9, audit_record("login_link", 9, name="Robert"))
+        await store.add_export_link(StoredExportLink(ids["Ann"], TOKEN), b"e" * 32, 9, 0)
         banned = Ban(0, "network", "192.0.2.0/24", None, "spam", "Zoe", 9, None)
         await store.add_ban(banned, 0, (), audit_record("ban_removed", 9, AT_CONSOLE, kind="x"))
         await store.set_profile(ids["Ann"], Profile("about", 240, True))

@@ -54,6 +54,7 @@ from tests.store.contract import QueueContract, StoreCase, message, new_session
 from tests.store.deletion_contract import DeletedWordsContract, DeletionContract, OwnDataContract
 from tests.store.devices_contract import SeveralSessionsContract, TokenContract
 from tests.store.direct_contract import DirectContract, DirectMentionsContract, WhisperContract
+from tests.store.export_contract import ExportLinkContract
 from tests.store.invite_contract import InviteContract
 from tests.store.kept_contract import KeptContract
 from tests.store.log_contract import HistoryContract, LimitsContract, LogContract, TxnContract
@@ -102,6 +103,10 @@ class QueueTests(OnDisk, QueueContract, TestCase):
 
 
 class DeletionTests(OnDisk, DeletionContract, TestCase):
+    pass
+
+
+class ExportLinkTests(OnDisk, ExportLinkContract, TestCase):
     pass
 
 
