@@ -91,13 +91,13 @@ class Changes:
         self._directory = state.directory
         self._delivery = delivery
         self._limits = state.limits
+        self._quota = state.quota
         self._panic = state.access.panic
         self._filter = state.word_filter
         self._reactions = BucketTable(state.limits.rate(_reaction_rate), state.clock.seconds)
 
-    @property
-    def _change_limits(self) -> ChangeLimits:
-        """What limits a change that is queued now."""
+    def _change_limits(self, room_id: int) -> ChangeLimits:
+        """Return what limits a change that is queued now."""
         limits = self._limits
         return ChangeLimits(
             edit_window=limits.edit_window,
@@ -105,6 +105,7 @@ class Changes:
             reaction_changes=limits.reaction_changes,
             pins=limits.pins_per_room,
             keep_versions=self.keep_versions,
+            full=self._quota.room_use(room_id),
         )
 
     async def edit(
@@ -126,6 +127,7 @@ class Changes:
             NoSuchRoom, NotInRoom, IsMuted, ModeratedRoom, NoSuchUser, Blocked, NotAllowed,
                 BadRequest, TooLong, SlowMode, Filtered, OverQuota, TxnConflict, NotStored.
             NoSuchMessage, NotAuthor, MessageDeleted, TooLate.
+            StorageFull: the author, or a room in which the text gets longer, has no space left.
         """
         room = await self._conversations.require_open(target, session.user)
         self._check_speech(room, session.user)
@@ -384,6 +386,7 @@ class Changes:
         check_txn(txn)
         is_moderator = may_moderate(session.user, room)
         users = room.users if isinstance(room, Conversation) else None
+        limits = self._change_limits(room.id)
         return await self._delivery.append_message_change(
-            session, room, entry, txn, is_moderator, self._change_limits, users, audit, refusal
+            session, room, entry, txn, is_moderator, limits, users, audit, refusal
         )

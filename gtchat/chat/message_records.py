@@ -22,6 +22,7 @@ class ChangeLimits:
         reaction_changes: changes of an account's reactions to a message.
         pins: pinned messages of a room.
         keep_versions: whether the earlier texts of edited messages are kept.
+        full: bytes that the room has, and can have, if no message of it may become longer.
     """
 
     edit_window: float = 0
@@ -29,6 +30,7 @@ class ChangeLimits:
     reaction_changes: int = 0
     pins: int = 0
     keep_versions: bool = False
+    full: tuple[int, int] | None = None
 
 
 @attrs.define(eq=False, kw_only=True)

@@ -12,7 +12,14 @@ from typing import Protocol
 import attrs
 
 from gtchat.chat.annotations import REACTION_USERS, Deletion, Reaction, ReplyTo
-from gtchat.chat.errors import MessageDeleted, NoSuchMessage, NotAuthor, TooLate, TooMany
+from gtchat.chat.errors import (
+    MessageDeleted,
+    NoSuchMessage,
+    NotAuthor,
+    StorageFull,
+    TooLate,
+    TooMany,
+)
 from gtchat.chat.events import (
     AnnotatedMessage,
     Deleted,
@@ -27,6 +34,7 @@ from gtchat.chat.events import (
     WhisperSent,
 )
 from gtchat.chat.message_records import PendingMessageChange
+from gtchat.chat.storage_store import utf8_size
 
 
 @attrs.frozen
@@ -133,7 +141,7 @@ def check(pending: PendingMessageChange, rows: MessageRows) -> AnnotatedMessage 
         The message as it is, None if the change changes nothing.
 
     Raises:
-        NoSuchMessage, NotAuthor, MessageDeleted, TooLate, TooMany.
+        NoSuchMessage, NotAuthor, MessageDeleted, StorageFull, TooLate, TooMany.
     """
     message = _find(pending.entry.of, rows)
     needed = _CHECKS[type(pending.entry)](pending.entry, message, pending, rows)
@@ -174,6 +182,9 @@ def _check_edit(
         raise MessageDeleted()
     if message.msg == entry.msg:
         return False
+    full = pending.limits.full
+    if full is not None and utf8_size(entry.msg) > utf8_size(message.msg):
+        raise StorageFull("This room has", *full)
     window = pending.limits.edit_window
     if window and entry.at - message.at > window * 1000:
         raise TooLate(window)

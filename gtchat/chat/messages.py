@@ -36,10 +36,10 @@ from gtchat.chat.moderation import UNMODERATED, find_refusal, slow_seconds
 from gtchat.chat.names import HOST
 from gtchat.chat.normalization import MAX_COMPOSED, nfc, too_long
 from gtchat.chat.queued import PendingMessage
-from gtchat.chat.quota import utf8_size
 from gtchat.chat.relay import BroadcastMade
 from gtchat.chat.rooms import Room
 from gtchat.chat.state import State
+from gtchat.chat.storage_store import utf8_size
 from gtchat.chat.users import Session, User
 
 #: Longest idempotency key of a request, in characters.

@@ -14,17 +14,12 @@ from collections.abc import Callable, Sequence
 
 from gtchat.chat.errors import NotStored, OverQuota, StorageFull
 from gtchat.chat.limits import BucketTable, Limits, TokenBucket, network_key
-from gtchat.chat.storage_store import AtQuota
+from gtchat.chat.storage_store import AtQuota, utf8_size
 from gtchat.chat.users import Session, User
 
 DAY_S = 24 * 3600
 #: Bytes that a session takes out of its buckets at once, so that most messages do not look at them.
 PREPAID = 4096
-
-
-def utf8_size(text: str) -> int:
-    """Return the number of bytes of a text in UTF-8; in the most common case without encoding."""
-    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def _account_rate(limits: Limits) -> tuple[float, float]:
@@ -78,6 +73,10 @@ class Quota:
         self._over = over
         self.restricted = self._disk_full or bool(over.rooms)
 
+    def room_use(self, room_id: int) -> tuple[int, int] | None:
+        """Return the bytes that a full room has and can have, None if it has space for more."""
+        return self._over.rooms.get(room_id)
+
     def check_space(self) -> None:
         """Check that the disk has space for what a request would store.
 
@@ -128,7 +127,7 @@ class Quota:
         """Raise StorageFull if a user or a room has as much as is allowed."""
         if (own := self._over.accounts.get(user.id)) is not None:
             raise StorageFull("You have stored", *own)
-        if room_id is not None and (all_of := self._over.rooms.get(room_id)) is not None:
+        if room_id is not None and (all_of := self.room_use(room_id)) is not None:
             raise StorageFull("This room has", *all_of)
 
     def give_back(self, session: Session, text: str) -> None:

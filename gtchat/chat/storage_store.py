@@ -21,6 +21,11 @@ DIRECT_MESSAGES = "(direct messages)"
 CountedBy = Literal["rooms", "accounts"]
 
 
+def utf8_size(text: str) -> int:
+    """Return the number of bytes of a text in UTF-8; in the most common case without encoding."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
 @attrs.frozen
 class StorageQuery:
     """What the texts of messages are counted by, the largest sum first.

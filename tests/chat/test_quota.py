@@ -7,7 +7,8 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.limits import Limits
-from gtchat.chat.quota import DAY_S, PREPAID, utf8_size
+from gtchat.chat.quota import DAY_S, PREPAID
+from gtchat.chat.storage_store import utf8_size
 from tests.fakes import FailingStore, FakeClient, TestServer
 
 #: Bytes a day; the tests send texts of a thousand bytes.

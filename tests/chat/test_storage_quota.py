@@ -62,6 +62,16 @@ class RoomQuotas(QuotaCase):
         self.look()
         self.assertEqual(self.speak(self.ann)["status"], "ok")
 
+    def test_a_text_in_a_full_room_becomes_no_longer(self) -> None:
+        seq = self.speak(self.ann, "x" * 10)["seq"]
+        here = {"room_name": "Garden", "seq": seq}
+        self.look()
+        self.assertFull(self.ann.call("edit", **here, msg="x" * 11), 10, 10)
+        self.assertEqual(self.ann.call("edit", **here, msg="y" * 10)["status"], "ok")
+        self.assertEqual(self.ann.call("edit", **here, msg="y")["status"], "ok")
+        self.look()
+        self.assertEqual(self.ann.call("edit", **here, msg="x" * 11)["status"], "ok")
+
     def test_other_rooms_and_the_lobby_are_not_concerned(self) -> None:
         self.ann.call("create_room", room_name="Shed")
         for room in ("Garden", "lobby"):

@@ -11,6 +11,7 @@ from gtchat.chat.errors import (
     MessageDeleted,
     NoSuchMessage,
     NotAuthor,
+    StorageFull,
     TooLate,
     TooMany,
     TxnConflict,
@@ -194,6 +195,20 @@ class ChangesContract(ChangeCase):
         self.assertEqual(same.entry.seq, 0)
         unlimited = ChangeLimits()
         await self.changed(edited(3, "late", at=1001 + DAY_MS), self.ann, limits=unlimited)
+
+    async def test_a_text_in_a_full_room_becomes_no_longer(self) -> None:
+        await self.prepare()
+        full = ChangeLimits(full=(12, 10))
+        await self.changed(edited(3, "\N{GRINNING FACE}"), self.ann)
+        for longer in ("12345", "\N{GRINNING FACE}!"):
+            pending = self.change(edited(3, longer), self.ann, limits=full)
+            await self.store.flush()
+            assert isinstance(pending.error, StorageFull)
+            self.assertEqual((pending.error.used, pending.error.allowed), (12, 10))
+        for text, seq in (("1234", 6), ("1234", 0), ("123", 7)):
+            done = await self.changed(edited(3, text), self.ann, limits=full)
+            self.assertEqual(done.entry.seq, seq)
+        self.assertEqual((await self.found(3)).msg, "123")
 
     async def test_what_is_as_wanted_already_is_no_entry(self) -> None:
         await self.prepare()

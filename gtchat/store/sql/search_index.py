@@ -30,7 +30,7 @@ from twisted.logger import Logger
 
 from gtchat.chat.events import MessageSent
 from gtchat.chat.normalization import SEARCH_FORM, search_form
-from gtchat.chat.quota import utf8_size
+from gtchat.chat.storage_store import utf8_size
 from gtchat.store.sql import fts5, schema, storage, tsvector
 from gtchat.store.sql.database import Connection, PostgresSQL
 from gtchat.store.sql.search_horizon import Horizon, Rest
