@@ -240,6 +240,17 @@ class OwnDataContract(ChangeCase, DeletionCase):
 class DeletedWordsContract(ChangeCase, DeletionCase):
     """What is left of what a deleted account has said."""
 
+    async def test_direct_messages_that_are_erased_wait_no_more(self) -> None:
+        ann, bob = await self.account("Ann"), await self.account("Bob")
+        for text in "abc":
+            await self.whisper(ann, bob, text)
+        room = (await self.direct(bob, ann)).id
+        await self.arrived(bob, room, 2)
+        self.assertEqual((await self.direct(bob, ann)).pending, 2)
+        await self.delete(ann, ERASE)
+        self.assertEqual((await self.direct(bob, ann)).pending, 0)
+        self.assertEqual(await self.waiting(bob), [])
+
     async def leave(self, erasure: Erasure) -> None:
         """Delete Ann, whose room Bob gets."""
         await self.begin(self.ann, erasure)

@@ -35,6 +35,11 @@ NO_LIMITS = WhisperLimits()
 TOKEN = b"t" * 32
 
 
+def deleted(seq: int, author: int) -> Deleted:
+    """Return the deletion of a message by its author."""
+    return Deleted(room_name="", usr="", subject_id=author, of=seq, by="Ann", reason="", at=2000)
+
+
 class DirectCase(StoreCase):
     """Accounts that write to each other."""
 
@@ -223,9 +228,38 @@ class WhisperContract(DirectCase):
         for sender, text in ((ann, "a"), (bob, "b"), (ann, "c")):
             await self.whisper(sender, {ann: bob, bob: ann}[sender], text)
         room = (await self.direct(bob, ann)).id
-        deletion = Deleted(room_name="", usr="", subject_id=ann, of=1, by="Ann", reason="", at=2000)
-        await self.change(room, deletion)
+        await self.change(room, deleted(1, ann))
         self.assertEqual((await self.waiting(bob), await self.waiting(ann)), (["c"], ["b"]))
+        self.assertEqual((await self.direct(bob, ann)).pending, 1)
+
+    async def test_a_deleted_message_counts_no_more(self) -> None:
+        ann, bob = await self.two_accounts()
+        for text in "abcd":
+            await self.whisper(ann, bob, text)
+        room = (await self.direct(bob, ann)).id
+        await self.arrived(bob, room, 1, 3)  # 2 is missed, 4 lies behind the mark
+        for seq, pending in ((1, 2), (2, 1), (4, 0)):
+            await self.change(room, deleted(seq, ann))
+            self.assertEqual((await self.direct(bob, ann)).pending, pending)
+        self.assertEqual((await self.direct(ann, bob)).pending, 0)
+        await self.whisper(ann, bob, "e")
+        await self.told(bob, room, 3)  # counts again
+        self.assertEqual((await self.direct(bob, ann)).pending, 1)
+        self.assertIs(await self.refused(ann, bob, WhisperLimits(pair=2)), False)
+        await self.whisper(bob, bob, "a note")
+        note = (await self.direct(bob, bob)).id
+        await self.change(note, deleted(1, bob))
+        self.assertEqual((await self.direct(bob, bob)).pending, 0)
+
+    async def test_a_deleted_message_of_a_room_is_missed_no_more(self) -> None:
+        ann, bob = await self.two_accounts()
+        garden = await self.room(ann)
+        await self.stored(garden, message("x"), ann)
+        await self.store.add_missed(bob, garden, 2, 1)
+        await self.change(garden, deleted(2, ann))
+        await self.stored(garden, message("y"), ann)
+        await self.store.add_missed(bob, garden, 4, 1)
+        self.assertEqual(await self.waiting(bob), ["y"])
 
     async def test_an_edited_message_waits_with_its_present_text(self) -> None:
         ann, bob = await self.two_accounts()

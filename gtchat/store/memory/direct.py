@@ -38,7 +38,6 @@ class DirectRow:
     How far it is read stands in the log, as for a room.
 
     Attributes:
-        waiting_count: how many messages `waiting` yields.
         newest_seq: seq of the message with the number `newest`.
     """
 
@@ -49,19 +48,17 @@ class DirectRow:
     other_guest: bool
     wrote: bool = False
     delivered_seq: int = 0
-    waiting_count: int = 0
     newest: int = 0
     newest_seq: int = 0
 
     def deliver(self, seq: int) -> None:
         """Take note that the account has received the log up to an entry."""
         self.delivered_seq = max(self.delivered_seq, seq)
-        self.waiting_count = sum(1 for _ in self.waiting())
 
     def waiting(self) -> Iterator[MessageSent]:
-        """Yield the messages of the other account that were not delivered."""
+        """Yield the messages of the other account that were not delivered, but deleted ones."""
         for entry in self.log.after(self.delivered_seq):
-            if isinstance(entry, MessageSent) and entry.subject_id != self.account_id:
+            if isinstance(entry, MessageSent) and entry.subject_id != self.account_id and entry.msg:
                 yield entry
 
 
@@ -84,6 +81,7 @@ class DirectTable:
         self._accounts = accounts
         self._append = append
         accounts.directs = self
+        rooms.erased = self._erased
         self.count: Callable[[AccountRow, RoomLog], UnreadRecord]
         #: Account id -> id of the other account -> the conversation.
         self._rows: defaultdict[int, dict[int, DirectRow]] = defaultdict(dict)
@@ -124,10 +122,8 @@ class DirectTable:
         sent.newest_seq = received.newest_seq = seq
         sent.wrote = True
         received.log.read[sender_id] = seq
-        if sender_id != target_id:
-            received.waiting_count += 1
-            if is_first:
-                received.delivered_seq = seq - 1
+        if sender_id != target_id and is_first:
+            received.delivered_seq = seq - 1
         return Ack(pending.entry.id, seq, pending.entry.at)
 
     def _check(self, target_id: int, received: DirectRow | None, limits: WhisperLimits) -> None:
@@ -145,7 +141,13 @@ class DirectTable:
     def _pending(self, row: DirectRow) -> int:
         """Return the number of messages of the other account that were not delivered."""
         missed = self._missed.get(row.account_id, {})
-        return row.waiting_count + sum(1 for room, _ in missed if room == row.log.id)
+        waiting = sum(1 for _ in row.waiting())
+        return waiting + sum(1 for room, _ in missed if room == row.log.id)
+
+    def _erased(self, room: RoomLog, seq: int) -> None:
+        """Take note that a message is deleted, which is delivered to no account any more."""
+        for missed in self._missed.values():
+            missed.pop((room.id, seq), None)
 
     def _create(self, sender: AccountRow, target: AccountRow) -> DirectRow:
         """Create the conversation of two accounts; return that of the target."""
@@ -199,9 +201,7 @@ class DirectTable:
     def _arrive(self, row: DirectRow, seqs: Collection[int], read: bool) -> None:
         """Move the mark of a conversation; keep as missed what lies before and has not arrived."""
         room_id, last = row.log.id, max(seqs)
-        left = [
-            one.seq for one in row.waiting() if one.seq <= last and one.seq not in seqs and one.msg
-        ]
+        left = [one.seq for one in row.waiting() if one.seq <= last and one.seq not in seqs]
         for seq in left:
             self._missed[row.account_id][room_id, seq] = self._numbers[room_id, seq]
         row.deliver(last)
@@ -224,7 +224,7 @@ class DirectTable:
         Of the messages of a room that did not reach an account, none stays for that.
         """
         rows = [row for of in self._rows.values() for row in of.values() if row.log.id == room_id]
-        waiting = [next(row.waiting()).seq for row in rows if row.waiting_count]
+        waiting = [one.seq for row in rows if (one := next(row.waiting(), None)) is not None]
         waiting += [
             seq
             for missed in self._missed.values()

@@ -31,6 +31,7 @@ class KeptEntries(Protocol):
     log: list[Entry]
     first: int
     set_mentions: Callable[[MessageSent, str], None]
+    erased: Callable[[int], None]
 
 
 @attrs.define(eq=False)
@@ -111,6 +112,7 @@ class MemoryMessages:
     def erase(self, message: MessageSent) -> None:
         """See `MessageRows.erase`."""
         self._room.set_mentions(message, "")
+        self._room.erased(message.seq)
         self._reactions.pop(message.seq, None)
         self._versions.pop(message.seq, None)
         self._pins.discard(message.seq)

@@ -62,6 +62,7 @@ class RoomLog:
         joined: account id of each member -> the entry with which the membership began.
         spoken: account id -> when its last message was for which there was slow mode.
         set_mentions: keeps what a message mentions, given the message and its text.
+        erased: takes note that a message is deleted, given its seq.
         messages: the messages in the log, and what was changed of them.
         keep: of `RoomRecord`.
         base: what the room was before the first entry that is kept.
@@ -88,6 +89,7 @@ class RoomLog:
     joined: dict[int, int] = attrs.field(factory=dict)
     spoken: dict[int, int] = attrs.field(factory=dict)
     set_mentions: Callable[[MessageSent, str], None] = lambda message, msg: None
+    erased: Callable[[int], None] = lambda seq: None
     keep: Keep = KEEP_ALL
     base: RoomState = attrs.field(factory=RoomState)
     messages: MemoryMessages = attrs.field(
@@ -188,11 +190,13 @@ class RoomTable:
     Attributes:
         starts: for each start of the server, the length of each room's log at that moment.
         set_mentions: keeps what a message of a room mentions; set by the table of mentions.
+        erased: takes note that a message of a room is deleted; set by the table of conversations.
     """
 
     def __init__(self) -> None:
         self.starts: list[dict[int, int]] = []
         self.set_mentions: Callable[[RoomLog, MessageSent, str], None] = lambda *_: None
+        self.erased: Callable[[RoomLog, int], None] = lambda *_: None
         self.rooms: dict[int, RoomLog] = {}
         self.keys: dict[str, RoomLog] = {}
         self.deleted_at: dict[str, int] = {}
@@ -236,6 +240,7 @@ class RoomTable:
     def _keep_mentions(self, room: RoomLog) -> None:
         """Have the mentions of the messages of a log kept."""
         room.set_mentions = lambda message, msg: self.set_mentions(room, message, msg)
+        room.erased = lambda seq: self.erased(room, seq)
 
     def find_ack(self, pending: PendingEntry) -> Ack | None:
         """Return the ack of an earlier entry with the same txn; see `TxnTable.find_ack`."""

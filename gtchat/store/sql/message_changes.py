@@ -14,7 +14,7 @@ from gtchat.chat.interfaces import MessageVersion, MessageVersions
 from gtchat.chat.mentions import MentionLimits
 from gtchat.chat.message_rules import OwnReaction, annotated, as_seen_by
 from gtchat.store.paging import VERSIONS_LIMIT, version_bytes, window
-from gtchat.store.sql import mentions, schema
+from gtchat.store.sql import mentions, schema, undelivered
 from gtchat.store.sql.database import Connection
 from gtchat.store.sql.entry_rows import COLUMNS, WRITTEN, entry_of, message_values, row_of
 from gtchat.store.sql.search_index import replace_text
@@ -209,6 +209,7 @@ class SQLMessages:
     def erase(self, message: MessageSent) -> None:
         """See `MessageRows.erase`."""
         mentions.remove(self.db, self.room_id, message.seq)
+        undelivered.forget(self.db, self.room_id, message)
         for statement in (_DELETE_REACTIONS, _DELETE_VERSIONS, _UNPIN):
             statement(self.db, room=self.room_id, number=message.seq)
 

@@ -11,14 +11,24 @@ from collections.abc import Mapping
 from contextlib import closing
 from typing import Any
 
-from sqlalchemy import bindparam, delete, false, func, literal_column, select, union_all, update
+from sqlalchemy import (
+    bindparam,
+    case,
+    delete,
+    false,
+    func,
+    literal_column,
+    select,
+    union_all,
+    update,
+)
 
 from gtchat.chat.errors import NoSuchRoom, NoSuchUser
 from gtchat.chat.events import MessageSent
 from gtchat.chat.interfaces import Arrived, StoredWhisper
 from gtchat.chat.message_rules import whisper_of
 from gtchat.store.paging import event_bytes, window
-from gtchat.store.sql import accounts, schema
+from gtchat.store.sql import schema
 from gtchat.store.sql.database import Connection
 from gtchat.store.sql.entry_rows import COLUMNS, entry_of
 from gtchat.store.sql.statements import Statement, insert
@@ -38,6 +48,8 @@ _is_missed = (
 _is_message = _log.c.kind == literal_column(f"'{MessageSent.kind}'")
 _is_of_other = func.coalesce(_log.c.subject_id, 0) != bindparam("account")
 
+_has_text = _log.c.msg != literal_column("''")
+
 #: Messages that were not delivered, after the mark and up to an entry; deleted ones never are.
 _AFTER_MARK = Statement(
     select(_log.c.seq)
@@ -48,13 +60,19 @@ _AFTER_MARK = Statement(
         _log.c.seq <= bindparam("last"),
         _is_message,
         _is_of_other,
-        _log.c.msg != literal_column("''"),
+        _has_text,
     )
 )
+#: It locks the row: what is counted then is as other nodes have left it.
 _SET_MARK = Statement(
     update(_directs)
-    .where(*_is_direct, _directs.c.delivered_seq < bindparam("seq"))
-    .values(delivered_seq=bindparam("seq"))
+    .where(*_is_direct)
+    .values(
+        delivered_seq=case(
+            (_directs.c.delivered_seq < bindparam("seq"), bindparam("seq")),
+            else_=_directs.c.delivered_seq,
+        )
+    )
 )
 _COUNT_PENDING = Statement(
     update(_directs)
@@ -66,6 +84,7 @@ _COUNT_PENDING = Statement(
             _log.c.seq > _directs.c.delivered_seq,
             _is_message,
             _is_of_other,
+            _has_text,
         )
         .scalar_subquery()
         + select(func.count()).where(*_is_missed).scalar_subquery()
@@ -77,12 +96,32 @@ _SET_READ = Statement(
     .values(read_seq=bindparam("seq"))
 )
 _MISSED_COUNT = Statement(select(func.count()).where(_missed.c.account_id == bindparam("account")))
+_ACCOUNT = Statement(
+    select(schema.accounts.c.id).where(schema.accounts.c.id == bindparam("account"))
+)
 _ROOM = Statement(select(_rooms.c.id).where(_rooms.c.id == bindparam("room")))
 _ADD_MISSED = Statement(
     insert(_missed).on_conflict_do_nothing(), columns=("account_id", "room_id", "seq")
 )
 _DELETE_MISSED = Statement(delete(_missed).where(*_is_missed, _missed.c.seq == bindparam("seq")))
 _DELETE_MISSED_TO = Statement(delete(_missed).where(*_is_missed, _missed.c.seq <= bindparam("seq")))
+#: A message that is deleted is waited for no more by the user who had not received it.
+_ONE_LESS = (
+    update(_directs)
+    .where(_directs.c.room_id == bindparam("room"), _directs.c.pending > literal_column("0"))
+    .values(pending=_directs.c.pending - 1)
+)
+_ERASED = Statement(
+    _ONE_LESS.where(
+        _directs.c.account_id != bindparam("author"), _directs.c.delivered_seq < bindparam("seq")
+    )
+)
+_ERASED_MISSED = Statement(_ONE_LESS.where(_directs.c.account_id == bindparam("account")))
+_FORGET_MISSED = Statement(
+    delete(_missed)
+    .where(_missed.c.room_id == bindparam("room"), _missed.c.seq == bindparam("seq"))
+    .returning(_missed.c.account_id)
+)
 #: Rows before a page are skipped in the index, which has their numbers.
 _is_later = _log.c.row > bindparam("after")
 _waiting = union_all(
@@ -111,7 +150,7 @@ _waiting = union_all(
 _WAITING = Statement(
     select(_log.c.row, _log.c.room_id, _waiting.c.of_room, *COLUMNS)
     .join_from(_waiting, _log, _log.c.row == _waiting.c.number)
-    .where(_log.c.msg != literal_column("''"))
+    .where(_has_text)
     .order_by(_waiting.c.number)
     .limit(bindparam("limit"))
 )
@@ -174,9 +213,23 @@ def _arrive(db: Connection, log: Mapping[str, int], seqs: frozenset[int], read: 
 
 def add_missed(db: Connection, account_id: int, room_id: int, seq: int, limit: int) -> None:
     """Have a message of a room delivered once more; see `IMailStore.add_missed`."""
-    if accounts.get(db, account_id) is None:
+    if _ACCOUNT.scalar(db, account=account_id) is None:
         raise NoSuchUser()
     if _ROOM.scalar(db, room=room_id) is None:
         raise NoSuchRoom()
     if not limit or _MISSED_COUNT.scalar(db, account=account_id) < limit:
         _ADD_MISSED(db, account_id=account_id, room_id=room_id, seq=seq)
+
+
+def forget(db: Connection, room_id: int, message: MessageSent) -> None:
+    """Have a message delivered to no account any more that is about to lose its text.
+
+    Args:
+        db: the writer's connection.
+        room_id: the room or direct conversation.
+        message: the message, as it is.
+    """
+    # First what locks the row: then it is known whether another node keeps it as missed.
+    _ERASED(db, room=room_id, author=message.subject_id or 0, seq=message.seq)
+    for (account_id,) in _FORGET_MISSED(db, room=room_id, seq=message.seq).fetchall():
+        _ERASED_MISSED(db, room=room_id, account=account_id)
