@@ -28,8 +28,9 @@ from gtchat.chat.node_records import ForeignHandlers, NodeGone
 from gtchat.chat.state import State
 from gtchat.chat.users import Session, User
 
-#: Seconds after which a deletion goes on that could not.
-RETRY_S = 60
+#: Seconds after which a deletion goes on that could not; it is twice as long each time up to the
+#: second.
+RETRY_S, LONGEST_RETRY_S = 60, 3600
 #: Seconds within which all nodes know that the sessions of an account have ended, as a node that
 #: does not answer for three is lost. What the account has said is complete then.
 KNOWN_S = 5
@@ -90,6 +91,8 @@ class AccountDeletions:
         self._moderators = moderators
         #: Account id -> what goes on with its deletion later, None while it goes on.
         self._under_way: dict[int, IDelayedCall | None] = {}
+        #: Account id -> how often its deletion could not go on.
+        self._failures: dict[int, int] = {}
         self._is_stopped = False
 
     async def delete_own(
@@ -201,9 +204,15 @@ class AccountDeletions:
     ) -> None:
         try:
             await step(account)
-        except ChatError as error:
-            _log.warn("an account can't be deleted yet: {code}", code=error.code)
-            self._later(RETRY_S, self._leave_rooms, account)
+        except Exception as error:
+            if isinstance(error, ChatError):
+                _log.warn("an account can't be deleted yet: {code}", code=error.code)
+            else:
+                _log.failure("an account can't be deleted yet")
+            failures = self._failures.get(account.id, 0)
+            self._failures[account.id] = failures + 1
+            seconds = min(RETRY_S * 2**failures, LONGEST_RETRY_S)
+            self._later(seconds, self._leave_rooms, account)
 
     def _later(
         self,
@@ -229,6 +238,7 @@ class AccountDeletions:
         await self._store.end_guest(account.id)
         self._state.users.forget_account(account.id)
         del self._under_way[account.id]
+        self._failures.pop(account.id, None)
 
     def stop(self) -> None:
         """Cancel all timers. What has begun goes on at the next start."""

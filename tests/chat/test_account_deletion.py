@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
 from gtchat.chat.access import AccessSettings
-from gtchat.chat.account_deletion import KNOWN_S, RETRY_S
+from gtchat.chat.account_deletion import KNOWN_S, LONGEST_RETRY_S, RETRY_S
 from gtchat.chat.admin_store import ALL_RECORDS
 from gtchat.chat.audit import AT_CONSOLE
 from gtchat.chat.deletion_rules import DELETED_USER
@@ -266,6 +267,26 @@ class GoingOn(Deletions):
         self.patch(store, "begin_ending", kept)
         self.server.chat.deletions.resume()  # it is under way
         self.server.clock.advance(RETRY_S)
+        self.server.run_pending()
+        self.assertTrue(self.is_gone())
+
+    def test_what_fails_otherwise_is_logged_and_tried_again_later_each_time(self) -> None:
+        kept, tries = self.server.store.begin_ending, []
+
+        def begin_ending(account_id: int) -> Any:
+            tries.append(self.server.clock.seconds())
+            raise KeyError(account_id)
+
+        self.patch(self.server.store, "begin_ending", begin_ending)
+        self.delete(self.ann)
+        waits = [60, 120, 240, 480, 960, 1920, LONGEST_RETRY_S, LONGEST_RETRY_S]
+        for wait in waits:
+            self.server.clock.advance(wait)
+            self.server.run_pending()
+        self.assertEqual([after - before for before, after in pairwise(tries)], waits)
+        self.assertEqual(len(self.flushLoggedErrors(KeyError)), len(tries))
+        self.patch(self.server.store, "begin_ending", kept)
+        self.server.clock.advance(LONGEST_RETRY_S)
         self.server.run_pending()
         self.assertTrue(self.is_gone())
 
