@@ -13,7 +13,7 @@ from twisted.logger import Logger
 
 from gtchat.chat.fold import RoomState
 from gtchat.chat.node_records import ROOM_CHANGES
-from gtchat.chat.retention import KEEP_ALL, NOTHING_REMOVED, Keep, Retention
+from gtchat.chat.retention import KEEP_ALL, Keep, Retention
 from gtchat.chat.rooms import LOBBY
 from gtchat.store.sql import schema, search_index, snapshots
 from gtchat.store.sql.database import Connection
@@ -119,29 +119,33 @@ _SET_FIRST = Statement(
 class LogCuts:
     """Looks at all logs once after each `begin`, and removes what is too much of each.
 
-    All methods are called in the writer's thread.
+    What was not done before the next `begin` comes first: if all logs take longer than that, each
+    has its turn. All methods are called in the writer's thread.
     """
 
     _retention: Retention | None = None
     #: The last log that was looked at, and those of which something has to be removed.
     _after: int = 0
     _waiting: list[int] = attrs.field(factory=list)
+    #: The log behind which `begin` went on, and whether those up to it are looked at now.
+    _begun_after: int = 0
+    _is_second_part: bool = False
     #: How many entries were removed since `begin`.
     _removed: int = 0
     _logger = Logger()
 
     def begin(self, retention: Retention) -> None:
-        """Begin to look at all logs, from the first one on.
+        """Begin to look at all logs, from where the last look has ended.
 
         Args:
             retention: how much is kept.
         """
         self._retention = retention if retention.at else None
-        self._after, self._waiting, self._removed = 0, [], 0
+        self._begun_after, self._is_second_part, self._removed = self._after, False, 0
 
     def end(self) -> None:
         """Leave what is left to another node, or to the next time."""
-        self.begin(NOTHING_REMOVED)
+        self._retention = None
 
     def has_work(self) -> bool:
         """Return whether there may be something to remove."""
@@ -169,10 +173,20 @@ class LogCuts:
             keep = retention.keep.narrowed(Keep(keep_messages, keep_days))
             if retention.removes(keep, at, later):
                 self._waiting.append(room_id)
-        if len(rows) < LOGS and not self._waiting:
+        if not self._waiting:
+            self._end_part(is_last=len(rows) < LOGS)
+
+    def _end_part(self, is_last: bool) -> None:
+        """Go on with the first logs, or end if all were looked at. is_last: whether no log is left.
+
+        Where the last look had ended in the middle, the logs before that come last.
+        """
+        if is_last and self._begun_after and not self._is_second_part:
+            self._after, self._is_second_part = 0, True
+        elif is_last or (self._is_second_part and self._after >= self._begun_after):
             if self._removed:
                 self._logger.info("removed {count} old entries of logs", count=self._removed)
-            self._retention = None
+            self._retention, self._after = None, 0
 
 
 def cut(db: Connection, room_id: int, retention: Retention) -> int:

@@ -197,6 +197,39 @@ class Slices(RetentionCase, TestCase):
             db.execute("UPDATE rooms SET base_state = replace(base_state, 'plants', 'x')")
             self.assertEqual(len(find_contradictions(db)), 1)
 
+    async def test_a_look_goes_on_where_the_last_one_has_ended(self) -> None:
+        """Of more logs than a look gets to in its time, each has its turn."""
+        await self.prepare()
+        names = [f"Room {number}" for number in range(6)]
+        logs = [self.room_id, *[await self.room(self.ann, name) for name in names]]
+        cuts, limits = retention.LogCuts(), Retention(3 * HOUR, Keep(days=1 / 24))
+        looked_at: list[int] = []
+
+        def cut(db: object, room_id: int, limits: Retention) -> int:
+            looked_at.append(room_id)
+            return 0
+
+        self.patch(retention, "cut", cut)
+        with closing(sqlite3.connect(self.path)) as db:
+
+            def look(most: int) -> list[int]:
+                """Look at some logs, or all of them; return which."""
+                looked_at.clear()
+                while cuts.has_work() and len(looked_at) < most:
+                    cuts.do_slice(db)
+                return looked_at
+
+            cuts.begin(limits)
+            self.assertEqual(look(3), logs[:3])
+            cuts.begin(limits)
+            self.assertEqual(look(3), logs[3:6])
+            cuts.end()
+            self.assertEqual(look(3), [])
+            cuts.begin(limits)  # two at a time are looked at
+            self.assertEqual(look(99)[:7], [*logs[6:], *logs[:6]])
+            cuts.begin(limits)
+            self.assertEqual(look(99), logs)
+
     async def test_only_rooms_with_limits_are_looked_at_without_one_of_the_server(self) -> None:
         await self.fill()
         statement = retention._LIMITED_LOGS
