@@ -157,7 +157,7 @@ class AccountAdmin:
 
     def _renamed(self, node_id: int, entry: AccountRenamed) -> None:
         """Show the new name of an account in all rooms."""
-        self._state.rooms.rename(entry.account_id, entry.name)
+        self._state.rooms.rename(entry.account_id, entry.name, is_deleted=not entry.key)
 
     async def set_password(self, name: str, secret: str, actor: Actor) -> str:
         """Give an account another password, and end its sessions. Return its name.

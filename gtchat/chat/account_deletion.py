@@ -18,7 +18,7 @@ from twisted.logger import Logger
 from gtchat.chat.accounts import Accounts
 from gtchat.chat.audit import AuditRecord, write_line
 from gtchat.chat.background import run_in_background
-from gtchat.chat.deletion_rules import Erasure
+from gtchat.chat.deletion_rules import DELETED_USER, Erasure
 from gtchat.chat.errors import BadCredentials, BadRequest, ChatError, NotAllowed
 from gtchat.chat.interfaces import Account
 from gtchat.chat.live_sessions import LiveSessions
@@ -237,6 +237,7 @@ class AccountDeletions:
     async def _end(self, account: Account) -> None:
         await self._store.end_guest(account.id)
         self._state.users.forget_account(account.id)
+        self._state.rooms.rename(account.id, DELETED_USER, is_deleted=True)
         del self._under_way[account.id]
         self._failures.pop(account.id, None)
 

@@ -265,11 +265,14 @@ class IStore(
             BadSession: there is no such session. Of one that has expired it is counted.
         """
 
-    def end_guest(account_id: int) -> Deferred[None]:
+    def end_guest(account_id: int) -> Deferred[bool]:
         """Delete a temporary account, or one whose deletion has begun, and all that it has.
 
         Of the latter the names stay reserved, and what it has said is changed in idle time, as its
         deletion says; see `deletion_rules`.
+
+        Returns:
+            Whether it was an account whose deletion had begun.
 
         Raises:
             NotStored: it is a member or the owner of a room: the log of the room has to say first

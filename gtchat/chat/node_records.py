@@ -183,14 +183,17 @@ class DirectEntry:
 
 @attrs.frozen
 class AccountEnded:
-    """A temporary account was deleted."""
+    """An account was deleted."""
 
     account_id: int
 
 
 @attrs.frozen
 class AccountRenamed:
-    """An account, which is logged in nowhere, has another name."""
+    """An account, which is logged in nowhere, has another name.
+
+    Of one that is deleted then, `name` stands for its name, and `key` is "".
+    """
 
     account_id: int
     name: str

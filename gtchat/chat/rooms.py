@@ -298,12 +298,15 @@ class RoomRegistry:
         for change in queued:
             self.queue(room, change)
 
-    def rename(self, account_id: int, name: str) -> None:
-        """Show the new name of an account in all rooms.
+    def rename(self, account_id: int, name: str, is_deleted: bool = False) -> None:
+        """Show the new name of an account, or what stands for that of a deleted one, in all rooms.
 
-        Entries of other nodes from before that may come later, with the former name.
+        Entries of other nodes from before that may come later, with the former name; but none of an
+        account that is deleted.
         """
         self._renamed[account_id] = name
+        if is_deleted:
+            del self._renamed[account_id]
         for room in self:
             room.rename(account_id, name)
 

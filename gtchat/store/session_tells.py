@@ -14,8 +14,15 @@ from collections.abc import Collection, Iterable
 import attrs
 
 from gtchat.chat.audit import AuditRecord
+from gtchat.chat.deletion_rules import DELETED_USER
 from gtchat.chat.interfaces import AccountState, EndedSession, NewSession, ResumeResult
-from gtchat.chat.node_records import AccountEnded, EpochBegun, SessionsEnded, SystemEntry
+from gtchat.chat.node_records import (
+    AccountEnded,
+    AccountRenamed,
+    EpochBegun,
+    SessionsEnded,
+    SystemEntry,
+)
 from gtchat.store.jobs import Locks, Plan
 
 
@@ -100,5 +107,10 @@ def begin_ending(account_id: int) -> Plan:
 
 def end_guest(account_id: int) -> Plan:
     """Return the plan of `end_guest`."""
-    locks = Locks(accounts=(account_id,), system=True)
-    return Plan(locks, lambda result: (AccountEnded(account_id),))
+    ended = AccountEnded(account_id)
+
+    def tells(is_deleted: bool) -> Iterable[SystemEntry]:
+        renamed = AccountRenamed(account_id, DELETED_USER, "")
+        return (renamed, ended) if is_deleted else (ended,)
+
+    return Plan(Locks(accounts=(account_id,), system=True), tells)

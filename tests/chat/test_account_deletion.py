@@ -354,6 +354,20 @@ class AtSeveralNodes(Deletions):
         self.assertTrue(self.is_gone())
         self.assertEqual(self.call(self.bob, "set_room", room_name="Garden", topic="x")["seq"], 5)
 
+    def test_moderators_see_the_name_no_more_at_any_node(self) -> None:
+        self.call(self.bob, "create_room", room_name="Shed")
+        dan = self.first.member("Dan")
+        for client in (self.ann, dan):
+            self.call(client, "join_room", room_name="Shed")
+        self.call(self.bob, "set_role", room_name="Shed", user="Dan", role="moderator")
+        self.call(self.bob, "mute", room_name="Shed", user="Ann")
+        self.delete(self.ann)
+        self.first.clock.advance(KNOWN_S)
+        self.first.run_pending()
+        for client in (self.bob, dan):
+            found = self.call(client, "get_moderation", room_name="Shed")
+            self.assertEqual([one["usr"] for one in found["mutes"]], [DELETED_USER])
+
     def test_another_node_goes_on_when_one_is_gone(self) -> None:
         refuse_appends(self, self.first)
         self.delete(self.ann)

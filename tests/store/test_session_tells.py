@@ -8,6 +8,7 @@ import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.audit import audit_record
+from gtchat.chat.deletion_rules import DELETED_USER
 from gtchat.chat.interfaces import Account, AccountState, EndedSession, ResumeResult
 from gtchat.chat.node_records import (
     AccountEnded,
@@ -97,7 +98,13 @@ ROWS: tuple[tuple[Plan, Locks, Any, list[SystemEntry]], ...] = (
         [SessionsEnded(ANN, None, "password")],
     ),
     (session_tells.begin_ending(ANN), LOGIN, (5, 6), []),
-    (session_tells.end_guest(ANN), END, None, [AccountEnded(ANN)]),
+    (session_tells.end_guest(ANN), END, False, [AccountEnded(ANN)]),
+    (
+        session_tells.end_guest(ANN),
+        END,
+        True,
+        [AccountRenamed(ANN, DELETED_USER, ""), AccountEnded(ANN)],
+    ),
 )
 
 

@@ -144,7 +144,7 @@ class MemoryStore(
         """See `IStore.unread`."""
         return self._read(self._mentions.count, account_id, token_hash)
 
-    def end_guest(self, account_id: int) -> Deferred[None]:
+    def end_guest(self, account_id: int) -> Deferred[bool]:
         """See `IStore.end_guest`."""
 
         plan = session_tells.end_guest(account_id)

@@ -235,15 +235,17 @@ class MemoryTables:
         self.invites.delete_account(account_id)
         self.mailbox.delete_received(account_id)
 
-    def end_guest(self, account_id: int) -> None:
+    def end_guest(self, account_id: int) -> bool:
         """Delete an account that ends; see `IStore.end_guest`."""
-        if self.deletions.prepare_end(account_id):
+        is_deleted = self.deletions.prepare_end(account_id)
+        if is_deleted:
             self.mailbox.delete_sent(account_id)
         self.mailbox.end_guest(account_id)
         if account_id not in self.accounts.accounts:
             self.mentions.delete_account(account_id)
             self.exports.delete_account(account_id)
             self.deletions.end(account_id)
+        return is_deleted
 
     def own_facts(self, account_id: int) -> OwnFacts:
         """Return what is stored of an account; see `IAdminStore.own_facts`."""

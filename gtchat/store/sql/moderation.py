@@ -23,8 +23,11 @@ _FIND = Statement(select(_rooms.c.moderation).where(_rooms.c.id == bindparam("ro
 _SAVE = Statement(
     update(_rooms).where(_rooms.c.id == bindparam("room")).values(moderation=bindparam("value"))
 )
-_MODERATED = Statement(
-    select(_rooms.c.id, _rooms.c.moderation).where(_rooms.c.moderation.is_not(None))
+#: Rooms whose moderation has some digits, as it has those of the ids of accounts.
+_WITH_DIGITS = Statement(
+    select(_rooms.c.id, _rooms.c.moderation).where(
+        _rooms.c.moderation.is_not(None), _rooms.c.moderation.like(bindparam("pattern"))
+    )
 )
 #: What another node has changed meanwhile stays.
 _RENAME = Statement(
@@ -74,8 +77,8 @@ def fold(db: Connection, pending: PendingRoomChange) -> None:
 
 
 def rename(db: Connection, account_id: int, name: str) -> None:
-    """Change the name of an account wherever a moderation has it. This reads all moderations."""
-    for room_id, stored in _MODERATED(db).fetchall():
+    """Change the name of an account wherever a moderation has it."""
+    for room_id, stored in _WITH_DIGITS(db, pattern=f"%{account_id}%").fetchall():
         before = decode(stored)
         after = before.renamed(account_id, name)
         if after is not before:

@@ -239,13 +239,14 @@ class SQLStore(
         """See `IStore.unread`."""
         return self._reads.run(lambda db: read_state.unread(db, account_id, token_hash))
 
-    def end_guest(self, account_id: int) -> Deferred[None]:
+    def end_guest(self, account_id: int) -> Deferred[bool]:
         """See `IStore.end_guest`."""
 
-        def end_guest(db: Connection) -> None:
+        def end_guest(db: Connection) -> bool:
             self._logs_deleted(direct.end_guest(db, account_id))
-            if accounts.is_ending(db, account_id):
-                self._cleanup.deletions = True
+            is_deleted = accounts.is_ending(db, account_id)
+            self._cleanup.deletions |= is_deleted
+            return is_deleted
 
         return self._write(end_guest, plan=session_tells.end_guest(account_id))
 

@@ -18,9 +18,10 @@ from gtchat.chat.deletion_rules import DELETED_USER, Erasure
 from gtchat.chat.interfaces import HistoryQuery
 from gtchat.chat.limits import Limits
 from gtchat.chat.message_rules import annotated
+from gtchat.chat.moderation_events import Muted
 from gtchat.chat.queued import PendingChange
 from gtchat.store import SQLStore
-from gtchat.store.sql import deletions
+from gtchat.store.sql import deletions, moderation
 from gtchat.store.sql.consistency import find_contradictions
 from tests import postgres
 from tests.fakes import PlainPasswords, Tokens
@@ -56,6 +57,25 @@ def left(path: Path) -> int:
     """Return how many deletions have not ended."""
     with closing(sqlite3.connect(path)) as db:
         return int(db.execute("SELECT count(*) FROM deletions").fetchone()[0])
+
+
+class ModeratedRooms(OnDisk, StoreCase, TestCase):
+    """The rooms in which the name of an account has to be changed."""
+
+    async def test_no_others_are_read(self) -> None:
+        gus, eve = await self.account("Gus"), 7
+        for name, muted in (("Shed", gus), ("Garden", eve), ("Loft", None)):
+            room = await self.room(gus, name)
+            if muted is not None:
+                entry = Muted(room_name=name, usr="Gus", by="Host", at=9)
+                await self.stored(room, entry, muted)
+        statement = moderation._WITH_DIGITS
+        with closing(sqlite3.connect(self.path)) as db:
+            values = {**statement.constants, "pattern": f"%{eve}%"}
+            found = [(row[0]) for row in db.execute(statement.sql, values)]
+            plan = db.execute(f"EXPLAIN QUERY PLAN {statement.sql}", values).fetchall()
+        self.assertEqual(found, [room - 1])
+        self.assertIn("rooms_moderated", str(plan))
 
 
 class Slices(OnDisk, StoreCase, TestCase):
