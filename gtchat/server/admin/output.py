@@ -89,7 +89,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     heads = list(rows[0])
     cells = [[name.replace("_", " ").upper() for name in heads]]
     cells += [[shown(row[name]) for name in heads] for row in rows]
-    widths = _widths(cells)
+    widths = [min(MAX_COLUMN, width) for width in _widths(cells)]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in cells
@@ -126,7 +126,7 @@ def folded(text: str, first: str, following: str) -> list[str]:
 
 
 def _widths(cells: Sequence[Sequence[str]]) -> list[int]:
-    return [min(MAX_COLUMN, max(map(len, column))) for column in zip(*cells, strict=True)]
+    return [max(map(len, column)) for column in zip(*cells, strict=True)]
 
 
 def shown(value: object) -> str:

@@ -308,6 +308,8 @@ class Texts(CliCase):
         self.assertNotIn("on:", lines[3])
         self.assertEqual(lines[4], "more: --before 7")
         self.assertLessEqual(max(map(len, lines)), 80)
+        long = listing("limits", [{"name": "x", "help": "y" * 78}], None)
+        self.assertEqual(long.narrow.split(), ["NAME", "x", "help:", "y" * 70, "y" * 8])
         self.assertEqual(output.fitted(80), output.narrow)
         self.assertEqual(output.fitted(300), output.text)
         self.assertEqual(details({"name": "x" * 99}).fitted(80), "name  " + "x" * 99)
