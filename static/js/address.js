@@ -187,7 +187,7 @@
     shell.on("change", () => kept.follow());
     addEventListener("popstate", (event) => {
       if (!shell.loggedIn && LINK.test(location.hash)) shell.enter();
-      else if (!shell.loggedIn && (shell.site.takeInvite() || shell.site.takeFirst())) shell.change();
+      else if (shell.site.takeInvite() || (!shell.loggedIn && shell.site.takeFirst())) shell.change();
       else kept.onMove(event.state);
     });
     document.addEventListener("click", (event) => {

@@ -119,6 +119,10 @@
     }
 
     #watch() {
+      if (this.invite && this.#shell.loggedIn) {
+        this.forgetInvite();
+        this.#shell.notice(GTChat.text("invited_already"));
+      }
       const hello = this.#shell.connection?.hello;
       if (!hello?.version || hello === this.#hello) return;
       this.#hello = hello;

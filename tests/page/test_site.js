@@ -46,6 +46,20 @@
     equal(reloaded.invite, null);
   });
 
+  test("who is logged in is told that an invitation is for others", () => {
+    let changed;
+    const told = [];
+    const shell = { fromDisk: true, url: "ws://127.0.0.1:9/", loggedIn: false, notice: (words) => told.push(words), on: (_, callback) => { changed = callback; } };
+    const site = new GTChat.Site(shell, { get: (key, fallback) => fallback, set() {} });
+    site.useInvite("0123456789abcdefghijkl");
+    changed();
+    equal([site.invite, told], ["0123456789abcdefghijkl", []]);
+    shell.loggedIn = true;
+    changed();
+    changed();
+    equal([site.invite, told], [null, [GTChat.text("invited_already")]]);
+  });
+
   test("a link that is pasted has its secret at its end", () => {
     const { site } = makeSite();
     site.useInvite(" https://chat.example/#/invite/0123456789abcdef\n");

@@ -139,6 +139,7 @@
 
     // Coming in.
     invited_by: ["{usr} invites you to this chat.", "{usr} 邀请你加入此聊天。"],
+    invited_already: ["This invitation is for people without an account.", "此邀请供没有账号的人使用。"],
     invited_here: ["You are invited to this chat.", "你受邀加入此聊天。"],
     invited_to: ["You will join {rooms}.", "你将加入 {rooms}。"],
     comma: [", ", "、"],
