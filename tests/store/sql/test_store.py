@@ -391,10 +391,12 @@ class FileTests(OnDisk, StoreCase, TestCase):
         for number in range(50):
             await self.stored(room, message(f"secret {number} " * 100))
         kept = await self.stored(self.lobby, message("kept"))
+        await self.store.index_now()
         await self.store.delete_room(room, 1)
         with closing(sqlite3.connect(self.path)) as db:
             while db.execute("SELECT count(*) FROM entries").fetchone()[0] > 1:
                 await self.store.flush()
+        await self.store.index_now(merge=True)
         await self.store.close()
         content = self.path.read_bytes()
         self.assertIn(kept.entry.msg.encode(), content)

@@ -23,6 +23,8 @@ from gtchat.chat.interfaces import HistoryQuery, PendingEntry, StoredState
 from gtchat.store import SQLStore, StoreUnavailable
 from gtchat.store.sql import batch_writer
 from gtchat.store.sql.database import Connection, UncertainCommit
+from gtchat.store.sql.rooms import Cleanup
+from gtchat.store.sql.search_index import Indexer
 from gtchat.store.sql.sqlite import SQLiteDatabase
 from tests import postgres
 from tests.databases import create_empty
@@ -68,6 +70,11 @@ class Uncertain(SQLiteDatabase):
 class LossCase(StoreCase):
     """Helpers for tests of messages that are stored or not, and said to be."""
 
+    def commit_batches_only(self) -> None:
+        """Let writers do nothing between the batches of a test."""
+        self.patch(Indexer, "wait", lambda _: None)
+        self.patch(Cleanup, "has_work", lambda _: False)
+
     async def texts(self) -> list[str]:
         """Return the messages of the lobby, oldest first."""
         found: list[str] = []
@@ -91,6 +98,7 @@ class UncertainTests(LossCase, TestCase):
     """The rules of the writer, with a database that loses answers."""
 
     def open_store(self) -> SQLStore:
+        self.commit_batches_only()
         self.patch(batch_writer, "RETRY_S", 0)
         path = Path(self.mktemp())
         create_empty(path)
@@ -183,6 +191,7 @@ class LossTests(LossCase, TestCase):
         skip = postgres.MISSING
 
     def open_store(self) -> SQLStore:
+        self.commit_batches_only()
         self.url = postgres.create_empty()
         self.database = CutDatabase(self.url)
         return SQLStore(self.database, reactor)

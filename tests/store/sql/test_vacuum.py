@@ -15,6 +15,7 @@ from twisted.trial.unittest import TestCase
 from gtchat.store import SQLStore, StoreError, vacuum_file, verify
 from gtchat.store.sql import vacuum
 from gtchat.store.sql.admin_calls import AUTOVACUUM, STOP_FIRST
+from gtchat.store.sql.search_index import Indexer
 from gtchat.store.sql.vacuum import vacuum_postgres
 from tests import postgres
 from tests.databases import create_empty
@@ -54,6 +55,7 @@ class VacuumCase(RetentionCase, TestCase):
 class InUse(VacuumCase):
     async def test_free_pages_are_given_back_between_other_writes(self) -> None:
         self.patch(vacuum, "SLICE_PAGES", 20)
+        self.patch(Indexer, "wait", lambda _: None)  # it takes free pages
         await self.fill()
         given = self.store.give_back()
         for text in ("while", "it", "runs"):

@@ -15,8 +15,6 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from gtchat.chat.errors import NotStored
 from gtchat.store import SQLStore
-from gtchat.store.sql.rooms import Cleanup
-from gtchat.store.sql.search_index import Indexer
 from tests import postgres
 from tests.store.contract import message
 from tests.store.sql.stalling import Proxy
@@ -106,9 +104,7 @@ class StalledTests(LossCase, TestCase):
         skip = postgres.MISSING
 
     def open_store(self) -> SQLStore:
-        # Nothing but the batches of the tests is committed.
-        self.patch(Indexer, "wait", lambda _: None)
-        self.patch(Cleanup, "has_work", lambda _: False)
+        self.commit_batches_only()
         server = postgres.server()
         self.proxy = Proxy(server.folder)
         self.addCleanup(self.proxy.close)
