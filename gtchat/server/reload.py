@@ -66,10 +66,10 @@ def merge(running: Settings, new: Settings) -> Settings:
         key: (new if is_live(key) else running).sources.get(key)
         for key in (*running.sources, *new.sources)
     }
-    return Settings(
-        attrs.evolve(running.server, **live),
-        running.limits,
-        {key: source for key, source in sources.items() if source is not None},
+    return attrs.evolve(
+        running,
+        server=attrs.evolve(running.server, **live),
+        sources={key: source for key, source in sources.items() if source is not None},
     )
 
 

@@ -118,6 +118,12 @@ class Reloading(ReloadCase):
         self.assertIn("192.0.2.9", server._metrics_allowed)
         self.assertIn("127.0.0.1", server._metrics_allowed)
 
+    def test_the_name_of_the_chat_stays(self) -> None:
+        chat = self.begin(chat_name="Garden").chat
+        self.change(text_chars="5")
+        self.assertEqual(chat.access.name, "Garden")
+        self.assertEqual(self.change(), NOTHING)
+
     def test_what_needs_a_restart_is_named_each_time_and_stays_what_it_is(self) -> None:
         server = self.begin()
         for _ in range(2):
