@@ -5,7 +5,7 @@ Starting, stopping and the hourly clean-up are here. The rules are in the parts,
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -33,7 +33,6 @@ from gtchat.chat.limits import BucketTable, Limits, command_rate
 from gtchat.chat.live_sessions import LiveSessions
 from gtchat.chat.logins import Logins
 from gtchat.chat.membership import Membership
-from gtchat.chat.mentions import MentionLimits
 from gtchat.chat.messages import HISTORY_LIMIT, Messages
 from gtchat.chat.moderators import Moderators
 from gtchat.chat.node_records import ForeignHandlers
@@ -146,7 +145,6 @@ class Chat:
         self._prune_timer: IDelayedCall | None = None
         self.clock = clock
         self.limits = limits
-        self.change_limits(limits)
         self.quota = state.quota
         self.audit = state.audit
         self.measures = state.measures
@@ -205,6 +203,7 @@ class Chat:
             self.reports.foreign_handlers(),
             self.admin.accounts.foreign_handlers(),
             self.admin.access.foreign_handlers(),
+            self.admin.limits.foreign_handlers(),
             self.admin.bans.foreign_handlers(),
             self.admin.word_filter.foreign_handlers(),
         ]
@@ -226,12 +225,9 @@ class Chat:
         """
         self._foreign.handlers.append(handlers)
 
-    def change_limits(self, limits: Limits) -> None:
-        """Apply other limits from now on. What has begun keeps its time: a lockout, a deadline."""
-        self.limits.replace(limits)
-        self._state.store.mention_limits = MentionLimits(
-            message=limits.mentions_per_message, kept=limits.mentions_per_account
-        )
+    def change_limits(self, limits: Limits, sources: Mapping[str, str] | None = None) -> None:
+        """Take other settings of limits; see `LimitAdmin.use`."""
+        self.admin.limits.use(limits, sources or {})
 
     def start(self) -> None:
         """Load what the chat begins with. To be called once, before the first connection."""
@@ -243,6 +239,7 @@ class Chat:
         """Begin with what the store has loaded."""
         self.sessions.epoch = stored.epoch
         self.access.begin(stored.choices)
+        self.admin.limits.begin(stored.choices)
         self.word_filter.begin(stored.choices)
         self.bans.begin(stored.bans)
         self.rooms.public.begin(stored.public, stored.public_total)

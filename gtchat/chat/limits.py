@@ -2,8 +2,8 @@
 
 `Limits` is the `[limits]` table of the settings; names and defaults are those of docs/protocol.md,
 "Settings". 0 means no limit, for each of them. A chat and its protocols share one object, which
-changes when the operator has the settings read again: a limit is read where it is applied, never
-copied.
+changes when the operator has the settings read again, or chooses another value (`limit_admin`): a
+limit is read where it is applied, never copied.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from typing import Any
 from weakref import ref
 
 import attrs
+from attrs.validators import ge, instance_of, le
 
+#: Largest value of a limit: so many days in milliseconds are a number of 64 bits.
+LARGEST = 100_000_000_000
 #: Largest reply of a protocol, and most text that is read from the store for one, in bytes.
 REPLY_BYTES = 262_144
 
@@ -31,12 +34,9 @@ _TOLERANCE = 1e-3
 
 
 def _limit(default: float, help_text: str) -> Any:
-    """Return an attribute that refuses negative numbers, with its default and its help."""
-    return attrs.field(
-        default=default,
-        validator=[attrs.validators.instance_of((int, float)), attrs.validators.ge(0)],
-        metadata={"help": help_text},
-    )
+    """Return an attribute that refuses what is no limit, with its default and its help."""
+    checks: list[Any] = [instance_of((int, float)), ge(0), le(LARGEST)]
+    return attrs.field(default=default, validator=checks, metadata={"help": help_text})
 
 
 @attrs.define(eq=False)

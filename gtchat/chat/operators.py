@@ -26,6 +26,7 @@ from gtchat.chat.devices import SessionRules
 from gtchat.chat.errors import ChatError, ConfirmPassword, NotAllowed, RateLimited, UnknownCommand
 from gtchat.chat.filter_admin import FilterAdmin
 from gtchat.chat.guests import Guests
+from gtchat.chat.limit_admin import LimitAdmin
 from gtchat.chat.limits import BucketTable, Limits
 from gtchat.chat.live_sessions import LiveSessions
 from gtchat.chat.measures import SpaceGivenBack
@@ -146,6 +147,7 @@ class Administration:
         operators: lets accounts run commands.
         accounts, sessions, rooms, bans, quotas, word_filter: what is done with them.
         access: who may come in.
+        limits: which limits count.
     """
 
     def __init__(
@@ -164,9 +166,18 @@ class Administration:
         self.sessions = SessionAdmin(state, live, guests, rules)
         self.rooms = RoomAdmin(state, ownership)
         self.access = AccessAdmin(state)
+        self.limits = LimitAdmin(state)
         self.bans = BanAdmin(state, self.accounts, live, guests)
         self.word_filter = FilterAdmin(state)
         self.quotas = QuotaAdmin(state, self.accounts)
+
+    def is_chosen(self, key: str) -> bool:
+        """Return whether operators have chosen a value at run time that goes before a setting.
+
+        Args:
+            key: the name of the setting.
+        """
+        return key in self.limits.chosen or self._state.access.is_chosen(key)
 
     async def storage(self, query: StorageQuery) -> tuple[StorageUse, Mapping[str, int]]:
         """Return what the texts of messages take, and the sizes of the database in bytes by part.

@@ -6,6 +6,7 @@ import secrets
 import time
 from typing import Any
 
+import attrs
 from twisted.logger import Logger
 
 from gtchat.chat.access import AccessSettings
@@ -15,7 +16,7 @@ from gtchat.chat.interfaces import IPasswords
 from gtchat.protocols.base.http_access import Proxies
 from gtchat.server.account_export import ExportFiles
 from gtchat.server.process import EXIT_CONFIG, StartError
-from gtchat.server.settings import ServerSettings, Settings
+from gtchat.server.settings import ServerSettings, Settings, kinds_of_sources
 from gtchat.server.storage import Storage, cannot_start
 from gtchat.store import StoreError
 from gtchat.web.branding import Branding, BrandingError
@@ -38,8 +39,9 @@ def access_settings(settings: Settings) -> AccessSettings:
     )
 
 
-def apply_access(chat: Chat, settings: Settings) -> None:
-    """Let other settings say who may come in, and what the word filter sees, from now on."""
+def apply_settings(chat: Chat, settings: Settings) -> None:
+    """Let other settings hold in a chat from now on, where operators choose nothing else."""
+    chat.change_limits(settings.limits, kinds_of_sources(settings))
     chat.access.settings = access_settings(settings)
     chat.word_filter.directs = settings.server.filter_directs
 
@@ -68,7 +70,7 @@ def build_chat(settings: Settings, storage: Storage, reactor: Any, passwords: IP
     chat = Chat(
         storage.store,
         reactor,
-        settings.limits,
+        attrs.evolve(settings.limits),  # the chat's change; these say what was read
         passwords,
         lambda: secrets.token_urlsafe(TOKEN_BYTES),
         sessions=server.sessions,
@@ -79,13 +81,13 @@ def build_chat(settings: Settings, storage: Storage, reactor: Any, passwords: IP
         relay=storage.relay,
         access=access_settings(settings),
     )
-    chat.exports.files = ExportFiles(reactor, settings.limits)
+    chat.exports.files = ExportFiles(reactor, chat.limits)
     chat.bans.protect(Proxies.named(server.trusted_proxies).networks)
     try:
         chat.start()
     except StoreError as error:
         raise cannot_start(error) from error
-    apply_access(chat, settings)
+    apply_settings(chat, settings)
     if ignored := chat.word_filter.matcher.ignored:
         _log.warn(
             "{count} rules of the word filter do nothing. {text}", count=ignored, text=MISSING

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import codecs
 import difflib
-import math
 import socket
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import attrs
 import msgspec
 
+from gtchat.chat.limits import LARGEST
 from gtchat.server import checks
 from gtchat.server.settings import FIELDS, TABLES, USUAL_PORTS, Settings, SettingsError
 
@@ -68,15 +69,15 @@ def load(
     if config is not None:
         for key, value in _read_file(config).items():
             source = f"{config} [{FIELDS[key][0]}]"
-            put(key, _converted(key, value, source, text=False), source)
+            put(key, convert(key, value, source, text=False), source)
     _check_variables(environment)
     for key in FIELDS:
         source = f"GTCHAT_{key.upper()}"
         if source in environment:
-            put(key, _converted(key, environment[source], source, text=True), source)
+            put(key, convert(key, environment[source], source, text=True), source)
     for key, value in options.items():
         source = f"--{key.replace('_', '-')}"
-        put(key, _converted(key, value, source, text=True), source)
+        put(key, convert(key, value, source, text=True), source)
     if values.get("all_protocols"):
         for key, value in _all_protocols(public).items():
             if key not in values:
@@ -106,7 +107,7 @@ def _check_variables(environment: Mapping[str, str]) -> None:
     for name, value in environment.items():
         ours = name.startswith("GTCHAT_") and not checks.is_of_service(name, value)
         if ours and name not in known:
-            raise SettingsError(f"there is no variable {name}{_suggestion(name, known)}")
+            raise SettingsError(f"there is no variable {name}{suggestion(name, known)}")
 
 
 def _all_protocols(public: bool) -> dict[str, Any]:
@@ -138,23 +139,24 @@ def _read_file(config: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for table, values in tables.items():
         if table not in TABLES or not isinstance(values, dict):
-            raise SettingsError(f"{config}: there is no [{table}]{_suggestion(table, TABLES)}")
+            raise SettingsError(f"{config}: there is no [{table}]{suggestion(table, TABLES)}")
         names = [field.name for field in attrs.fields(TABLES[table])]
         for key, value in values.items():
             if key not in names:
                 raise SettingsError(
-                    f"{config}: there is no {key} in [{table}]{_suggestion(key, names)}"
+                    f"{config}: there is no {key} in [{table}]{suggestion(key, names)}"
                 )
             found[key] = value
     return found
 
 
-def _suggestion(word: str, words: Iterable[str]) -> str:
+def suggestion(word: str, words: Iterable[str]) -> str:
+    """Return the end of an error that names the word which may be meant, "" for none."""
     near = difflib.get_close_matches(word, list(words), 1, 0.5)
     return f"; did you mean {near[0]}?" if near else ""
 
 
-def _converted(key: str, value: Any, source: str, text: bool) -> Any:
+def convert(key: str, value: Any, source: str, text: bool) -> Any:
     """Return a value as the type of its setting.
 
     Args:
@@ -172,8 +174,10 @@ def _converted(key: str, value: Any, source: str, text: bool) -> Any:
         converted: Any = _CONVERTERS[kind](value, text)
     except (ValueError, TypeError, OverflowError):
         raise SettingsError(f"{source}: {key} must be {_EXPECTED[kind]}, not {value!r}") from None
-    if isinstance(converted, int | float) and not 0 <= converted < math.inf:
-        hint = "; 0 is no limit" if FIELDS[key][0] == "limits" else ""
+    is_limit = FIELDS[key][0] == "limits"
+    largest = LARGEST if is_limit else sys.float_info.max
+    if isinstance(converted, int | float) and not 0 <= converted <= largest:
+        hint = f"; 0 is no limit, {LARGEST} the largest" if is_limit else ""
         raise SettingsError(f"{source}: {key} cannot be {value}{hint}")
     choices = field.metadata.get("choices")
     if choices and converted not in choices:

@@ -73,14 +73,13 @@ STREAM_PROTOCOLS: dict[str, Callable[[Chat, Any, CallbackRules], StreamFactory]]
 
 
 def set_access(factory: ChatFactory, server: ServerSettings, web_ports: frozenset[int]) -> None:
-    """Let settings say which pages and hosts may connect, what they may send, and what is logged.
+    """Let settings say which pages and hosts may connect, and what is logged.
 
     Args:
         factory: of the WebSocket connections.
         server: the settings.
         web_ports: ports on which the server's own page is served.
     """
-    factory.apply_limits()
     factory.context.request_lines.enabled = server.log_requests
     factory.hosts = Hosts(frozenset(map(str.lower, server.allowed_hosts)))
     factory.origins = Origins(server.allowed_origins, web_ports, server.file_page)
@@ -92,10 +91,10 @@ def build_websocket(chat: Chat, reactor: Any, settings: Settings, proxies: Proxi
     Args:
         chat: the chat.
         reactor: schedules writes and timeouts.
-        settings: limits, host names, and whether RandomChat is on.
+        settings: whether RandomChat is on.
         proxies: the trusted proxies.
     """
-    limits = settings.limits
+    limits = chat.limits
     batcher = WriteBatcher(reactor, limits)
     lines = RequestLines()
     encoder = JSONEncoder(batcher, text_frame, lines)
@@ -113,4 +112,5 @@ def build_websocket(chat: Chat, reactor: Any, settings: Settings, proxies: Proxi
     factory.context.request_lines = lines
     factory.context.available = lambda: chat.available
     factory.context.refusal = chat.bans.refusal
+    chat.admin.limits.on_change = factory.apply_limits
     return factory

@@ -32,7 +32,7 @@ from gtchat.protocols.base.connection_limit import ConnectionLimiter
 from gtchat.protocols.base.http_access import Proxies
 from gtchat.protocols.websocket import ChatFactory
 from gtchat.server.admin.console import SOCKET, ConsoleServer
-from gtchat.server.build_chat import apply_access, branding_of, build_chat, trust_proxies
+from gtchat.server.build_chat import apply_settings, branding_of, build_chat, trust_proxies
 from gtchat.server.certificates import CertificateError
 from gtchat.server.daemon import fail
 from gtchat.server.endpoints import Listeners, port_number, port_url
@@ -195,7 +195,7 @@ class ChatService(Service):
         self._free_space = FreeSpace(
             self._reactor,
             self._written_folders(),
-            self.settings.limits,
+            self.chat.limits,
             self.chat.quota,
         )
         self._free_space.start()
@@ -223,7 +223,7 @@ class ChatService(Service):
         for factory in self._factories.values():
             factory.requests = self._websocket.context.request_lines
         limiters = {name: factory.limiter for name, factory in self._factories.items()}
-        self._site_limiter = ConnectionLimiter(self.settings.limits, self._proxies)
+        self._site_limiter = ConnectionLimiter(self.chat.limits, self._proxies)
         limiters["http"] = self._site_limiter
         self._metrics = Metrics(
             self.chat,
@@ -280,7 +280,7 @@ class ChatService(Service):
         site.refusal = self.chat.bans.refusal
         web = self._listen_on(server.web, site, "page", "http")
         self._web_ports = frozenset(number for port in web if (number := port_number(port)))
-        self._apply_access()
+        self._apply_settings()
         self._listen_on(server.ws, self._websocket, "WebSocket", "ws")
         for name, factory in self._factories.items():
             self._listen_on(getattr(server, name), factory, name, "tcp")
@@ -331,19 +331,19 @@ class ChatService(Service):
         except (SettingsError, UsageError, StartError, CertificateError) as error:
             _log.error("settings and certificates stay as they are: {reason}", reason=str(error))
             raise BadRequest(f"Nothing was changed: {error}") from error
-        done, self.settings = compare(self.settings, new), merge(self.settings, new)
-        self.chat.change_limits(new.limits)
+        done = compare(self.settings, new, self.chat.admin.is_chosen)
+        self.settings = merge(self.settings, new)
         trust_proxies(self._proxies, self.chat, new.server)
-        self._apply_access()
+        self._apply_settings()
         use_certificates()
         _log.info("settings read again: {text}", text=done.text)
         self.chat.audit.note("reloaded", actor, settings=self.settings.chosen())
         return done
 
-    def _apply_access(self) -> None:
-        """Let the settings say who, and which pages, hosts and programs, have access."""
+    def _apply_settings(self) -> None:
+        """Let the settings hold: limits, and which users, pages, hosts and programs have access."""
         server, log = self.settings.server, self._log
-        apply_access(self.chat, self.settings)
+        apply_settings(self.chat, self.settings)
         set_access(self._websocket, server, self._web_ports)
         if log is not None:
             log.lines.level = server.log_level

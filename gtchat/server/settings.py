@@ -257,6 +257,21 @@ def without_secrets(field: attrs.Attribute[Any], value: Any) -> Any:
     return field.metadata["shown"](value) if "shown" in field.metadata else value
 
 
+def kinds_of_sources(settings: Settings) -> dict[str, str]:
+    """Return where the settings that are not defaults are from, by key.
+
+    Returns:
+        "file", "environment" or "option"; so operators' accounts learn no path.
+    """
+    return {key: _kind_of_source(source) for key, source in settings.sources.items()}
+
+
+def _kind_of_source(source: str) -> str:
+    if source.endswith("]"):  # a table of a file
+        return "file"
+    return "option" if source.startswith("--") else "environment"
+
+
 TABLES: dict[str, type] = {
     "server": ServerSettings,
     "site": SiteSettings,

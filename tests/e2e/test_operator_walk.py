@@ -340,6 +340,20 @@ class Walk(WalkCase):
         self.until_refused(uma, "", "speak", **here)
         self.admin(f"filter remove {rule['id']}", refused="bad_request")
 
+    def test_limit_is_set_while_the_server_runs(self) -> None:
+        self.addCleanup(self.admin, "limits set text_chars default")
+        xena = self.registered("xena")
+        long = {"room_name": "lobby", "msg": "more than five"}
+        self.admin("limits set text_chars five", refused="bad_request")
+        self.admin("limits set text_chars 5")
+        self.until_refused(xena, "too_long", "speak", **long)
+        [shown] = self.admin("limits show --chosen")["limits"]
+        self.assertEqual((shown["value"], shown["by"]), (5, "(console)"))
+        self.assertNotIn("text_chars", self.admin("reload")["changed"])
+        self.assertEqual(xena.call("speak", **long)["code"], "too_long")
+        self.admin("limits set text_chars default")
+        self.until_refused(xena, "", "speak", **long)
+
     def test_panic_switch_stops_new_users(self) -> None:
         self.addCleanup(self.let_all_in)
         guest = self.guest("vic", "192.0.2.8")

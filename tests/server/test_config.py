@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from gtchat.server import config
 from gtchat.server.checks import hide_login
 from gtchat.server.config import load, public_endpoints
-from gtchat.server.settings import FIELDS, Settings, SettingsError
+from gtchat.server.settings import FIELDS, Settings, SettingsError, kinds_of_sources
 from gtchat.server.settings_file import default_file, format_settings
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -35,6 +35,9 @@ class Loading(SynchronousTestCase):
         self.assertEqual(settings.sources["text_chars"], "--text-chars")
         self.assertEqual(settings.sources["web"], "GTCHAT_WEB")
         self.assertEqual(settings.sources["ws"], f"{file} [server]")
+        kinds = kinds_of_sources(settings)
+        found = [kinds[key] for key in ("text_chars", "web", "ws")]
+        self.assertEqual(found, ["option", "environment", "file"])
 
     def test_public_opens_both_ports_unless_endpoints_are_given(self) -> None:
         server = load({"web": "tcp:1"}, {}, public=True).server
@@ -68,6 +71,8 @@ class Loading(SynchronousTestCase):
             ("[limits]\ntext_chars = '1'", "a whole number"),
             ("[limits]\ntext_chars = 1.5", "a whole number"),
             ("[limits]\ntext_chars = -1", "0 is no limit"),
+            ("[limits]\ntext_chars = 100000000001", "100000000000 the largest"),
+            ("[limits]\nkeep_days = inf", "100000000000 the largest"),
             ("[limits]\ntext_chars = true", "a whole number"),
             ("[server]\nws = 1", "text"),
             ("[server]\nfile_page = 'x'", "true or false"),

@@ -7,6 +7,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.logger import FileLogObserver
 
 from gtchat.chat.audit import AT_CONSOLE
@@ -117,6 +118,34 @@ class Reloading(ReloadCase):
         self.change(metrics_allow="192.0.2.0/24")
         self.assertIn("192.0.2.9", server._metrics_allowed)
         self.assertIn("127.0.0.1", server._metrics_allowed)
+
+    def test_what_operators_have_chosen_goes_before_the_settings(self) -> None:
+        chat = self.begin().chat
+        for choosing in (
+            chat.admin.limits.choose("text_chars", 3, AT_CONSOLE),
+            chat.admin.access.choose("registration", "closed", AT_CONSOLE),
+        ):
+            Deferred.fromCoroutine(choosing)
+            self.reactor.advance(0)
+        done = self.change(text_chars="5", registration="invite", pins_per_room="6")
+        self.assertEqual(done, Reloaded(("pins_per_room",), (), ("registration", "text_chars")))
+        self.assertEqual(
+            done.text,
+            "changed: pins_per_room\noperators have chosen other values: registration, text_chars",
+        )
+        self.assertEqual((chat.limits.text_chars, chat.access.registration), (3, "closed"))
+        self.assertEqual(self.change(), NOTHING)
+        Deferred.fromCoroutine(chat.admin.limits.choose("text_chars", None, AT_CONSOLE))
+        self.reactor.advance(0)
+        self.assertEqual(chat.limits.text_chars, 5)
+
+    def test_a_limit_that_is_chosen_holds_for_connections_that_are_open(self) -> None:
+        chat = self.begin().chat
+        protocol, _ = self.handshake(9000)
+        for value, size in ((100, 100), (None, 65_536)):
+            Deferred.fromCoroutine(chat.admin.limits.choose("message_bytes", value, AT_CONSOLE))
+            self.reactor.advance(0)
+            self.assertEqual(protocol.maxMessagePayloadSize, size)
 
     def test_the_name_of_the_chat_stays(self) -> None:
         chat = self.begin(chat_name="Garden").chat

@@ -9,7 +9,8 @@ from gtchat.server.admin.output import Output
 async def _reload(call: Call) -> Output:
     """Have settings and certificates read again."""
     done = call.reload(call.actor)
-    return Output(done.text, {"changed": [*done.changed], "restart": [*done.restart]})
+    names = {"changed": done.changed, "restart": done.restart, "overridden": done.overridden}
+    return Output(done.text, {what: list(keys) for what, keys in names.items()})
 
 
 ROWS = (

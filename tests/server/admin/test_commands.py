@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
+import attrs
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
@@ -16,6 +18,7 @@ from gtchat.chat.audit import AT_CONSOLE, AUDIT, OFFLINE, Actor
 from gtchat.chat.ban_admin import BanTerms
 from gtchat.chat.filter_rules import FilterRule
 from gtchat.chat.invite_links import Wanted
+from gtchat.chat.limit_admin import FOR_ACCOUNTS
 from gtchat.chat.limits import Limits
 from gtchat.chat.storage_store import StorageUse
 from gtchat.server.admin.arguments import read_words
@@ -27,6 +30,7 @@ from gtchat.server.reload import Reloaded
 from tests.chat.test_data_export import RecordedFiles
 from tests.fakes import FakeClient, TestServer
 from tests.server.admin.test_console import Socket
+from tests.server.test_config import DOCS
 
 #: Command -> a line with it that works, one with a wrong argument, and what the result has.
 #: A secret follows behind a bar.
@@ -54,8 +58,13 @@ LINES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "sessions at": ("192.0.2.1", "nowhere", {"total": 3}),
     "limits show": (
         "--search daily_bytes_guests",
-        "--after x",
+        "--limit 0",
         {"limits": ["daily_bytes_guests_address"]},
+    ),
+    "limits set": (
+        "text_chars 100",
+        "text_chars -1",
+        {"name": "text_chars", "value": 100, "setting": 4000},
     ),
     "sessions end": ("ann", "ann --id 0123", {"name": "Ann"}),
     "rooms list": ("--search gar", "--after", {"rooms": ["Garden"]}),
@@ -69,7 +78,7 @@ LINES: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "rooms role": ("lobby bob moderator", "garden bob king", {"name": "lobby"}),
     "audit": ("--since 1h --code login --limit 1", "--since yesterday", {"records": ["login"]}),
-    "reload": ("", "now", {"changed": ["text_chars"], "restart": ["ws"]}),
+    "reload": ("", "now", {"changed": ["text_chars"], "restart": ["ws"], "overridden": ["guests"]}),
     "vacuum": ("", "x", {"before": {}, "after": {}}),
     "storage": ("accounts --limit 1", "users", {"accounts": ["Ann"], "complete": True}),
     "quotas list": ("accounts", "users", {"accounts": ["Ann"], "others": None}),
@@ -142,7 +151,7 @@ class Administration(SynchronousTestCase):
     def reload(self, actor: Actor) -> Reloaded:
         """Stand for the server, which writes the record."""
         self.server.chat.audit.note("reloaded", actor, settings="default settings")
-        return Reloaded(("text_chars",), ("ws",))
+        return Reloaded(("text_chars",), ("ws",), ("guests",))
 
     def done(self, coroutine: Any) -> Any:
         result = Deferred.fromCoroutine(coroutine)
@@ -392,6 +401,78 @@ class WordFilter(Administration):
         self.assertEqual(page["warning"], f"1 rules do nothing. {filter_rules.MISSING}")
         refused = self.over_socket("filter add", "a+ --regex")
         self.assertEqual(refused["text"], filter_rules.MISSING)
+
+
+class Limited(Administration):
+    """What is shown of limits, and which values they can have."""
+
+    def set(self, line: str) -> str:
+        """Set a limit at the server; return the text of the error, "" for none."""
+        return str(self.over_socket("limits set", line).get("text", ""))
+
+    def test_where_each_value_is_from(self) -> None:
+        limits = self.server.chat.limits
+        self.server.chat.change_limits(attrs.evolve(limits, bans=7), {"bans": "file"})
+        self.assertNotIn("code", self.over_json("limits set", "text_chars 100"))
+        shown = {
+            one["name"]: one for one in self.over_socket("limits show", "--limit 200")["limits"]
+        }
+        self.assertEqual(list(shown), [field.name for field in attrs.fields(Limits)])
+        fields = ("value", "source", "by", "since", "setting", "accounts")
+        found = {name: [one[field] for field in fields] for name, one in shown.items()}
+        since = "2027-01-15T08:00:00.000Z"
+        self.assertEqual(found["text_chars"], [100, "operator", "Olga", since, 4000, True])
+        self.assertEqual(found["bans"], [7, "file", None, None, 7, False])
+        self.assertEqual(found["reports"], [10_000, "default", None, None, 10_000, False])
+
+    def test_they_come_in_pages_or_only_those_that_were_set(self) -> None:
+        self.assertEqual(self.over_socket("limits show", "--chosen"), {"limits": []})
+        self.set("text_chars 100")
+        page = self.over_socket("limits show", "--chosen")
+        self.assertEqual([one["name"] for one in page["limits"]], ["text_chars"])
+        names: list[str] = []
+        line = "--limit 30"
+        while line:
+            page = self.over_socket("limits show", line)
+            names += [one["name"] for one in page["limits"]]
+            line = f"--limit 30 --after {page['next']}" if "next" in page else ""
+        self.assertEqual(names, [field.name for field in attrs.fields(Limits)])
+
+    def test_the_value_of_the_setting_is_chosen_again(self) -> None:
+        self.set("text_chars 100")
+        limit = self.over_socket("limits set", "text_chars default")
+        self.assertEqual((limit["value"], limit["source"]), (4000, "default"))
+
+    def test_a_wrong_value_or_name_says_what_is_right(self) -> None:
+        for line, text in (
+            ("text_char 5", "name: there is no limit 'text_char'; did you mean text_chars?"),
+            ("text_chars 1.5", "value: text_chars must be a whole number, not '1.5'."),
+            ("text_chars many", "value: text_chars must be a whole number, not 'many'."),
+            ("text_chars " + "1" * 33, "value: must be a number, or default."),
+            (
+                "keep_days inf",
+                "value: keep_days cannot be inf; 0 is no limit, 100000000000 the largest.",
+            ),
+            (
+                "keep_days -1",
+                "value: keep_days cannot be -1; 0 is no limit, 100000000000 the largest.",
+            ),
+        ):
+            self.assertEqual(self.set(line), text)
+        self.assertEqual(self.over_socket("limits show", "--chosen"), {"limits": []})
+
+    def test_accounts_set_only_what_users_say_and_have(self) -> None:
+        refused = self.over_json("limits set", "audit_days 1")
+        self.assertEqual(refused["code"], "not_allowed")
+        self.assertIn("at the server only", refused["text"])
+        self.assertEqual(self.server.chat.limits.audit_days, 90)
+        self.assertEqual(self.set("audit_days 30"), "")
+        self.assertEqual(self.server.chat.limits.audit_days, 30)
+
+    def test_the_documentation_names_those_that_accounts_can_set(self) -> None:
+        text = (DOCS / "operations.md").read_text(encoding="utf-8")
+        [named] = re.findall(r"^Operators' accounts can set: (.*)\.$", text, re.MULTILINE)
+        self.assertEqual(set(re.findall("`([a-z_]+)`", named)), FOR_ACCOUNTS)
 
 
 class Panic(Administration):
