@@ -179,6 +179,26 @@ class PageOperatorTest(TestCase):
         page.click(".dialog footer button.primary", "Remove")
         page.find(".settings .page", "Nothing found")
 
+    def test_limits_are_shown_and_some_are_set(self) -> None:
+        page = self.page
+        self.open_view()
+        self.section("Limits")
+        page.find(".settings .card li", "message_bytes")
+        self.check("limits")
+        page.type(page.find(".settings input[type=search]"), "text_chars")
+        page.wait_gone(".settings .card button[aria-label='Change pins_per_room']")
+        page.click(".settings .card button[aria-label='Change text_chars']")
+        self.check("a limit")
+        page.fill("value", "5")
+        page.click(".dialog footer button.primary", "Set")
+        page.find(".settings .card li", "by olga")
+        self.assertEqual(self.say("more than five"), "too_long")
+        page.click(".settings .card button[aria-label='Change text_chars']")
+        page.click(".dialog [name=setting]")
+        page.click(".dialog footer button.primary", "Set")
+        page.find(".settings .card li", "the default")
+        self.assertEqual(self.say("more than five"), "")
+
     def test_other_accounts_have_their_own_invitations_only(self) -> None:
         page = self.page
         page.log_in("spam1", PASSWORD, "member")

@@ -6,7 +6,7 @@
   const { BackButton, Icon, IconButton, Problem } = GTChat.parts;
   const { Form, Select } = GTChat.forms;
   const { DIALOGS } = GTChat;
-  const { run, back, Listing, when, Accounts, Addresses, Bans, Filters } = GTChat.operator;
+  const { run, back, Listing, when, Accounts, Addresses, Bans, Filters, Limits } = GTChat.operator;
   const text = (...details) => GTChat.text(...details);
 
   const Room = ({ shell, room }) => html`
@@ -130,6 +130,7 @@
     filter: { icon: "funnel", Section: Filters },
     reports: { icon: "flag", Section: Reports },
     access: { icon: "key", Section: Access },
+    limits: { icon: "sliders", Section: Limits },
     invitations: { icon: "link", Section: Invitations },
     audit: { icon: "clock", Section: AuditLog },
     announce: { icon: "megaphone", Section: Announce },

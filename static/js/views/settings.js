@@ -101,7 +101,7 @@
       <//>`;
   };
 
-  DIALOGS.operator = later("OperatorView", "texts/later", "admin/lists", "admin/accounts", "admin/bans", "admin/filters", "views/reports", "admin/view");
+  DIALOGS.operator = later("OperatorView", "texts/later", "admin/lists", "admin/accounts", "admin/bans", "admin/filters", "admin/limits", "views/reports", "admin/view");
   DIALOGS.report = later("ReportMessage", "texts/later", "views/reports");
   DIALOGS.reports = later("RoomReports", "texts/later", "views/reports");
   for (const [name, view] of Object.entries({ edit_room: "EditRoom", transfer: "TransferRoom", delete_room: "DeleteRoom", remove_user: "RemoveUser",
