@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Any
 
 import attrs
@@ -187,6 +188,10 @@ OWN_CHANGES = {
 }
 
 
+#: Settings of a room that a reply has only where they are set.
+MODERATION_SETTINGS = ("moderated", "slow", "keep_messages", "keep_days")
+
+
 def own_change(request: Mapping[str, Any], reply: Reply, me: str) -> RoomEvent | None:
     """Return the entry of a change of a room, which the server does not push to who asked for it.
 
@@ -205,10 +210,14 @@ def own_change(request: Mapping[str, Any], reply: Reply, me: str) -> RoomEvent |
     if kind == "room_changed" and reply.room is not None:
         room = reply.room
         settings = {name: getattr(room, name) for name in ("public", "topic", "max", "owner")}
+        told = reply.raw.get("room", {})
+        settings |= {name: told[name] for name in MODERATION_SETTINGS if name in told}
         return structs.replace(entry, user=me, **settings)
     by = None if kind == "join_room" else me
     if reason := request.get("reason"):
         entry = structs.replace(entry, reason=str(reason))
+    if reply.at is not None and (seconds := request.get("seconds")):
+        entry = structs.replace(entry, until=reply.at + timedelta(seconds=float(seconds)))
     if reply.last_cmd == "ban":
         entry = structs.replace(entry, banned=True)
     if role := request.get("role"):

@@ -406,12 +406,16 @@ class LoggedInTests(ControllerTestCase):
         self.type("/kick bob")
         self.assertEqual((tower.members, tower.members_total), ({"ann"}, 1))
         self.assertIn("ann kicked bob from #tower", self.shown())
-        room = {**joined("tower", 9, "ann")["room"], "topic": "bricks"}
-        self.server.answers["set_room"] = {"seq": 9, "at": AT, "room": room}
+        room = {**joined("tower", 9, "ann")["room"], "topic": "bricks", "slow": 30}
+        self.server.answers["set_room"] = {"seq": 9, "at": AT, "room": room | {"moderated": True}}
         self.type("/topic bricks")
         self.assertEqual(tower.topic, "bricks")
         self.assertIn("ann changed the settings of #tower", "".join(self.shown()))
-        self.event("kicked", usr="ann", by="bob", room_name="tower", seq=10)
+        self.assertIn("moderated, 30 s between messages", "".join(self.shown()))
+        self.server.answers["mute"] = {"seq": 10, "at": AT}
+        self.type("/mute zoe 10m too loud")
+        self.assertRegex("".join(self.shown()), r"muted zoe in #tower until [-\d]+ [:\d]+: too")
+        self.event("kicked", usr="ann", by="bob", room_name="tower", seq=11)
         self.assertEqual(self.model.current.name, "lobby")
         self.assertNotIn("tower", self.model.rooms)
         self.assertIn("bob kicked ann from #tower", self.shown()[-1])
