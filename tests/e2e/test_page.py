@@ -65,6 +65,18 @@ class PageTest(TestCase):
         page.click("label:has(> input[value=member])")
         page.click(".key-login", "dora")
         page.find(".account .name", "dora")
+        # The key proves that it is the user, where others give the password.
+        page.open_settings("Account")
+        page.click(".settings button.line", "Export your data")
+        page.click("dialog button.primary", "Export")
+        page.find("dialog a.primary", "Download")
+        page.click("dialog button", "Close")
+        page.click(".settings button.line", "Delete account")
+        page.click("dialog button.danger", "Delete account")
+        page.find(".login .note", "Your account was deleted")
+        page.click("label:has(> input[value=member])")
+        page.find("[name=password]")
+        page.wait_gone(".key-login")
 
     def test_rooms_invitations_and_unread_counts(self) -> None:
         server = self.serve()

@@ -13,14 +13,21 @@
       <span class="grow">${label}${hint && html`<span class="small third block">${hint}</span>`}</span>
       <span class="end num">${count}<${Icon} name="right" size="s" /></span></button>`;
 
+  // Users prove again that they are it: with the password, or with the key that the browser keeps for an account without one.
+  const keyOf = ({ url }) => GTChat.storage.keys.get(url)?.uuid;
+  const provable = (shell) => shell.state.hasPassword || keyOf(shell);
+  const proofFields = ({ state }) => (state.hasPassword
+    ? { old_password: { type: "password", required: true, label: "password", autocomplete: "current-password" } } : {});
+  const proof = (shell, { old_password: pwd }) => (shell.state.hasPassword ? { pwd } : { uuid: keyOf(shell) });
+
   GTChat.AccountPage = ({ shell }) => html`
     <div class="card">
       ${shell.state.hasPassword && html`<${Line} shell=${shell} icon="key" label=${text("change_password")} dialog="password" />`}
       <${Line} shell=${shell} icon="user_blocked" label=${text("blocked_users")} count=${shell.state.blocked.length} dialog="blocked" />
       <${Line} shell=${shell} icon="link" label=${text("peer_connections")} hint=${text("peer_connections_short")} dialog="peer" />
-      ${shell.state.hasPassword && !shell.fromDisk && shell.actions.can("export_account") && html`
+      ${provable(shell) && !shell.fromDisk && shell.actions.can("export_account") && html`
         <${Line} shell=${shell} icon="copy" label=${text("export_data")} hint=${text("export_data_short")} dialog="export_account" />`}
-      ${shell.state.hasPassword && shell.actions.can("delete_account") && html`
+      ${provable(shell) && shell.actions.can("delete_account") && html`
         <${Line} shell=${shell} icon="trash" label=${text("delete_account")} hint=${text("delete_account_short")} dialog="delete_account" />`}
     </div>
     <div><h3 class="group-title">${text("administration_hint")}</h3><div class="card">
@@ -79,7 +86,7 @@
 
   GTChat.ExportAccount = ({ shell }) => {
     const [link, setLink] = useState(null); // the reply with its path
-    const ask = async ({ old_password }) => setLink(await shell.actions.request("export_account", { pwd: old_password }));
+    const ask = async (values) => setLink(await shell.actions.request("export_account", proof(shell, values)));
     const title = text("export_data");
     if (link) {
       return html`
@@ -91,7 +98,7 @@
     return html`
       <${GTChat.Dialog} title=${title} onClose=${back(shell)} size="small">
         <${Form} submit=${title} onSubmit=${ask} onCancel=${back(shell)} username=${shell.state.me}
-          fields=${{ old_password: { type: "password", required: true, label: "password", autocomplete: "current-password" } }}>
+          fields=${proofFields(shell)}>
           <p class="second">${text("export_hint")}</p><//>
       <//>`;
   };
@@ -103,6 +110,7 @@
   const deleteAccount = async (shell, fields) => {
     const { actions } = shell;
     await actions.request("delete_account", fields);
+    if (fields.uuid) GTChat.storage.keys.set(shell.url, undefined);
     shell.device.forget();
     actions.emit("over", { code: "logout" });
     shell.ended = text("account_deleted");
@@ -112,9 +120,8 @@
   GTChat.DeleteAccount = ({ shell }) => html`
     <${GTChat.Dialog} title=${text("delete_account_question")} onClose=${back(shell)} danger size="small">
       <${Form} submit=${text("delete_account")} kind="danger" onCancel=${back(shell)} username=${shell.state.me}
-        onSubmit=${({ old_password: pwd, messages, directs }) => deleteAccount(shell, { pwd, messages, directs })}
-        fields=${{ messages: fate("your_messages"), directs: fate("your_directs"),
-          old_password: { type: "password", required: true, label: "password", autocomplete: "current-password" } }}>
+        onSubmit=${({ messages, directs, ...values }) => deleteAccount(shell, { ...proof(shell, values), messages, directs })}
+        fields=${{ messages: fate("your_messages"), directs: fate("your_directs"), ...proofFields(shell) }}>
         <p class="second">${text("delete_account_hint")}</p><//>
     <//>`;
 })();
