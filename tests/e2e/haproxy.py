@@ -6,9 +6,12 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from tests.e2e.server import keep_port
 
 #: It is not in the PATH of all users.
 _PROGRAM = shutil.which("haproxy", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
@@ -16,12 +19,16 @@ _PROGRAM = shutil.which("haproxy", path=f"{os.environ.get('PATH', '')}:/usr/sbin
 MISSING = "" if _PROGRAM else "haproxy is not installed"
 #: The configuration of the documentation: TLS, and two servers.
 CONFIGURATION = Path(__file__).parents[2] / "docs" / "haproxy.cfg"
+#: Sockets that keep ports, as long as this process runs.
+_kept: list[socket.socket] = []
 
 
 def free_port() -> int:
-    """Return a port that is free."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
+    """Return a port that is free, and on Linux stays so until a program listens there."""
+    kept = keep_port()
+    if sys.platform == "linux":
+        _kept.append(kept)
+    return int(kept.getsockname()[1])
 
 
 def documented(port: int, servers: Sequence[int]) -> str:

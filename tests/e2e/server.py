@@ -39,6 +39,18 @@ NO_QUOTA = (
 )
 
 
+def keep_port() -> socket.socket:
+    """Return a socket that keeps a port for a server, which may be started again.
+
+    It never listens: on Linux the server can, as both have SO_REUSEADDR, and the system gives the
+    port to no other socket while the server does not run.
+    """
+    kept = socket.socket()
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    kept.bind(("127.0.0.1", 0))
+    return kept
+
+
 class Server:
     """`twistd -n gtchat` on a data folder. The ports stay the same when it is started again.
 
@@ -50,7 +62,7 @@ class Server:
         program: the Python code that is run with the command line.
         by_fork: whether it is started by fork, not by executing `command`; see fork_server.
         folder: the data folder.
-        ws_port, web_port: chosen by the first start.
+        ws_port, web_port: the ports; where it is not Linux, chosen by the first start.
         process: None while the server does not run.
         stdin: of the process, as subprocess takes it.
         lines: the output so far, line by line.
@@ -70,6 +82,9 @@ class Server:
             options = ("--drain-seconds", "0", *options)
         self.options = options
         self.ws_port = self.web_port = 0
+        if sys.platform == "linux":
+            self._kept = [keep_port() for _ in range(2)]
+            self.ws_port, self.web_port = (one.getsockname()[1] for one in self._kept)
         self.process: subprocess.Popen[str] | ForkedProcess | None = None
         self.stdin = subprocess.DEVNULL
         self.lines: list[str] = []
