@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import sys
+from argparse import ArgumentTypeError
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -24,6 +25,8 @@ from gtchat.server.command_line import CommandError, make_parser
 
 #: Days for which a certificate is valid: browsers accept no longer ones (CA/Browser Forum).
 DAYS = 398
+#: Most days that can be chosen.
+MOST_DAYS = 3650
 #: Largest length of a common name (RFC 5280, appendix A.1, ub-common-name).
 COMMON_NAME_CHARS = 64
 
@@ -63,10 +66,9 @@ def _general_name(host: str) -> x509.GeneralName:
 
 
 def _days(text: str) -> int:
-    days = int(text)
-    if not 0 < days <= 3650:
-        raise ValueError
-    return days
+    if not text.isascii() or not text.isdecimal() or not 0 < int(text) <= MOST_DAYS:
+        raise ArgumentTypeError(f"{text!r} is no number of days, 1 to {MOST_DAYS}")
+    return int(text)
 
 
 def run(words: Sequence[str], help: str) -> int:

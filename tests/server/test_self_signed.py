@@ -51,7 +51,12 @@ class SelfSigned(CliCase):
         self.assertEqual(self.pem.read_text(), "precious")
 
     def test_what_cannot_be_is_one_line(self) -> None:
-        for words in (("--host", "a b"), ("--host", "x:y"), ("--days", "0"), ("--days", "9" * 9)):
+        for *words, text in (
+            ("--host", "a b", "no host name"),
+            ("--host", "x:y", "no host name"),
+            ("--days", "0", "'0' is no number of days, 1 to 3650"),
+            ("--days", "9" * 9, "no number of days"),
+        ):
             command = ("certificate", "self-signed", str(self.pem), *words)
-            self.assertError("", *command)
+            self.assertError(text, *command)
             self.assertFalse(Path(self.pem).exists())
