@@ -42,7 +42,6 @@ from gtchat.server.logs import LogTarget
 from gtchat.server.metrics import Metrics
 from gtchat.server.passwords import Passwords
 from gtchat.server.process import (
-    EXIT_CONFIG,
     StartError,
     handle_signals,
     raise_descriptor_limit,
@@ -216,7 +215,12 @@ class ChatService(Service):
 
     def _build_protocols(self) -> None:
         self._websocket = build_websocket(self.chat, self._reactor, self.settings, self._proxies)
-        rules = self._callback_rules()
+        rules = CallbackRules(
+            own_ports=lambda: self._listeners.numbers() | self._storage.ports.others,
+            allowed=parse_networks(self.settings.server.callback_allow),
+            proxies=self._proxies,
+            loopback=self.settings.server.loopback_callbacks,
+        )
         self._factories = {
             name: build(self.chat, self._reactor, rules) for name, build in STREAM_PROTOCOLS.items()
         }
@@ -246,20 +250,6 @@ class ChatService(Service):
         for factory in self._factories.values():
             factory.stop()
         self._console.host_lost()
-
-    def _callback_rules(self) -> CallbackRules:
-        """Return which clients of Message Center and PA1 are called."""
-        server = self.settings.server
-        try:
-            allowed = parse_networks(server.callback_allow)
-        except ValueError as error:
-            raise StartError(f"callback_allow: {error}", EXIT_CONFIG) from error
-        return CallbackRules(
-            own_ports=lambda: self._listeners.numbers() | self._storage.ports.others,
-            allowed=allowed,
-            proxies=self._proxies,
-            loopback=server.loopback_callbacks,
-        )
 
     def _listen(self) -> None:
         """Listen on all endpoints of the settings, log where, and tell the other servers."""

@@ -155,6 +155,7 @@ class ServerSettings:
         (),
         "address or network at which Message Center and PA1 clients are called although it is this "
         "machine's, its gateway's or a trusted proxy's",
+        check=checks.check_network,
     )
     livechat: tuple[str, ...] = _setting(
         (), "endpoint for Live chat clients, usually tcp:3001; off by default", usual_port=3001

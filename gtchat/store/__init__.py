@@ -9,7 +9,13 @@ the chat are not here, except for what follows from a room's log. `backup`, `exp
 
 from gtchat.store.memory.store import MemoryStore
 from gtchat.store.sql.backup import backup
-from gtchat.store.sql.database import StoreDamaged, StoreError, StoreTooNew, StoreUnavailable
+from gtchat.store.sql.database import (
+    StoreDamaged,
+    StoreError,
+    StoreTooNew,
+    StoreUnavailable,
+    StoreUnprepared,
+)
 from gtchat.store.sql.export import export
 from gtchat.store.sql.offline import begin_epoch, reindex
 from gtchat.store.sql.restore import import_chat, restore, verify_copy
@@ -24,6 +30,7 @@ __all__ = [
     "StoreError",
     "StoreTooNew",
     "StoreUnavailable",
+    "StoreUnprepared",
     "backup",
     "begin_epoch",
     "export",

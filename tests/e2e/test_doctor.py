@@ -82,8 +82,9 @@ CADDY_SETUPS = {
     "not-gtchat": "respond welcome",
     "read-timeout": passed("transport http {\nread_timeout 300ms\n}"),
 }
-#: What is found -> names and days of a certificate with which nginx serves the right set-up.
-CERTIFICATES = {"tls-self-signed": ("127.0.0.1", 9), "tls-expired": ("127.0.0.1", -9)}
+#: What is found -> the days from and to which a certificate is valid with which nginx serves the
+#: right set-up.
+CERTIFICATES = {"tls-self-signed": (-20, 9), "tls-expired": (-20, -9), "tls-not-yet": (2, 9)}
 
 
 def configuration(folder: Path, ports: dict[str, int], web: int) -> str:
@@ -92,10 +93,10 @@ def configuration(folder: Path, ports: dict[str, int], web: int) -> str:
     for name, port in ports.items():
         tls, inside = "", SETUPS.get(name, SETUPS[""])
         if name in CERTIFICATES:
-            host, days = CERTIFICATES[name]
-            begin = datetime.now(timezone.utc) - timedelta(days=20)
+            first, last = CERTIFICATES[name]
+            begin = datetime.now(timezone.utc) + timedelta(days=first)
             pem = folder / f"{name}.pem"
-            pem.write_bytes(make([host], 20 + days, begin))
+            pem.write_bytes(make(["127.0.0.1"], last - first, begin))
             tls = f"ssl_certificate {pem}; ssl_certificate_key {pem};"
         listen = f"listen 127.0.0.1:{port}{' ssl' if tls else ''};"
         servers.append(f"server {{ {listen} {tls} {inside.replace('$WEB', str(web))} }}")
@@ -207,6 +208,10 @@ class Proxies(SynchronousTestCase):
             found = self.findings(port, "/chat/" if name == "path-prefix" else "")
             self.assertIn(name, [one.name for one in found], found)
             self.assertTrue(all(one.fix for one in found), found)
+
+    def test_the_port_of_websocket_alone(self) -> None:
+        [found] = self.findings(self.server().ws_port)
+        self.assertEqual(found.name, "websocket-port")
 
     def test_a_server_that_is_not_there(self) -> None:
         [found] = self.findings(1)

@@ -85,6 +85,7 @@ class Loading(SynchronousTestCase):
             ("[server]\nallowed_origins = 'https://chat.example:x'", "no web origin"),
             ("[server]\nallowed_hosts = 'https://chat.example'", "no host name"),
             ("[server]\nallowed_hosts = ['chat.example', 'a:1']", "'a:1' is no host name"),
+            ("[server]\ncallback_allow = 'here'", "no IP address and no network"),
             ("[server]\ntrusted_proxies = '127.0.0.1/33'", "no IP address and no network"),
             ("[server", "not TOML"),
             ("server = 1", "[server]"),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import resource
 import shutil
 import socket
+import sqlite3
 import time
+from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 
@@ -51,6 +53,10 @@ class Doctor(CliCase):
         self.set("no_such = 1")
         self.assertFinds("error   settings: ", 1)
 
+    def test_a_logo_that_is_not_there(self) -> None:
+        self.set('[site]\nlogo = "/nowhere/logo.svg"')
+        self.assertFinds("error   settings: logo: cannot read /nowhere/logo.svg", 1)
+
     def test_an_endpoint(self) -> None:
         self.set('web = ["tcp:x"]')
         self.assertFinds("error   endpoint: web: ", 1)
@@ -61,7 +67,7 @@ class Doctor(CliCase):
         for days, line, status in (
             (90, "", 0),
             (5, "warning certificate: ", 0),
-            (-5, "error   certificate: ", 1),
+            (-5, "error   certificate: the certificate of port 0 has expired on ", 1),
         ):
             begin = datetime.now(timezone.utc) - timedelta(days=50)
             pem.write_bytes(make(["localhost"], 50 + days, begin))
@@ -101,6 +107,19 @@ class Doctor(CliCase):
 
     def test_a_database_that_is_damaged(self) -> None:
         self.database.write_bytes(b"SQLite format 3\0" + b"x" * 5_000)
+        self.assertFinds("error   database: ", 1)
+
+    def test_a_database_of_another_version_or_program(self) -> None:
+        for revision, line, status in (
+            ("9999", "error   database: .*/gtchat.sqlite was written by a newer version", 1),
+            ("0001", "warning database: .*/gtchat.sqlite has no tables of this version yet", 0),
+        ):
+            with closing(sqlite3.connect(self.database)) as db, db:
+                db.execute("UPDATE alembic_version SET version_num = ?", (revision,))
+            found = self.run_doctor()
+            self.assertEqual(found[0], status, found)
+            self.assertRegex("\n".join(found[1]), line)
+        self.database.write_bytes(b"")
         self.assertFinds("error   database: ", 1)
 
     def test_a_room_that_is_not_what_its_log_says(self) -> None:

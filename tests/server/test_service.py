@@ -330,9 +330,6 @@ class Failing(ServiceCase):
         self.service(ws="tcp:1").check()
         self.assertEqual(self.reactor.tcpServers, [])
 
-    def test_invalid_address_that_is_called(self) -> None:
-        self.assertFails(EXIT_CONFIG, "callback_allow: 'here'", callback_allow="here")
-
     def test_unsupported_store(self) -> None:
         self.assertFails(EXIT_CONFIG, "use sqlite, memory, sqlite:///FILE", store="mysql://x")
 

@@ -88,10 +88,14 @@ def check_certificate(target: Target) -> Finding:
     with connect(target) as connection:
         assert isinstance(connection, ssl.SSLSocket)
         served = load_der_x509_certificate(connection.getpeercert(binary_form=True) or b"")
-    ends = served.not_valid_after_utc
-    left = (ends - datetime.now(timezone.utc)).total_seconds() / 86_400
+    begins, ends = served.not_valid_before_utc, served.not_valid_after_utc
+    now = datetime.now(timezone.utc)
+    left = (ends - now).total_seconds() / 86_400
     if left < 0:
         return error("tls-expired", f"the certificate has expired on {ends:%Y-%m-%d}", "renew it")
+    if begins > now:
+        text = f"the certificate is not valid before {begins:%Y-%m-%dT%H:%MZ}"
+        return error("tls-not-yet", text, "set the clocks, or use another certificate until then")
     try:
         connect(target, verify=True).close()
     except ssl.SSLCertVerificationError as reason:
@@ -172,6 +176,9 @@ def _not_ours(target: Target, health: Response, page: Response) -> Finding:
         return error("path-prefix", f"the server is asked for a path that has {where} in it", fix)
     if page.is_ours:
         return error("path", "only the page is passed on, not the paths below it", "pass on all")
+    if health.status == 426:
+        fix = "give the address of a `web` endpoint, or let the proxy lead to one"
+        return error("websocket-port", "the port is one of WebSocket only", fix)
     return error(
         "not-gtchat", f"another program answers, with {health.status}", "check the address"
     )

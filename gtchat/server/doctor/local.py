@@ -13,12 +13,13 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gtchat.chat.limits import Limits
 from gtchat.protocols.base.http_access import Proxies
 from gtchat.server.admin.console import SOCKET
 from gtchat.server.admin.socket import request
+from gtchat.server.build_chat import branding_of
 from gtchat.server.certificates import words_of
 from gtchat.server.doctor.address import SOON_DAYS
 from gtchat.server.doctor.finding import Finding, Level, error, ok, warning
@@ -27,9 +28,15 @@ from gtchat.server.factories import STREAM_PROTOCOLS
 from gtchat.server.process import StartError
 from gtchat.server.settings import ServerSettings, Settings
 from gtchat.server.storage import data_directory, database_of
+from gtchat.store import StoreDamaged, StoreError, StoreTooNew, StoreUnprepared
 from gtchat.store.sql.consistency import sample_contradictions
 from gtchat.store.sql.database import Database
+from gtchat.store.sql.opening import find_revision
+from gtchat.store.sql.schema import SQLITE_REVISIONS
 from gtchat.store.sql.sqlite import SQLiteDatabase
+
+if TYPE_CHECKING:
+    from gtchat.store.sql.postgres import PostgresDatabase
 
 #: Descriptors below which there is a warning: each connection needs one.
 FEW_DESCRIPTORS = 4_096
@@ -37,6 +44,8 @@ FEW_DESCRIPTORS = 4_096
 EARLIEST = 1_735_689_600
 #: Rooms whose logs are compared with what follows from them.
 SAMPLED_ROOMS = 20
+_OTHER = "run this as the user of the server, or change `store` or `data`"
+_POSTGRES = "start PostgreSQL, or change `store`"
 _RESTORE = "stop the server, keep a copy of the file, and restore a backup"
 
 
@@ -48,7 +57,7 @@ def check_server(settings: Settings, reactor: Any) -> Iterator[Finding]:
         reactor: is asked which endpoints are valid; nothing is started.
     """
     server = settings.server
-    yield ok("settings", settings.chosen())
+    yield _check_settings(settings)
     yield from _check_endpoints(server, reactor)
     yield _check_descriptors()
     yield _check_clock()
@@ -64,6 +73,14 @@ def check_server(settings: Settings, reactor: Any) -> Iterator[Finding]:
         yield _check_database(server)
 
 
+def _check_settings(settings: Settings) -> Finding:
+    try:
+        branding_of(settings)
+    except StartError as reason:
+        return error("settings", str(reason), "change the setting, or the file")
+    return ok("settings", settings.chosen())
+
+
 def _check_endpoints(server: ServerSettings, reactor: Any) -> Iterator[Finding]:
     """Yield whether endpoints are valid, with the files that they name."""
     listeners = Listeners(reactor, Proxies())
@@ -72,10 +89,14 @@ def _check_endpoints(server: ServerSettings, reactor: Any) -> Iterator[Finding]:
             yield _check_endpoint(listeners, name, description)
     for port, expiry in listeners.expiries().items():
         days = (expiry - time.time()) / 86_400
-        if days < SOON_DAYS:
+        fix = "renew it; `gtchat admin reload` loads it"
+        if days < 0:
+            ended = time.strftime("%Y-%m-%d", time.gmtime(expiry))
+            text = f"the certificate of port {port} has expired on {ended}"
+            yield error("certificate", text, fix)
+        elif days < SOON_DAYS:
             text = f"the certificate of port {port} expires in {days:.0f} days"
-            fix = "renew it; `gtchat admin reload` loads it"
-            yield (warning if days > 0 else error)("certificate", text, fix)
+            yield warning("certificate", text, fix)
 
 
 def _check_endpoint(listeners: Listeners, name: str, description: str) -> Finding:
@@ -157,6 +178,38 @@ def _check_database(server: ServerSettings) -> Finding:
     assert place is not None
     if isinstance(place, Path) and not place.exists():
         return ok("database", f"{place} is created by the first start")
+    try:
+        if _is_unprepared(place):
+            fix = "keep a backup; the next start of the server creates or migrates the tables"
+            return warning("database", f"{place} has no tables of this version yet", fix)
+        wrong = _look_at(place)
+    except StoreTooNew as reason:
+        return error("database", str(reason), "install the version that has written it")
+    except StoreDamaged as reason:
+        return error("database", str(reason), _RESTORE)
+    except StoreError as reason:
+        fix = _OTHER if isinstance(place, Path) else _POSTGRES
+        return error("database", str(reason), fix)
+    if wrong:
+        return error("database", "; ".join(wrong), f"gtchat verify lists all; {_RESTORE}")
+    return ok("database", f"{place} can be read, and a sample of its rooms is whole")
+
+
+def _is_unprepared(place: Path | PostgresDatabase) -> bool:
+    """Return whether the next start creates or migrates the tables. Raises StoreError."""
+    if isinstance(place, Path):
+        return find_revision(place) != SQLITE_REVISIONS[-1]
+    try:
+        place.require_newest()
+    except StoreUnprepared:
+        return True
+    except place.errors as reason:
+        raise place.refused(reason) from reason
+    return False
+
+
+def _look_at(place: Path | PostgresDatabase) -> list[str]:
+    """Return which of some rooms are not what their logs say. Raises StoreError."""
     database: Database = SQLiteDatabase(place) if isinstance(place, Path) else place
     try:
         with closing(database.open_reader()) as db:
@@ -164,11 +217,8 @@ def _check_database(server: ServerSettings) -> Finding:
             if isinstance(place, Path):
                 [(found,)] = db.execute("PRAGMA quick_check(1)")
                 if found != "ok":
-                    return error("database", f"{place} is damaged: {found}", _RESTORE)
-            wrong = sample_contradictions(db, SAMPLED_ROOMS)
+                    raise StoreDamaged(f"{place} is damaged: {found}")
+            return sample_contradictions(db, SAMPLED_ROOMS)
     except database.errors as reason:
-        fix = _RESTORE if isinstance(place, Path) else "start PostgreSQL, or change `store`"
-        return error("database", f"{place}: {database.reason(reason)}", fix)
-    if wrong:
-        return error("database", "; ".join(wrong), f"gtchat verify lists all; {_RESTORE}")
-    return ok("database", f"{place} can be read, and a sample of its rooms is whole")
+        kind = StoreDamaged if isinstance(place, Path) else StoreError
+        raise kind(database.describe(reason)) from reason

@@ -31,6 +31,10 @@ class StoreTooNew(StoreError):
     """A newer program has written a database or an export; this one cannot read it."""
 
 
+class StoreUnprepared(StoreError):
+    """A server has to be started with a database first: it is empty, or of an older version."""
+
+
 class UncertainCommit(Exception):
     """The connection was lost while a commit was under way: `Database.was_committed` finds out."""
 

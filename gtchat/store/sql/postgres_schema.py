@@ -20,7 +20,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from twisted.logger import Logger
 
 from gtchat.store.sql import nodes, schema, tsvector
-from gtchat.store.sql.database import Connection, StoreError, StoreTooNew
+from gtchat.store.sql.database import Connection, StoreError, StoreTooNew, StoreUnprepared
 from gtchat.store.sql.nodes import WrittenByAnother
 from gtchat.store.sql.opening import Progress
 
@@ -87,9 +87,9 @@ def require_newest(db: Connection, name: str) -> None:
     """
     revision = _revision(db)
     if revision is None:
-        raise StoreError(f"The {name} has no chat: name that of a server.")
+        raise StoreUnprepared(f"The {name} has no chat: name that of a server.")
     if _is_older(revision, name):
-        raise StoreError(
+        raise StoreUnprepared(
             f"The {name} is of an older version (revision {revision[0]}): start the server with it"
             " once, which migrates it."
         )
