@@ -129,7 +129,10 @@ def _admin(words: Sequence[str]) -> int:
         with store_errors():
             return admin_cli.run(settings, options.words or ["help"], options.offline, options.json)
     except admin_cli.CannotRun as error:
-        raise CommandError(str(error)) from error
+        given = {word.partition("=")[0] for word in options.words}
+        late = sorted(given & {"--config", "--data", "--store", "--offline"})
+        hint = f"; write {' and '.join(late)} before the command" if late else ""
+        raise CommandError(f"{error}{hint}") from error
 
 
 SUBCOMMANDS: dict[str, Subcommand] = {

@@ -7,7 +7,9 @@ there is no terminal, the log says how to get one.
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable
+from pathlib import Path
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -31,26 +33,34 @@ def open_terminal() -> Callable[[str], object] | None:
     return (lambda text: os.write(STDOUT, text.encode())) if os.isatty(STDOUT) else None
 
 
-def greet_first_operator(chat: Chat, page: str, terminal: Callable[[str], object] | None) -> None:
+def greet_first_operator(
+    chat: Chat, page: str, terminal: Callable[[str], object] | None, folder: Path | None
+) -> None:
     """Do what `greet` does in the background."""
-    greeting = Deferred.fromCoroutine(greet(chat, page, terminal))
+    greeting = Deferred.fromCoroutine(greet(chat, page, terminal, folder))
     run_in_background(greeting, "greeting the first operator")
 
 
-async def greet(chat: Chat, page: str, terminal: Callable[[str], object] | None) -> None:
+async def greet(
+    chat: Chat, page: str, terminal: Callable[[str], object] | None, folder: Path | None
+) -> None:
     """Say how the first operator comes in, if there are no accounts yet.
 
     Args:
         chat: a chat that has started.
         page: address of its page, "" if that is not known.
         terminal: writes a text to the terminal, None if there is none.
+        folder: the data directory, None for a store in memory.
     """
     accounts = chat.admin.accounts
     try:
         if await accounts.are_there():
             return
         if terminal is None:
-            _log.info("there are no accounts: gtchat admin operator-link sets up the chat")
+            if folder is None:
+                return
+            words = f"gtchat admin --data {shlex.quote(str(folder.absolute()))} operator-link"
+            _log.info("there are no accounts: {words} sets up the chat", words=words)
             return
         address = first_address(page, await accounts.operator_link(SERVER))
         terminal(

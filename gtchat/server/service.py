@@ -180,7 +180,8 @@ class ChatService(Service):
         # Last, since its threads would keep a process alive that could not start.
         self._passwords.start()
         self.chat.audit.note("started", settings=self.settings.chosen())
-        greet_first_operator(self.chat, self._console.page(), open_terminal())
+        folder, terminal = self._storage.directory, open_terminal()
+        greet_first_operator(self.chat, self._console.page(), terminal, folder)
 
     def _build_chat(self) -> None:
         server = self.settings.server

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+from pathlib import Path
 
 from gtchat.chat.access import AccessSettings
 from gtchat.chat.account_admin import LOGIN_LINK_S
@@ -24,11 +25,11 @@ class FirstStart(Administered):
         self.log = RecordingLog()
         self.patch(first_start, "_log", self.log.logger)
 
-    def greet(self, terminal: bool = True) -> str:
+    def greet(self, terminal: bool = True, folder: Path | None = Path("/data of a chat")) -> str:
         """Start; return what is written to the terminal."""
         written: list[str] = []
         write = written.append if terminal else None
-        self.done(greet(self.server.chat, PAGE, write))
+        self.done(greet(self.server.chat, PAGE, write, folder))
         return "".join(written)
 
     def secret(self) -> str:
@@ -57,9 +58,10 @@ class FirstStart(Administered):
 
     def test_without_a_terminal_the_log_says_how_to_get_a_link(self) -> None:
         self.assertEqual(self.greet(terminal=False), "")
-        self.assertEqual(
-            self.log.lines, ["there are no accounts: gtchat admin operator-link sets up the chat"]
-        )
+        words = "gtchat admin --data '/data of a chat' operator-link"
+        self.assertEqual(self.log.lines, [f"there are no accounts: {words} sets up the chat"])
+        self.assertEqual(self.greet(terminal=False, folder=None), "")
+        self.assertEqual(len(self.log.lines), 1)
         self.assertEqual(self.records(code="operator_link"), [])
 
     def test_with_accounts_nothing_is_printed_and_a_link_can_be_made(self) -> None:

@@ -112,6 +112,7 @@ class Command(CliCase):
             (("nonsense",), "there is no command 'nonsense'"),
             (("accounts", "show"), "name: this argument is missing"),
             (("accounts", "list", "--limit", "0"), "limit: must be a number"),
+            (("operator-link", "--data=x"), "; write --data before the command"),
         ):
             self.assertError(text, "admin", "--data", str(self.directory), *words)
         self.assertEqual(self.calls, [])
