@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from gtchat.server.checks import hide_password
 from gtchat.server.command_line import (
     CommandError,
     Parser,
@@ -42,9 +44,10 @@ def _backup(words: Sequence[str]) -> int:
     options = parser.parse_args(words)
     source = chosen_database(options)
     if not isinstance(source, Path):
+        words = ("--format=custom", f"--file={options.file}", f"--dbname={_address(options)}")
         raise CommandError(
             "a PostgreSQL database is copied by its own program: "
-            f"pg_dump --format=custom --file={options.file} DATABASE; or by gtchat export"
+            f"pg_dump {shlex.join(words)}; or by gtchat export"
         )
     with store_errors():
         backup(source, options.file, terminal_progress())
@@ -87,10 +90,10 @@ def _restore(words: Sequence[str]) -> int:
     options = parser.parse_args(words)
     target = chosen_database(options)
     if not isinstance(target, Path):
+        words = ("--clean", "--if-exists", f"--dbname={_address(options)}", str(options.file))
         raise CommandError(
             "a PostgreSQL database is restored by its own program, while all servers are stopped: "
-            f"pg_restore --clean --if-exists --dbname=DATABASE {options.file}; then run gtchat"
-            " restore-mark"
+            f"pg_restore {shlex.join(words)}; then run gtchat restore-mark"
         )
     with _locked(options), store_errors():
         done = restore(options.file, target, terminal_steps)
@@ -124,6 +127,11 @@ def _import(words: Sequence[str]) -> int:
         done = import_chat(options.file, target, folder, terminal_steps)
     _say_restored(options.file, target, done)
     return 0
+
+
+def _address(options: argparse.Namespace) -> str:
+    """Return where a database of PostgreSQL is, for its own programs; without the password."""
+    return hide_password(chosen_server(options).store)
 
 
 def _say_restored(source: Path, target: Path | PostgresDatabase, done: Restored) -> None:

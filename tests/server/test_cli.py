@@ -237,6 +237,16 @@ class Database(CliCase):
         with closing(sqlite3.connect(database)) as db:
             self.assertEqual(db.execute("SELECT key FROM meta").fetchall(), [("other",)])
 
+    def test_programs_of_postgresql_are_named_with_their_arguments(self) -> None:
+        if postgres.MISSING:
+            self.skipTest(postgres.MISSING)
+        store = ("--store", "postgresql://ann:secret@127.0.0.1:1/chat", "--data", "nowhere")
+        address = "'--dbname=postgresql://ann:…@127.0.0.1:1/chat'"
+        words = f"pg_dump --format=custom --file=copy {address};"
+        self.assertError(words, "backup", "copy", *store)
+        words = f"pg_restore --clean --if-exists {address} copy; then run gtchat restore-mark"
+        self.assertError(words, "restore", "copy", *store)
+
     def test_a_copy_is_verified_and_restored(self) -> None:
         data, copy = self.directory / "data", self.directory / "copy"
         where = ("--data", str(data))

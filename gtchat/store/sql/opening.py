@@ -33,6 +33,9 @@ _HEADER_BYTES = 100
 _MIGRATION_SIZES = 5
 #: Page cache of the connection that migrates, in KiB: entries of many rooms go all over an index.
 _MIGRATION_CACHE_KIB = 65_536
+#: What to do about a file that is there in place of a server's database, or about a damaged one.
+_MOVE_AWAY = "move it away, or name another data folder"
+_START_EMPTY = ": restore a backup, or move it away to start empty"
 
 _log = Logger()
 
@@ -95,29 +98,27 @@ def require_newest(path: Path) -> None:
 
 
 def find_revision(path: Path) -> str:
-    """Return the revision of a database that is only read, and may be in use.
+    """Return the revision of a database that is only read, a copy or one that may be in use.
 
     Raises:
         StoreError: it cannot be used.
         StoreTooNew: it is of a newer version.
     """
-    with _one_line(path):
-        _check_ours(path)
+    with _one_line(path, ""):
+        _check_ours(path, "name a database of GTChat, such as gtchat backup makes")
         with closing(connect(path, "ro")) as db:
             return _check_whole(db, path, None)
 
 
 @contextmanager
-def _one_line(path: Path) -> Iterator[None]:
-    """Raise StoreError for an error of SQLite or of the system."""
+def _one_line(path: Path, if_damaged: str = _START_EMPTY) -> Iterator[None]:
+    """Raise StoreError for an error of SQLite or of the system. if_damaged: what to do then."""
     try:
         yield
     except sqlite3.OperationalError as error:
         raise StoreError(f"{path} can't be opened: {advice(error)}.") from error
     except sqlite3.DatabaseError as error:
-        raise StoreDamaged(
-            f"{path} is damaged ({error}): restore a backup, or move it away to start empty."
-        ) from error
+        raise StoreDamaged(f"{path} is damaged ({error}){if_damaged}.") from error
     except OSError as error:
         raise StoreError(f"{path} can't be opened: {error.strerror}.") from error
 
@@ -225,8 +226,8 @@ def _has_content(path: Path) -> bool:
     return path.exists() and path.stat().st_size > 0
 
 
-def _check_ours(path: Path) -> None:
-    """Check by its header that the file is a database of this program.
+def _check_ours(path: Path, otherwise: str = _MOVE_AWAY) -> None:
+    """Check by its header that the file is a database of this program. otherwise: what to do then.
 
     SQLite could not tell without writing: after a crash the pages are inconsistent until it has
     recovered the journal, which it must not do to a file of another program.
@@ -235,11 +236,9 @@ def _check_ours(path: Path) -> None:
     with path.open("rb") as file:
         header = file.read(_HEADER_BYTES)
     if len(header) < _HEADER_BYTES or not header.startswith(b"SQLite format 3\0"):
-        raise StoreError(f"{path} is not a database: move it away, or name another data folder.")
+        raise StoreError(f"{path} is not a database: {otherwise}.")
     if int.from_bytes(header[68:72], "big") != APPLICATION_ID:
-        raise StoreError(
-            f"{path} belongs to another program: move it away, or name another data folder."
-        )
+        raise StoreError(f"{path} belongs to another program: {otherwise}.")
 
 
 def _check_whole(db: sqlite3.Connection, path: Path, size: int | None) -> str:

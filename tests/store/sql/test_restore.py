@@ -161,7 +161,10 @@ class Restore(RestoreCase):
         for damaged, text in (
             (whole[: len(whole) // 2], f"{self.copy} is damaged"),
             (whole[:8192] + b"\xff" * 4096 + whole[12288:], f"{self.copy} is damaged"),
-            (b"words\n" * 100, f"{self.copy} is not a database"),
+            (
+                b"words\n" * 100,
+                f"{self.copy} is not a database: name a database of GTChat, such as gtchat backup",
+            ),
         ):
             self.copy.write_bytes(damaged)
             self.assertUnchanged(StoreError, text)
