@@ -6,6 +6,7 @@ File, environment, options, their help and `docs/gtchat.toml` follow from the fi
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -241,7 +242,7 @@ class Settings:
     site: SiteSettings = attrs.field(factory=SiteSettings)
 
     def chosen(self) -> str:
-        """Return the settings that are not defaults, without secrets, for the log."""
+        """Return the settings that are not defaults, as in a file, without secrets, for the log."""
         chosen = [f"{key} {self._shown(key)}" for key in sorted(self.sources)]
         return ", ".join(chosen) or "default settings"
 
@@ -250,7 +251,8 @@ class Settings:
         value = getattr(getattr(self, table), key)
         if field.metadata.get("secret"):
             return "set" if value else "not set"
-        return ascii(without_secrets(field, value))
+        shown = json.dumps(without_secrets(field, value))
+        return shown.replace("\x7f", "\\u007f")  # a control character that JSON may have
 
 
 def without_secrets(field: attrs.Attribute[Any], value: Any) -> Any:

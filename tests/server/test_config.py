@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from unittest import mock
@@ -132,7 +133,7 @@ class Loading(SynchronousTestCase):
             ("postgres", "postgres"),
         ):
             self.assertEqual(hide_login(value), shown)
-            self.assertEqual(load({"notify": value}, {}).chosen(), f"notify {ascii(shown)}")
+            self.assertEqual(load({"notify": value}, {}).chosen(), f"notify {json.dumps(shown)}")
 
     def test_valid_origins_hosts_and_networks(self) -> None:
         origins = ["*", "https://chat.example", "http://[::1]:8080", "http://localhost:81"]
@@ -215,12 +216,14 @@ class Loading(SynchronousTestCase):
         ):
             settings = load({"store": given}, {})
             self.assertIn(f'store = "{shown}"  #', format_settings(settings))
-            self.assertEqual(settings.chosen(), f"store {ascii(shown)}")
+            self.assertEqual(settings.chosen(), f"store {json.dumps(shown)}")
 
     def test_chosen_settings_are_listed_without_secrets(self) -> None:
         self.assertEqual(load({}, {}).chosen(), "default settings")
-        settings = load({"broadcast_key": "sesame", "text_chars": "7", "data": "a\x9bb"}, {})
-        self.assertEqual(settings.chosen(), "broadcast_key set, data 'a\\x9bb', text_chars 7")
+        settings = load({"broadcast_key": "sesame", "text_chars": "7", "data": "a\x9b\x7fb"}, {})
+        self.assertEqual(
+            settings.chosen(), 'broadcast_key set, data "a\\u009b\\u007fb", text_chars 7'
+        )
 
     def test_shown_settings_can_be_loaded_again(self) -> None:
         settings = load({"text_chars": "7", "ws": "tcp:1,tcp:2", "file_page": "true"}, {})

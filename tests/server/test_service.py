@@ -118,8 +118,8 @@ class Starting(ServiceCase):
                 "WebSocket: ws://localhost:1/",
                 "livechat: tcp://localhost:3/",
                 "data: none (in memory)",
-                "started: started with livechat ('tcp:3',), store 'memory', "
-                "web ('tcp:2:interface=\\\\:\\\\:1',), ws ('tcp:1',)",
+                'started: started with livechat ["tcp:3"], store "memory", '
+                r'web ["tcp:2:interface=\\:\\:1"], ws ["tcp:1"]',
             ],
         )
 
