@@ -31,8 +31,8 @@ SERVER = [
     "tomli>=2; python_version < '3.11'",
 ]
 
-#: Sample configurations, installed beside the unit of systemd.
-SAMPLES = ["docs/gtchat.toml", "docs/nginx.conf", "docs/haproxy.cfg", "docs/Caddyfile"]
+#: Sample configurations and the dashboard, installed beside the unit of systemd.
+SAMPLES = ["gtchat.toml", "nginx.conf", "haproxy.cfg", "Caddyfile", "grafana.json"]
 
 POSTGRES = ["psycopg[binary]>=3.2"]
 FILTER = ["google-re2>=1.1"]  # regular expressions of the word filter
@@ -98,7 +98,7 @@ setup(
     },
     data_files=[
         ("share/man/man1", ["docs/gtchat.1", "docs/twistd-gtchat.1"]),
-        ("share/gtchat", ["docs/gtchat.service", *SAMPLES]),
+        ("share/gtchat", ["docs/gtchat.service", *(f"docs/{one}" for one in SAMPLES)]),
     ],
     install_requires=SERVER,
     extras_require={

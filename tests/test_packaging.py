@@ -57,7 +57,10 @@ class Wheel(SynchronousTestCase):
         self.assertIn("\nAuthor: The GTChat authors\n", described)
         data = {name.partition(".data/data/")[2] for name in names if ".data/" in name}
         share = {f"share/gtchat/{one}" for one in ("gtchat.service", "gtchat.toml")}
-        share |= {f"share/gtchat/{one}" for one in ("nginx.conf", "haproxy.cfg", "Caddyfile")}
+        share |= {
+            f"share/gtchat/{one}"
+            for one in ("nginx.conf", "haproxy.cfg", "Caddyfile", "grafana.json")
+        }
         share |= {f"share/man/man1/{one}" for one in ("gtchat.1", "twistd-gtchat.1")}
         self.assertEqual(data, share)
         wanted = {"twisted/plugins/gtchat_plugin.py", "gtchat/py.typed"}
