@@ -121,8 +121,9 @@ class Metrics:
         yield _gauge(name, text, self.listeners.expiries(), "port")
 
     def _sessions(self) -> dict[str, int]:
-        """Return protocol -> number of its sessions."""
-        return {
+        """Return protocol -> number of its sessions, also of protocols that have none now."""
+        names = ("gtchat", "randomchat", *(one for one in self.limiters if one != "http"))
+        return dict.fromkeys(names, 0) | {
             next(iter(connections)).protocol: len(connections)
             for _, connections in self.chat.users.subscribers
             if connections

@@ -51,6 +51,8 @@ class Scraping(ServiceCase):
         self.assertEqual(self.value("gtchat_connections", protocol="websocket"), 1)
         self.assertEqual(self.value("gtchat_connections", protocol="message_center"), 1)
         self.assertEqual(self.value("gtchat_connections", protocol="http"), 0)
+        for protocol in ("gtchat", "randomchat", "message_center"):
+            self.assertEqual(self.value("gtchat_sessions", protocol=protocol), 0)
 
     def test_refused_requests_are_counted_by_status(self) -> None:
         self.status(9000, origin="https://elsewhere.example")

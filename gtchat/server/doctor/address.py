@@ -239,7 +239,8 @@ def _check_client_address(opened: WebSocket) -> Finding:
     name = f"doctor-{secrets.token_hex(4)}"
     reply = _ask(opened, {"cmd": "login", "type": "tmp", "usr": name})
     if reply.get("status") != "ok":
-        return warning("client-address", f"not checked: {reply.get('msg')}")
+        fix = "log in yourself, and look at the address in `gtchat admin sessions list NAME`"
+        return warning("client-address", f"not checked: {reply.get('msg')}", fix)
     sessions = _ask(opened, {"cmd": "get_sessions"}).get("sessions") or [{}]
     _ask(opened, {"cmd": "logout"})
     seen = str(sessions[0].get("address") or "")
