@@ -10,6 +10,7 @@ import sqlite3
 from contextlib import closing
 from importlib import import_module
 from typing import Any
+from unittest.mock import Mock
 
 from sqlalchemy import Column, Integer, MetaData, Table, Text, select
 from sqlalchemy.dialects import postgresql
@@ -18,6 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase
 import gtchat.store.sql
 from gtchat.chat.events import ENTRY_TYPES
 from gtchat.store.sql import history
+from gtchat.store.sql.database import PostgresSQL
 from gtchat.store.sql.statements import BulkInsert, Lookup, Statement, insert
 
 #: Words that PostgreSQL does not know, or where the two databases differ.
@@ -79,6 +81,21 @@ class PortableTests(SynchronousTestCase):
         allowed = {"gtchat.store.sql.statements", "gtchat.store.sql.postgres_schema"}
         self.assertEqual(importing, allowed)
 
+    def test_every_statement_can_be_compiled_for_both_databases(self) -> None:
+        for each in statements():
+            self.assertTrue(each._sqlite)
+            self.assertTrue(each._postgres)
+
+    def test_a_statement_is_not_compiled_before_it_is_executed(self) -> None:
+        table = Table("pairs", MetaData(), Column("a", Integer), Column("b", Integer))
+        query = select(table.c.a)
+        for each in (
+            Statement(query),
+            BulkInsert(insert(table), ["a", "b"]),
+            Lookup(query, table.c.b),
+        ):
+            self.assertFalse({"_sqlite", "_postgres"} & vars(each).keys())
+
 
 class BulkInsertTests(SynchronousTestCase):
     def setUp(self) -> None:
@@ -88,6 +105,11 @@ class BulkInsertTests(SynchronousTestCase):
         self.db = sqlite3.connect(":memory:")
         self.addCleanup(self.db.close)
         self.db.execute("CREATE TABLE pairs (n, a PRIMARY KEY, b)")
+
+    def test_columns_in_another_order_than_those_of_the_table_are_an_error(self) -> None:
+        wrong = BulkInsert(insert(self.table), ["b", "a"])
+        for db in (self.db, Mock(PostgresSQL)):
+            self.assertRaises(ValueError, wrong, db, [1, 2])
 
     def rows(self) -> list[tuple[int, int]]:
         return self.db.execute("SELECT a, b FROM pairs ORDER BY rowid").fetchall()
