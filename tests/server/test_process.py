@@ -20,6 +20,7 @@ from gtchat.server.logs import LogTarget, text_line
 from gtchat.server.process import (
     StartError,
     handle_signals,
+    pause_garbage_collector,
     raise_descriptor_limit,
     tune_garbage_collector,
     use_monotonic_clock,
@@ -144,6 +145,15 @@ class Process(SynchronousTestCase):
 
         self.patch(resource, "setrlimit", refuse)
         raise_descriptor_limit()
+
+    def test_garbage_is_collected_again_after_a_start(self) -> None:
+        self.addCleanup(gc.enable)
+        self.addCleanup(gc.set_threshold, *gc.get_threshold())
+        self.addCleanup(gc.unfreeze)
+        pause_garbage_collector()
+        self.assertFalse(gc.isenabled())
+        tune_garbage_collector()
+        self.assertTrue(gc.isenabled())
 
     def test_objects_of_the_start_are_excluded_from_collections(self) -> None:
         self.addCleanup(gc.set_threshold, *gc.get_threshold())

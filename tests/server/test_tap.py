@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from io import StringIO
@@ -69,6 +70,7 @@ class Making(SynchronousTestCase):
     def setUp(self) -> None:
         self.monotonic: list[object] = []
         self.patch(tap, "use_monotonic_clock", self.monotonic.append)
+        self.addCleanup(gc.enable)  # making a service pauses the collector
 
     def options(self, logfile: str, *words: str, pidfile: str = "") -> Options:
         options = parsed("--store", "memory", *words)
@@ -97,6 +99,7 @@ class Making(SynchronousTestCase):
     def test_service_has_the_settings_and_a_monotonic_reactor(self) -> None:
         made = makeService(self.options("-"))
         self.assertIsInstance(made, ChatService)
+        self.assertFalse(gc.isenabled())
         self.assertEqual(made.settings.server.store, "memory")
         self.assertEqual(self.monotonic, [reactor])
 
