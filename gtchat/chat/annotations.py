@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import attrs
-from emoji import EMOJI_DATA, STATUS
 
 from gtchat.chat.errors import BadRequest
 
@@ -11,13 +12,8 @@ from gtchat.chat.errors import BadRequest
 REACTION_USERS = 10
 
 _VARIATION_SELECTOR = "\ufe0f"
-_EMOJI_CHARS = max(map(len, EMOJI_DATA))
-#: Emoji without variation selectors -> the emoji as UTS 51 recommends it ("fully qualified").
-_QUALIFIED = {
-    emoji.replace(_VARIATION_SELECTOR, ""): emoji
-    for emoji, data in EMOJI_DATA.items()
-    if data["status"] == STATUS["fully_qualified"]
-}
+#: More characters than any emoji has; those of Unicode 17 have up to 10.
+_EMOJI_CHARS = 16
 
 
 @attrs.frozen
@@ -58,6 +54,23 @@ class Reaction:
     me: bool = False
 
 
+@cache
+def _emoji_forms() -> dict[str, str]:
+    """Return emoji -> the same as UTS 51 recommends it ("fully qualified")."""
+    # Imported for the first reaction: the package reads a table that takes 20 ms and 3 MB, which
+    # only chats with reactions need.
+    from emoji import EMOJI_DATA, STATUS
+
+    qualified = {
+        emoji.replace(_VARIATION_SELECTOR, ""): emoji
+        for emoji, data in EMOJI_DATA.items()
+        if data["status"] == STATUS["fully_qualified"]
+    }
+    return {
+        emoji: qualified.get(emoji.replace(_VARIATION_SELECTOR, ""), emoji) for emoji in EMOJI_DATA
+    }
+
+
 def require_emoji(raw: str) -> str:
     """Return an emoji in the form that is stored: the same for each way to write it.
 
@@ -67,6 +80,7 @@ def require_emoji(raw: str) -> str:
     Raises:
         BadRequest: it is not one emoji.
     """
-    if len(raw) > _EMOJI_CHARS or raw not in EMOJI_DATA:
+    form = None if len(raw) > _EMOJI_CHARS else _emoji_forms().get(raw)
+    if form is None:
         raise BadRequest("emoji: must be one emoji.")
-    return _QUALIFIED.get(raw.replace(_VARIATION_SELECTOR, ""), raw)
+    return form

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cache
 from hashlib import sha256
 from typing import Any
 
@@ -22,11 +23,6 @@ import attrs
 from gtchat.chat.errors import BadRequest
 from gtchat.chat.look_alikes import shape
 from gtchat.chat.normalization import search_form
-
-try:
-    import re2
-except ImportError:
-    re2 = None
 
 #: What a rule does, weakest first.
 ACTIONS = ("flag", "refuse", "mute")
@@ -43,6 +39,17 @@ _BAD_PATTERN = "pattern: a rule needs two letters or digits in a row, or is one 
 #: Characters whose forms are remembered, at most.
 _REMEMBERED = 16_384
 _SAME = str.maketrans({"i": "l", "1": "l", "0": "o"})
+
+
+@cache
+def load_re2() -> Any:
+    """Return google-re2, None if it is not installed."""
+    # Imported for the first regular expression: it takes 2 MB, and few chats have one.
+    try:
+        import re2
+    except ImportError:
+        return None
+    return re2
 
 
 class _Forms(dict[int, str]):
@@ -135,7 +142,7 @@ class FilterRule:
         """Check that it can be compiled. Raises BadRequest."""
         if not self.is_regex:
             _needle(self.pattern)
-        elif re2 is not None:
+        elif load_re2() is not None:
             _regex_set([self])
 
 
@@ -230,8 +237,10 @@ class Matcher:
                 words.append((rule, _needle(rule.pattern)))
         self._words = words
         self._tree = _tree(needle.key for _, needle in words)
-        self.ignored = len(regexes) if re2 is None else 0
-        self._regexes = [] if re2 is None else regexes
+        self.ignored = 0
+        if regexes and load_re2() is None:
+            self.ignored, regexes = len(regexes), []
+        self._regexes = regexes
         self._set = _regex_set(self._regexes) if self._regexes else None
 
     def find(self, text: str) -> list[FilterRule]:
@@ -256,6 +265,7 @@ class Matcher:
 
 def _regex_set(rules: Iterable[FilterRule]) -> Any:
     """Return what finds all regular expressions at once. Raises BadRequest: one is none."""
+    re2 = load_re2()
     options = re2.Options()
     options.max_mem, options.log_errors = RE2_BYTES, False
     found = re2.Set.SearchSet(options)
@@ -273,5 +283,5 @@ def _regex_set(rules: Iterable[FilterRule]) -> Any:
 
 def require_regexes() -> None:
     """Raise BadRequest if there are no regular expressions here."""
-    if re2 is None:
+    if load_re2() is None:
         raise BadRequest(MISSING)

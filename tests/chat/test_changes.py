@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from emoji import EMOJI_DATA
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -545,4 +546,5 @@ class Emoji(SynchronousTestCase):
             __hash__ = None  # type: ignore[assignment]
 
         self.assertRaises(BadRequest, require_emoji, Unhashable("x" * 100))
-        self.assertRaises(TypeError, require_emoji, Unhashable("x"))
+        longest = max(map(len, EMOJI_DATA))
+        self.assertRaises(TypeError, require_emoji, Unhashable("x" * longest))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import runpy
 import sys
 from unittest.mock import patch
 
@@ -150,7 +149,8 @@ class Stored(SynchronousTestCase):
 
 class Regexes(SynchronousTestCase):
     def setUp(self) -> None:
-        if filter_rules.re2 is None:
+        self.re2 = filter_rules.load_re2()
+        if self.re2 is None:
             self.skipTest("google-re2 is not installed")
 
     def test_a_regular_expression_sees_the_text_as_it_is(self) -> None:
@@ -172,22 +172,24 @@ class Regexes(SynchronousTestCase):
             FilterRule("(a", "flag", True).check()
         self.assertEqual(caught.exception.text, "pattern: missing ): (a")
         with (
-            patch.object(filter_rules.re2, "compile", side_effect=filter_rules.re2.error("much")),
+            patch.object(self.re2, "compile", side_effect=self.re2.error("much")),
             self.assertRaises(BadRequest),
         ):
             FilterRule("a", "flag", True).check()
 
 
 class Missing(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.patch(filter_rules, "re2", None)
+    def test_a_package_that_is_not_installed_is_none(self) -> None:
+        self.addCleanup(filter_rules.load_re2.cache_clear)
+        filter_rules.load_re2.cache_clear()
+        with patch.dict(sys.modules, {"re2": None}):
+            self.assertIsNone(filter_rules.load_re2())
 
     def test_without_the_package_they_do_nothing(self) -> None:
+        self.patch(filter_rules, "load_re2", lambda: None)
         with self.assertRaises(BadRequest) as caught:
             filter_rules.require_regexes()
         self.assertIn("pip install 'gtchat[filter]'", caught.exception.text)
-        with patch.dict(sys.modules, {"re2": None}):
-            self.assertIsNone(runpy.run_path(filter_rules.__file__)["re2"])
         rule = FilterRule.parse(FilterRule("(", "flag", True).stored())
         assert rule is not None
         matcher = Matcher([rule, FilterRule("spam", "flag")])

@@ -394,7 +394,7 @@ class WordFilter(Administration):
         self.assertNotIn("warning", page)
 
     def test_rules_that_do_nothing_are_named(self) -> None:
-        self.patch(filter_rules, "re2", None)
+        self.patch(filter_rules, "load_re2", lambda: None)
         rule = FilterRule("a+", "flag", True)
         self.server.chat.word_filter.choose(f"filter {rule.id}", rule.stored())
         page = self.over_socket("filter list", "")
