@@ -16,6 +16,30 @@ from tests.e2e.certificate import make_certificate, make_chain, trusting_all
 from tests.e2e.server import SECONDS, TOP, Client
 from tests.e2e.test_operation import OperationCase
 
+#: What only some servers need, with what brings it in there; and what no server needs.
+NOT_LOADED = {
+    "alembic": "an older database",
+    "emoji": "the first reaction",
+    "re2": "the first regular expression of the word filter",
+    "psycopg": "--store postgresql:",
+    "nats": "--notify nats:",
+    "gtchat.store.sql.postgres": "--store postgresql:",
+    "gtchat.store.sql.bus": "--store postgresql:",
+    "gtchat.server.self_signed": "gtchat certificate",
+    "gtchat.server.doctor": "gtchat doctor",
+    "gtchat.client": "gtchat client",
+    "gtchat.ui": "gtchat client",
+    "urwid": "gtchat client",
+    "tkinter": "gtchat tk",
+    "hypothesis": "tests",
+    "tests": "tests",
+}
+#: Prints the modules that are loaded when the process ends.
+TELL_MODULES = """
+import atexit, sys
+atexit.register(lambda: print("modules:", *sys.modules, file=sys.__stdout__))
+"""
+
 TWISTD = "from twisted.scripts.twistd import run; run()"
 
 
@@ -75,6 +99,23 @@ class Daemon(OperationCase):
         done = fork_server.run(words, self.environment, str(self.folder), SECONDS)
         self.assertEqual(done.returncode, 1)
         self.assertRegex(done.stderr, r"^gtchat: cannot write /proc/twistd.pid: [^\n]+\n$")
+
+
+class Modules(OperationCase):
+    """What a start loads."""
+
+    def test_an_ordinary_start_does_not_load_what_only_others_need(self) -> None:
+        server = self.server()
+        # The process that other tests fork their servers from has loaded all of it.
+        server.by_fork, server.program = False, TELL_MODULES + server.program
+        server.start()
+        client = Client(server.ws_port)
+        self.assertEqual(client.call("hello")["status"], "ok")  # it handles signals by now
+        client.close()
+        server.stop()
+        [found] = [line.split() for line in server.lines if "modules: " in line]
+        self.assertIn("gtchat.server.service", found)
+        self.assertEqual({name: NOT_LOADED[name] for name in found if name in NOT_LOADED}, {})
 
 
 class Certificates(OperationCase):
