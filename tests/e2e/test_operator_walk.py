@@ -153,8 +153,9 @@ class WalkCase(SynchronousTestCase):
     def registered(self, name: str, **fields: object) -> Client:
         """Return a client that has registered and logged in."""
         client = self.client()
-        self.assertEqual(client.call("register", usr=name, pwd=PASSWORD, **fields)["status"], "ok")
-        self.assertEqual(client.call("login", type="reg", usr=name, pwd=PASSWORD)["status"], "ok")
+        for cmd, more in (("register", fields), ("login", {"type": "reg"})):
+            reply = client.call(cmd, usr=name, pwd=PASSWORD, **more)
+            self.assertEqual(reply["status"], "ok", reply)
         return client
 
     def guest(self, name: str, address: str) -> Client:
@@ -342,17 +343,17 @@ class Walk(WalkCase):
 
     def test_limit_is_set_while_the_server_runs(self) -> None:
         self.addCleanup(self.admin, "limits set text_chars default")
-        xena = self.registered("xena")
+        wren = self.registered("wren")
         long = {"room_name": "lobby", "msg": "more than five"}
         self.admin("limits set text_chars five", refused="bad_request")
         self.admin("limits set text_chars 5")
-        self.until_refused(xena, "too_long", "speak", **long)
+        self.until_refused(wren, "too_long", "speak", **long)
         [shown] = self.admin("limits show --chosen")["limits"]
         self.assertEqual((shown["value"], shown["by"]), (5, "(console)"))
         self.assertNotIn("text_chars", self.admin("reload")["changed"])
-        self.assertEqual(xena.call("speak", **long)["code"], "too_long")
+        self.assertEqual(wren.call("speak", **long)["code"], "too_long")
         self.admin("limits set text_chars default")
-        self.until_refused(xena, "", "speak", **long)
+        self.until_refused(wren, "", "speak", **long)
 
     def test_panic_switch_stops_new_users(self) -> None:
         self.addCleanup(self.let_all_in)

@@ -24,7 +24,7 @@ if postgres.MISSING is None:
 SECRET = "sesame-open"
 #: Nothing listens there.
 CLOSED = "127.0.0.1:1"
-SECONDS = 20
+SECONDS = 60
 
 
 class Secrets(SynchronousTestCase):
