@@ -104,7 +104,7 @@ class PageOperatorTest(TestCase):
         self.section("Invitations")
         page.click(".settings .page button", "New invitation")
         page.click(".dialog footer button.primary", "Make a link")
-        link = page.find("#op-link").get_attribute("value")
+        link = page.find(".dialog:has(.qr.drawn) [name=shared_link]").get_attribute("value")
         self.assertIn(f"127.0.0.1:{self.server.web_port}/#/", link)
         page.click(".dialog header button")
         page.find(".settings .card li", "used 0 of 1")
@@ -132,6 +132,36 @@ class PageOperatorTest(TestCase):
         self.assertEqual(page.run(closed), "closed")
         page.set_viewport(390, 800)
         self.check("a phone")
+
+    def test_an_operator_gives_roles_and_a_name_to_the_chat(self) -> None:
+        page = self.page
+        lobby = {"room_name": "lobby"}
+        self.assertEqual(self.ann.call("get_moderation", **lobby)["code"], "not_owner")
+        self.open_view()
+        self.section("Rooms")
+        page.click(".settings .card button[aria-label='Give a role in lobby']")
+        page.fill("user", "none")
+        page.click(".dialog footer button.primary", "Save")
+        page.find("[name=user][aria-invalid=true]")
+        self.check("a role")
+        page.fill("user", "ann")
+        page.click(".dialog footer button.primary:not(:disabled)", "Save")
+        page.find(".settings .card li", "Garden")
+        self.assertEqual(self.ann.call("get_moderation", **lobby)["status"], "ok")
+        self.section("Who may come in")
+        page.fill("chat_name", "The Garden")
+        page.click(".settings .page button.primary", "Save")
+        page.find(".settings .page .hint", "Chosen here: Name")
+        page.find(".brand", "The Garden")
+        self.check("who may come in")
+        self.section("Invitations")
+        page.click(".settings .page button", "New invitation")
+        page.fill("rooms", "garden, lobby")
+        page.click(".dialog footer button.primary", "Make a link")
+        page.find(".dialog .qr.drawn")
+        self.check("an invitation")
+        page.click(".dialog footer button.primary", "Close")
+        page.find(".settings .card li", "Garden")
 
     def test_an_operator_deletes_an_account(self) -> None:
         page = self.page

@@ -119,24 +119,19 @@
   };
 
   // Shows a link that was made. link: as the server has made it, which may not know the address of the page.
-  GTChat.operator.LinkDialog = ({ shell, link, hint, onClose }) => {
+  GTChat.operator.LinkDialog = ({ shell, title, link, hint, onClose }) => {
     const shown = shell.fromDisk ? link : new URL(link.slice(link.indexOf("#")), location.href).href;
-    const copy = () => shell.attempt(async () => {
-      await navigator.clipboard.writeText(shown);
-      shell.notice(text("op_copied"));
-    });
     return html`
-      <${GTChat.Dialog} title=${text("op_link")} onClose=${onClose} size="small">
-        <div class="body"><p class="second">${hint}</p>
-          <div class="field"><label for="op-link">${text("op_link")}</label><input id="op-link" class="input" readonly value=${shown} onFocus=${(event) => event.target.select()} /></div></div>
-        <footer><button type="button" class="button primary" autofocus onClick=${copy}>${text("op_copy")}</button></footer>
+      <${GTChat.Dialog} title=${title} onClose=${onClose} size="small">
+        <div class="body"><p class="second">${hint}</p><${GTChat.SharedLink} shell=${shell} url=${shown} label=${title} /></div>
+        <footer><button type="button" class="button primary" autofocus onClick=${onClose}>${text("close")}</button></footer>
       <//>`;
   };
 
   DIALOGS.op_link = ({ shell, dialog: { account: name } }) => {
     const [made, setMade] = useState(null);
     const hint = text("op_link_hint", { name });
-    if (made) return html`<${GTChat.operator.LinkDialog} shell=${shell} link=${made} hint=${hint} onClose=${show(shell, name)} />`;
+    if (made) return html`<${GTChat.operator.LinkDialog} shell=${shell} title=${text("op_link")} link=${made} hint=${hint} onClose=${show(shell, name)} />`;
     return html`
       <${GTChat.Dialog} title=${text("op_link")} onClose=${show(shell, name)} size="small">
         <${Form} fields=${{}} submit=${text("op_make_link")} onCancel=${show(shell, name)} onDone=${({ link }) => setMade(link)}

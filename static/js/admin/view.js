@@ -13,6 +13,7 @@
     <li class="line"><${Icon} name=${room.public ? "hash" : "lock"} />
       <span class="grow"><bdi class="strong">${room.name}</bdi><span class="small third block">${[
         text("op_room_about", room), room.owner && text("op_owned", { name: room.owner })].filter(Boolean).join(" · ")}</span></span>
+      <${IconButton} icon="shield" label=${text("op_role_named", { name: room.name })} onClick=${() => shell.showDialog({ name: "op_role", room })} />
       ${room.name !== shell.state.lobby.name && html`
         <${IconButton} icon="crown" label=${text("op_owner_named", { name: room.name })} onClick=${() => shell.showDialog({ name: "op_owner", room })} />
         <${IconButton} icon="trash" label=${text("op_delete_named", { name: room.name })} onClick=${() => shell.showDialog({ name: "op_delete_room", room })} />`}</li>`;
@@ -26,6 +27,13 @@
       fields=${{ master: { label: "op_owner", hint: "op_owner_hint", required: true, autofocus: true, maxlength: 32 } }}
       run=${({ master }) => run(shell, "rooms set-owner", { name: room.name, owner: master.trim() })} />`;
 
+  // A role in a room, also in the lobby, which has no owner to give one.
+  DIALOGS.op_role = ({ shell, dialog: { room } }) => html`
+    <${GTChat.Question} title=${text("op_role_named", { name: room.name })} action=${text("save")} close=${back(shell, "rooms")}
+      fields=${{ user: { label: "op_member", required: true, autofocus: true, maxlength: 32, autocomplete: "off" },
+        role: { label: "role", hint: "role_hint", value: "moderator", options: ["moderator", "voice", "none"].map((role) => [role, text(`role_${role}`)]) } }}
+      run=${({ user, role }) => run(shell, "rooms role", { name: room.name, user: user.trim(), role })} />`;
+
   DIALOGS.op_delete_room = ({ shell, dialog: { room } }) => html`
     <${GTChat.Question} title=${text("op_delete_question", { name: room.name })} action=${text("op_delete_room")} danger close=${back(shell, "rooms")}
       run=${() => run(shell, "rooms delete", { name: room.name })}><p class="second">${text("op_delete_room_hint")}</p><//>`;
@@ -35,6 +43,21 @@
     registration: { argument: "mode", words: { open: "op_open", invite: "op_invite", closed: "op_closed", default: "op_default" } },
     guests: { argument: "on", words: { on: "op_on", off: "op_off", default: "op_default" } },
     panic: { argument: "on", words: { off: "op_panic_off", on: "op_panic_on" } },
+  };
+
+  // The name of the chat. onChange(access): called when another one was chosen.
+  const Name = ({ shell, name, onError, onChange }) => {
+    const rename = async ({ chat_name: chosen }) => {
+      try {
+        onChange(await run(shell, "chat-name", { name: chosen.trim() }));
+        await shell.site.load();
+        shell.notice(text("op_done"));
+      } catch (refused) {
+        if (!onError(refused)) throw refused;
+      }
+    };
+    return html`<${Form} submit=${text("save")} onSubmit=${rename}
+      fields=${{ chat_name: { label: "op_chat_name", value: name, required: true, maxlength: 64, autocomplete: "off" } }} />`;
   };
 
   const Access = ({ shell, onError }) => {
@@ -56,6 +79,7 @@
           <${Select} id=${`op-${name}`} name=${name} value=${access[name]} options=${Object.entries(words).map(([word, key]) => [word, text(key)])}
             onChange=${(word) => ask(name, { [argument]: word })} /></div>`)}
       ${access && html`<p class="hint">${text("op_panic_hint")} ${access.panic_until && text("op_panic_until", { time: when(access.panic_until) })}</p>`}
+      ${access && html`<${Name} shell=${shell} name=${access.name} onError=${onError} onChange=${setAccess} />`}
       ${access?.chosen && html`<p class="hint">${text("op_chosen", { names: access.chosen.split(", ").map((name) => text(`op_${name}`)).join(", ") })}</p>`}`;
   };
 
@@ -77,13 +101,14 @@
 
   DIALOGS.op_new_link = ({ shell }) => {
     const [made, setMade] = useState(null);
-    if (made) return html`<${GTChat.operator.LinkDialog} shell=${shell} link=${made} hint=${text("op_new_link_hint")} onClose=${back(shell, "invitations")} />`;
+    if (made) return html`<${GTChat.operator.LinkDialog} shell=${shell} title=${text("invitation_link")} link=${made} hint=${text("op_new_link_hint")} onClose=${back(shell, "invitations")} />`;
     return html`
       <${GTChat.Dialog} title=${text("op_new_link")} onClose=${back(shell, "invitations")} size="small">
         <${Form} submit=${text("op_make_link")} onCancel=${back(shell, "invitations")} onDone=${({ link }) => setMade(link)}
-          onSubmit=${({ uses, days }) => run(shell, "invitations create", { uses: Number(uses), days: Number(days) })}
+          onSubmit=${({ uses, days, rooms }) => run(shell, "invitations create", { uses: Number(uses), days: Number(days), ...(rooms.trim() && { rooms }) })}
           fields=${{ uses: { label: "op_uses", type: "number", value: 1, min: 1, required: true, autofocus: true },
-            days: { label: "op_days", type: "number", value: 7, min: 1, required: true } }}><p class="second">${text("op_new_link_hint")}</p><//>
+            days: { label: "op_days", type: "number", value: 7, min: 1, max: 365, required: true },
+            rooms: { label: "op_rooms_joined", hint: "op_rooms_joined_hint", optional: true, autocomplete: "off" } }}><p class="second">${text("op_new_link_hint")}</p><//>
       <//>`;
   };
 
