@@ -129,6 +129,7 @@ class Administration(SynchronousTestCase):
         self.server.chat.exports.files = RecordedFiles()
         self.server.chat.admin.operators.commands = self.commands
         ann, bob = self.server.member("Ann"), self.server.member("Bob")
+        self.ann = ann
         self.server.guest("Gus")
         self.olga = self.server.member("Olga")
         self.done(self.server.chat.admin.accounts.set_operator("olga", True, AT_CONSOLE))
@@ -249,7 +250,8 @@ def _tests() -> dict[str, Any]:
 
 
 class Rows(Administration):
-    """A right call, a wrong argument, a channel that a command does not have, its record."""
+    """A right call, a wrong argument, an account without the mark, a channel that a command does
+    not have, its record."""
 
     def try_row(self, name: str, channel: Channel) -> None:
         command = COMMANDS[name]
@@ -259,6 +261,11 @@ class Rows(Administration):
         if channel not in command.channels:
             self.assertRefusedThere(name, channel, right)
             return
+        if channel is Channel.JSON:
+            args = self.arguments(name, right)
+            reply = self.ann.call("admin", name=name, args=args, pwd="password")
+            self.assertEqual(reply["code"], "not_allowed")
+            self.assertEqual(self.records()[-1].code, "admin_refused")
         if channel is Channel.HOST:
             self.assertShown(name, right, wrong, wanted)
         else:
