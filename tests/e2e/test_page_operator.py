@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from twisted.trial.unittest import TestCase
 
 from gtchat.server.admin.console import SOCKET
@@ -32,8 +35,9 @@ class PageOperatorTest(TestCase):
         self.addCleanup(self.page.close)
         self.addCleanup(lambda: self.assertEqual(self.page.console_errors(), []))
 
-    def admin(self, command: str, **arguments: object) -> None:
-        request(self.server.folder / SOCKET, command, arguments)
+    def admin(self, command: str, **arguments: object) -> Mapping[str, Any]:
+        """Have an operator at the server run a command; return its result."""
+        return request(self.server.folder / SOCKET, command, arguments).data
 
     def open_view(self) -> None:
         """Log the operator in, and open the view with the password."""
@@ -162,6 +166,24 @@ class PageOperatorTest(TestCase):
         self.check("an invitation")
         page.click(".dialog footer button.primary", "Close")
         page.find(".settings .card li", "Garden")
+
+    def test_an_operator_sets_a_quota(self) -> None:
+        page = self.page
+        self.say("roses are red")
+        self.open_view()
+        self.section("Storage")
+        page.find(".settings .page .hint", "The database has")
+        page.run(
+            "const one = document.querySelector('[name=by]'); one.value = 'accounts';"
+            "one.dispatchEvent(new Event('change', { bubbles: true }))"
+        )
+        page.find(".settings .card li", "13 bytes")
+        self.check("storage")
+        page.click(".settings .card button[aria-label='Quota of ann']")
+        page.fill("quota", "1k")
+        page.click(".dialog footer button.primary", "Save")
+        page.find(".settings .page .hint", "The database has")
+        page.wait_until(lambda: self.admin("accounts show", name="ann")["quota"] == 1024)
 
     def test_an_operator_deletes_an_account(self) -> None:
         page = self.page

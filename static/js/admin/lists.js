@@ -22,8 +22,8 @@
   const back = (shell, section) => () => shell.showDialog({ name: "operator", section });
 
   // A list of a command. of: the field of the result; find: the label of the list and of its search field; field: the argument
-  // that gets what is typed, null for no such field; needed: whether it has to be given; args: further ones; onError(error): returns whether the error is dealt with; row(item, reload): draws an item.
-  const Listing = ({ shell, command, of, find, field = "search", needed = false, args = {}, onError, row, actions }) => {
+  // that gets what is typed, null for no such field; needed: whether it has to be given; args: further ones; onError(error): returns whether the error is dealt with; row(item, reload): draws an item; note(result): a text below the list.
+  const Listing = ({ shell, command, of, find, field = "search", needed = false, args = {}, onError, row, actions, note }) => {
     const [query, setQuery] = useState("");
     const [found, setFound] = useState(null); // {items, next, warning}
     const [error, setError] = useState(null);
@@ -39,7 +39,7 @@
       try {
         const result = await run(shell, command, { ...args, ...(typed && { [field]: typed }), ...following, limit: PAGE });
         if (number !== asked.current) return;
-        setFound({ items: [...(next === undefined ? [] : found.items), ...result[of]], next: result.next, warning: result.warning });
+        setFound({ items: [...(next === undefined ? [] : found.items), ...result[of]], next: result.next, warning: result.warning, note: note?.(result) });
         setError(null);
       } catch (refused) {
         if (number === asked.current && !onError(refused)) setError(refused);
@@ -55,6 +55,7 @@
       ${!found && !error && !(needed && !query.trim()) && html`<p class="hint" role="status">${text("loading")}</p>`}
       ${found && (found.items.length === 0 ? html`<p class="hint" role="status">${text("op_none")}</p>`
         : html`<ul class="card" aria-label=${find}>${found.items.map((item) => row(item))}</ul>`)}
+      ${found?.note && html`<p class="hint">${found.note}</p>`}
       ${found?.warning && html`<p class="hint" lang="en">${found.warning}</p>`}
       ${found?.next !== undefined && html`<div><button type="button" class="button" onClick=${() => load(found.next)}>${text("op_more")}</button></div>`}`;
   };

@@ -83,6 +83,31 @@
       ${access?.chosen && html`<p class="hint">${text("op_chosen", { names: access.chosen.split(", ").map((name) => text(`op_${name}`)).join(", ") })}</p>`}`;
   };
 
+  const bytes = (count) => text("op_bytes", { count: count.toLocaleString(GTChat.locale()) });
+
+  // What the texts of a room or of an account take; direct messages, which have a row of their own, have no quota.
+  const Stored = ({ shell, by, stored }) => html`
+    <li class="line"><${Icon} name=${by === "rooms" ? "hash" : "user"} />
+      <span class="grow"><bdi class="strong">${stored.name}</bdi>
+        <span class="small third block">${[text("op_messages_count", { count: stored.messages }), bytes(stored.bytes),
+          stored.quota && text("op_quota_of", { bytes: bytes(stored.quota) })].filter(Boolean).join(" · ")}</span></span>
+      ${!stored.name.startsWith("(") && html`<button type="button" class="button small" aria-label=${text("op_quota_named", { name: stored.name })}
+        onClick=${() => shell.showDialog({ name: "op_quota", by, stored })}>${text("op_quota")}</button>`}</li>`;
+
+  const Storage = ({ shell, onError }) => {
+    const [by, setBy] = useState("rooms");
+    const sizes = (result) => text("op_database", { bytes: bytes(result.sizes.database ?? 0) });
+    return html`
+      <${Select} name="by" aria-label=${text("op_storage")} value=${by} options=${["rooms", "accounts"].map((word) => [word, text(`op_${word}`)])} onChange=${setBy} />
+      <${Listing} key=${by} shell=${shell} command="storage" of=${by} args=${{ by }} find=${text("op_storage")} field=${null} onError=${onError} note=${sizes}
+        row=${(stored) => html`<${Stored} key=${stored.name} shell=${shell} by=${by} stored=${stored} />`} />`;
+  };
+
+  DIALOGS.op_quota = ({ shell, dialog: { by, stored } }) => html`
+    <${GTChat.Question} title=${text("op_quota_named", { name: stored.name })} action=${text("save")} close=${back(shell, "storage")}
+      fields=${{ quota: { label: "op_quota", hint: "op_quota_hint", required: true, autofocus: true, maxlength: 16, value: stored.quota ? String(stored.quota) : "", autocomplete: "off" } }}
+      run=${({ quota }) => run(shell, by === "rooms" ? "quotas room" : "quotas account", { name: stored.name, bytes: quota.trim() })} />`;
+
   const Invitation = ({ shell, link }) => html`
     <li class="line"><${Icon} name="link" />
       <span class="grow"><span class="strong">${text("op_by", { name: link.by })}</span>
@@ -153,6 +178,7 @@
     rooms: { icon: "hash", Section: Rooms },
     bans: { icon: "ban", Section: Bans },
     filter: { icon: "funnel", Section: Filters },
+    storage: { icon: "copy", Section: Storage },
     reports: { icon: "flag", Section: Reports },
     access: { icon: "key", Section: Access },
     limits: { icon: "sliders", Section: Limits },
