@@ -180,10 +180,17 @@ class OwnFacts:
 
 @attrs.frozen
 class OwnEntries:
-    """Entries of rooms that are about an account; `next` continues them, None at their end."""
+    """Entries of rooms that are about an account.
+
+    Attributes:
+        entries: some of them.
+        next: continues them, None at their end.
+        newest: the largest value of `next` that there can be, now.
+    """
 
     entries: tuple[Entry, ...]
     next: int | None
+    newest: int = 0
 
 
 class IAdminStore(IReportStore, IStorageStore, IExportStore):

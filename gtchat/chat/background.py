@@ -1,8 +1,8 @@
-"""Background work, whose errors are logged, and work that others wait for."""
+"""Background work, whose errors are logged, and work that others wait for or watch."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -12,7 +12,14 @@ from twisted.python.failure import Failure
 
 from gtchat.chat.errors import ChatError
 
+#: Shows how far work is: how much is done, and of how much.
+Progress = Callable[[int, int], None]
+
 _log = Logger()
+
+
+def no_progress(done: int, total: int) -> None:
+    """Show nothing of the progress of work."""
 
 
 def run_in_background(result: Deferred[Any], what: str) -> None:

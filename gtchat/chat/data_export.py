@@ -19,6 +19,7 @@ from gtchat.chat.account_deletion import authenticate_own
 from gtchat.chat.accounts import Accounts
 from gtchat.chat.admin_store import AuditQuery, ListedAccount
 from gtchat.chat.audit import Actor, AuditRecord, write_line
+from gtchat.chat.background import Progress, no_progress
 from gtchat.chat.entries import Entry
 from gtchat.chat.errors import BadCredentials, ChatError, NoSuchUser, NotAllowed, RateLimited
 from gtchat.chat.events import MessageSent
@@ -203,13 +204,16 @@ class DataExports:
 
     # For operators at the server.
 
-    async def write(self, account: Account, path: str, actor: Actor) -> None:
+    async def write(
+        self, account: Account, path: str, actor: Actor, progress: Progress = no_progress
+    ) -> None:
         """Write an export of an account to a file.
 
         Args:
             account: the account.
             path: of the file, which must not exist.
             actor: who does it.
+            progress: shows how far it is.
 
         Raises:
             NotAllowed, RateLimited, BadRequest, NotStored.
@@ -221,7 +225,7 @@ class DataExports:
         record = self._audit.record("account_exported", actor, name=account.name)
         self._is_writing = True
         try:
-            await files.write(self._parts(account.id), path)
+            await files.write(self._parts(account.id, progress), path)
             await self._store.record(record)
         finally:
             self._is_writing = False
@@ -229,7 +233,9 @@ class DataExports:
 
     # What is in it.
 
-    async def _parts(self, account_id: int) -> AsyncIterator[Part]:
+    async def _parts(
+        self, account_id: int, progress: Progress = no_progress
+    ) -> AsyncIterator[Part]:
         """Yield what is stored of an account. Raises NoSuchUser, NotStored."""
         store = self._store
         account, facts = await store.listed_account(account_id), await store.own_facts(account_id)
@@ -262,7 +268,7 @@ class DataExports:
             yield "sessions", [fields]
         async for audit in self._audited(account):
             yield "audit", [audit]
-        async for part in self._entries(account_id):
+        async for part in self._entries(account_id, progress):
             yield part
         async for part in self._directs(account_id):
             yield part
@@ -292,11 +298,12 @@ class DataExports:
                 return
             query = attrs.evolve(query, before=found[-1].id)
 
-    async def _entries(self, account_id: int) -> AsyncIterator[Part]:
+    async def _entries(self, account_id: int, progress: Progress) -> AsyncIterator[Part]:
         """Yield the entries of rooms that are about an account, and what mentions it."""
         after: int | None = 0
         while after is not None:
             page = await self._store.own_entries(account_id, after)
+            progress(page.newest if page.next is None else page.next, page.newest)
             yield "room_entries", page.entries
             after = page.next
         before = None

@@ -9,6 +9,7 @@ import attrs
 from gtchat.chat.admin_store import COUNTED_ENTRIES, ScanQuery
 from gtchat.chat.audit import Actor, write_line
 from gtchat.chat.authority import MAX_SECONDS
+from gtchat.chat.background import Progress, no_progress
 from gtchat.chat.errors import BadRequest, TooMany
 from gtchat.chat.filter_rules import PATTERN_CHARS, FilterRule, Matcher, require_regexes
 from gtchat.chat.names import room_key
@@ -106,7 +107,9 @@ class FilterAdmin:
         await self._choose(rule, None, "filter_removed", actor)
         return rule
 
-    async def test(self, rule: FilterRule, room: str | None, days: int) -> Trial:
+    async def test(
+        self, rule: FilterRule, room: str | None, days: int, progress: Progress = no_progress
+    ) -> Trial:
         """Return what a rule would have done with the messages that are stored.
 
         They are read in slices, newest first, in a thread of the store: at most `COUNTED_ENTRIES`.
@@ -114,6 +117,7 @@ class FilterAdmin:
         Args:
             rule, room: as in `add`.
             days: for how many days back.
+            progress: shows how far it is at least.
 
         Raises:
             BadRequest, NoSuchRoom, TooLong, NotStored.
@@ -130,6 +134,7 @@ class FilterAdmin:
             messages, read = messages + found.matching, read + found.messages
             users |= found.users
             entries += SLICE
+            progress(entries, COUNTED_ENTRIES)
             if found.before is None:
                 return Trial(messages, len(users), read, True)
             query = attrs.evolve(query, before=found.before)

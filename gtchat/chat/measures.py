@@ -14,6 +14,8 @@ import attrs
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
+from gtchat.chat.background import Progress, no_progress
+
 #: Upper bounds of the buckets of times, in seconds, and of numbers of jobs.
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 JOBS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
@@ -104,8 +106,11 @@ class IMeasuredStore(Interface):
         `database`, `wal`, and `free`: what is in the database for later rows.
         """
 
-    def give_back() -> Deferred[SpaceGivenBack]:
+    def give_back(progress: Progress = no_progress) -> Deferred[SpaceGivenBack]:
         """Give back the space of what was removed, in slices between other writes.
 
         What was taken out of the index of messages leaves its files.
+
+        Args:
+            progress: shows how far it is, after each slice.
         """

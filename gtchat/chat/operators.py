@@ -21,6 +21,7 @@ from gtchat.chat.accounts import Accounts, login_key
 from gtchat.chat.admin_store import AuditQuery
 from gtchat.chat.audit import Actor, AuditRecord
 from gtchat.chat.authority import is_operator
+from gtchat.chat.background import Progress, no_progress
 from gtchat.chat.ban_admin import BanAdmin
 from gtchat.chat.devices import SessionRules
 from gtchat.chat.errors import ChatError, ConfirmPassword, NotAllowed, RateLimited, UnknownCommand
@@ -193,13 +194,19 @@ class Administration:
         found: StoredTexts = await self._state.store.stored_texts(by, owner_id)
         return found
 
-    async def give_back_space(self, actor: Actor) -> SpaceGivenBack:
+    async def give_back_space(
+        self, actor: Actor, progress: Progress = no_progress
+    ) -> SpaceGivenBack:
         """Have the database give back the space of what was removed.
+
+        Args:
+            actor: who does it.
+            progress: shows how far it is.
 
         Raises:
             NotStored.
         """
-        given = await self._state.store.give_back()
+        given = await self._state.store.give_back(progress)
         size = given.before.get("database", 0) - given.after.get("database", 0)
         self._state.audit.note("space_given_back", actor, bytes=size)
         return given

@@ -282,9 +282,9 @@ class OwnSessions(Exported):
 
 
 class Contents(Exported):
-    def export(self, name: str = "Ann") -> dict[str, list[Any]]:
+    def export(self, name: str = "Ann", **options: Any) -> dict[str, list[Any]]:
         account = self.done(self.admin.accounts.find(name))
-        self.done(self.exports.write(account, "/ann.zip", AT_CONSOLE))
+        self.done(self.exports.write(account, "/ann.zip", AT_CONSOLE, **options))
         return self.files.files["/ann.zip"]
 
     def test_it_has_what_is_stored_of_the_account(self) -> None:
@@ -327,9 +327,11 @@ class Contents(Exported):
                 self.ann.call("whisper", target_user=f"U{number}", msg=text)
             other.call("speak", room_name="lobby", msg="@Ann")
         self.patch(data_export, "PAGE", 2)
-        pages = iter([OwnEntries((), 7), OwnEntries((), None)])
+        pages = iter([OwnEntries((), 7, 9), OwnEntries((), None, 9)])
         self.patch(self.server.store, "own_entries", lambda *args: succeed(next(pages)))
-        found = self.export()
+        shown: list[tuple[int, int]] = []
+        found = self.export(progress=lambda *so_far: shown.append(so_far))
+        self.assertEqual(shown, [(7, 9), (9, 9)])
         self.assertEqual(len(found["directs"]), 5)
         self.assertEqual(len(found["direct_messages"]), 15)
         self.assertEqual(len(found["mentions"]), 5)

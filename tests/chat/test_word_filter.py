@@ -333,7 +333,11 @@ class Trials(FilterCase):
 
     def try_rule(self, pattern: str, room: str | None = None, days: int = 7) -> tuple[int, ...]:
         rule = FilterRule(pattern, "flag")
-        trial = self.done(self.admin.word_filter.test(rule, room, days))
+        self.shown: list[tuple[int, int]] = []
+        show = lambda *so_far: self.shown.append(so_far)  # noqa: E731
+        trial = self.done(self.admin.word_filter.test(rule, room, days, show))
+        self.assertEqual(self.shown, sorted(self.shown))
+        self.assertTrue(self.shown)
         return trial.messages, trial.users, trial.read, trial.complete
 
     def test_it_counts_messages_and_users(self) -> None:

@@ -88,7 +88,7 @@ async def export_account(call: Call) -> Output:
     """Export an account."""
     chat = call.chat
     account = await chat.admin.accounts.find(call["name"])
-    await chat.exports.write(account, call["file"], call.actor)
+    await chat.exports.write(account, call["file"], call.actor, call.progress)
     said = f"exported {account.name} to {call['file']}"
     return Output(said, {"name": account.name, "file": call["file"]})
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from math import inf
 
+from gtchat.chat.background import Progress, no_progress
 from gtchat.chat.errors import BadRequest, ChatError
 from gtchat.server.admin.arguments import check_arguments, read_words
 from gtchat.server.admin.command import YES, AdminCommand, Channel
@@ -16,6 +17,7 @@ from gtchat.server.admin.commands import find_command, help_output, require_foun
 from gtchat.server.admin.console import SOCKET
 from gtchat.server.admin.output import Output
 from gtchat.server.admin.socket import ServerTooOld, request
+from gtchat.server.command_line import terminal_steps
 from gtchat.server.settings import Settings
 from gtchat.server.storage import data_directory
 
@@ -59,9 +61,9 @@ def run(settings: Settings, words: Sequence[str], offline: bool, as_json: bool) 
         sys.stderr.write("gtchat: nothing was done\n")
         return EXIT_REFUSED
     try:
-        output = _run(settings, command, arguments, offline)
+        output = _run(settings, command, arguments, offline, as_json)
         if output.question and asks and not offline and _confirm(output.question):
-            output = _run(settings, command, {**arguments, YES.name: True}, offline)
+            output = _run(settings, command, {**arguments, YES.name: True}, offline, as_json)
     except ChatError as error:
         if as_json:
             sys.stdout.write(json.dumps({"code": error.code, "text": error.text}) + "\n")
@@ -115,15 +117,36 @@ def _confirm(question: str) -> bool:
 
 
 def _run(
-    settings: Settings, command: AdminCommand, arguments: dict[str, object], offline: bool
+    settings: Settings,
+    command: AdminCommand,
+    arguments: dict[str, object],
+    offline: bool,
+    as_json: bool,
 ) -> Output:
-    if offline:
-        from gtchat.server.admin.offline import run_offline
+    steps, is_shown = no_progress if as_json else terminal_steps(""), False
 
-        return run_offline(settings, command.name, arguments)
+    def progress(done: int, total: int) -> None:
+        nonlocal is_shown
+        is_shown = True
+        steps(done, total)
+
+    try:
+        if offline:
+            from gtchat.server.admin.offline import run_offline
+
+            return run_offline(settings, command.name, arguments, progress)
+        return _request(settings, command, arguments, progress)
+    finally:
+        if is_shown:
+            steps(1, 1)
+
+
+def _request(
+    settings: Settings, command: AdminCommand, arguments: dict[str, object], progress: Progress
+) -> Output:
     path = data_directory(settings.server) / SOCKET
     try:
-        return request(path, command.name, arguments)
+        return request(path, command.name, arguments, progress)
     except ServerTooOld:
         raise CannotRun("the server that runs is older: start it again first") from None
     except OSError as error:

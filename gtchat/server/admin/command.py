@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from gtchat.chat.audit import Actor
+from gtchat.chat.background import Progress, no_progress
 from gtchat.chat.chat import Chat
 from gtchat.server.admin.arguments import Argument
 from gtchat.server.admin.output import Output, folded, shown
@@ -57,6 +58,7 @@ class Call:
         arguments: its arguments by name.
         page: address of the chat's page as far as it is known, "" for not at all.
         reload: has the settings of the server read again.
+        progress: shows how far a long command is.
     """
 
     chat: Chat
@@ -64,6 +66,7 @@ class Call:
     arguments: Mapping[str, Any]
     page: str = ""
     reload: Callable[[Actor], Reloaded] = nothing_to_reload
+    progress: Progress = no_progress
 
     def __getitem__(self, name: str) -> Any:
         return self.arguments[name]

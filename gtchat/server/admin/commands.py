@@ -17,6 +17,7 @@ from typing import Any
 from zope.interface import implementer
 
 from gtchat.chat.audit import Actor
+from gtchat.chat.background import Progress, no_progress
 from gtchat.chat.chat import Chat
 from gtchat.chat.errors import BadRequest, NotAllowed, UnknownCommand
 from gtchat.chat.operators import IAdminCommands
@@ -121,7 +122,12 @@ class AdminCommands:
         return (await self.call(actor, Channel.JSON, name, arguments)).data
 
     async def call(
-        self, actor: Actor, channel: Channel, name: str, arguments: Mapping[str, object]
+        self,
+        actor: Actor,
+        channel: Channel,
+        name: str,
+        arguments: Mapping[str, object],
+        progress: Progress = no_progress,
     ) -> Output:
         """Run a command.
 
@@ -130,6 +136,7 @@ class AdminCommands:
             channel: where it is given.
             name: its name.
             arguments: its arguments by name.
+            progress: shows how far a long command is.
 
         Raises:
             UnknownCommand: there is none with that name.
@@ -145,7 +152,8 @@ class AdminCommands:
             raise NotAllowed(f"{name} cannot be given here, but by: {places}.")
         now = self._chat.users.now()
         values = check_arguments(command.arguments, arguments, now)
-        output = await command.run(Call(self._chat, actor, values, self._page(), self.reload))
+        call = Call(self._chat, actor, values, self._page(), self.reload, progress)
+        output = await command.run(call)
         if command.audit == "admin_read":
             self._chat.audit.note("admin_read", actor, command=_audited(command, values))
         return output

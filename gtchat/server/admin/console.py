@@ -83,7 +83,7 @@ class ConsoleServer(Factory):
     def __init__(self, chat: Chat, stop: Callable[[], None], where: str = "") -> None:
         self.chat = chat
         self.commands = AdminCommands(chat, self.page)
-        self.admin = AdminLines(self.commands)
+        self.admin = AdminLines(self.commands, chat.clock.seconds)
         self.stop = stop
         self.where = where
         self.kicked: set[str] = set()
@@ -244,7 +244,8 @@ class Console(LineReceiver):
 
     async def _answer(self, line: bytes) -> None:
         """Answer a request of `gtchat admin`, and close."""
-        self.transport.write(await self._server.admin.answer(line))
+        write = self.transport.write
+        write(await self._server.admin.answer(line, write))
         self.output.close()
 
     async def _work(self) -> None:

@@ -58,7 +58,7 @@ async def remove_rule(call: Call) -> Output:
 async def test_rule(call: Call) -> Output:
     """Count the messages that a rule matches."""
     rule = FilterRule(call["pattern"], ACTIONS[0], call["regex"])
-    trial = await call.chat.admin.word_filter.test(rule, call["room"], call["days"])
+    trial = await call.chat.admin.word_filter.test(rule, call["room"], call["days"], call.progress)
     return details(
         {
             "pattern": rule.pattern,

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 
 from gtchat.chat.audit import AT_CONSOLE
+from gtchat.chat.background import Progress, no_progress
 from gtchat.chat.errors import BadRequest, ChatError
 from gtchat.server.admin.arguments import check_arguments, read_words
 from gtchat.server.admin.command import Channel
 from gtchat.server.admin.commands import AdminCommands, help_output, require_found
 from gtchat.server.admin.output import NARROW, Output
-from gtchat.server.admin.socket import decode_request, encode_reply
+from gtchat.server.admin.socket import decode_request, encode_progress, encode_reply
+
+#: Seconds after which progress is written that is none, so that the client goes on waiting.
+SILENCE_S = 10
 
 
 class AdminLines:
@@ -18,22 +23,46 @@ class AdminLines:
 
     Args:
         commands: runs administrative commands.
+        seconds: returns monotonic seconds.
     """
 
-    def __init__(self, commands: AdminCommands) -> None:
+    def __init__(self, commands: AdminCommands, seconds: Callable[[], float]) -> None:
         self._commands = commands
+        self._seconds = seconds
 
-    async def answer(self, line: bytes) -> bytes:
-        """Return the reply to a request of `gtchat admin`; see `admin_socket`."""
+    async def answer(self, line: bytes, write: Callable[[bytes], None]) -> bytes:
+        """Return the reply to a request of `gtchat admin`; see `admin_socket`.
+
+        Args:
+            line: the request.
+            write: writes lines before the reply.
+        """
         result: Output | ChatError
         try:
             request = decode_request(line)
             result = await self._commands.call(
-                AT_CONSOLE, Channel.CONSOLE, request.name, request.args
+                AT_CONSOLE,
+                Channel.CONSOLE,
+                request.name,
+                request.args,
+                self._progress(write) if request.progress else no_progress,
             )
         except ChatError as error:
             result = error
         return encode_reply(result)
+
+    def _progress(self, write: Callable[[bytes], None]) -> Progress:
+        """Return what writes how far a command is: each percent, and whenever it was silent."""
+        shown, at = -1, self._seconds()
+
+        def report(done: int, total: int) -> None:
+            nonlocal shown, at
+            percent, now = 100 * done // max(total, 1), self._seconds()
+            if percent != shown or now - at >= SILENCE_S:
+                shown, at = percent, now
+                write(encode_progress(done, total))
+
+        return report
 
     async def run(self, line: str, screen: bool) -> str:
         """Run a line of the host console, without its first word. Return what it shows.

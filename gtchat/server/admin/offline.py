@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from gtchat.chat.audit import OFFLINE
+from gtchat.chat.background import Progress, no_progress
 from gtchat.server.admin.command import Channel
 from gtchat.server.admin.commands import AdminCommands
 from gtchat.server.admin.output import Output
@@ -24,7 +25,11 @@ from gtchat.server.storage import open_storage
 
 
 async def run_once(
-    reactor: Any, settings: Settings, name: str, arguments: dict[str, object]
+    reactor: Any,
+    settings: Settings,
+    name: str,
+    arguments: dict[str, object],
+    progress: Progress = no_progress,
 ) -> Output:
     """Run a command on the store of a stopped server.
 
@@ -33,6 +38,7 @@ async def run_once(
         settings: those of the server.
         name: the command.
         arguments: its arguments by name.
+        progress: shows how far it is.
 
     Raises:
         StartError: a server uses the data directory, or the store cannot be used.
@@ -44,7 +50,8 @@ async def run_once(
         chat = build_chat(settings, storage, reactor, passwords)
         passwords.start()
         try:
-            return await AdminCommands(chat).call(OFFLINE, Channel.OFFLINE, name, arguments)
+            commands = AdminCommands(chat)
+            return await commands.call(OFFLINE, Channel.OFFLINE, name, arguments, progress)
         finally:
             await chat.stop()
             passwords.stop()
@@ -52,14 +59,16 @@ async def run_once(
         await storage.close()
 
 
-def run_offline(settings: Settings, name: str, arguments: dict[str, object]) -> Output:
+def run_offline(
+    settings: Settings, name: str, arguments: dict[str, object], progress: Progress = no_progress
+) -> Output:
     """Run a command as `run_once` does, and run the reactor meanwhile. Once in a process."""
     from twisted.internet import reactor
 
     results: list[Any] = []
 
     def run(reactor: Any) -> Deferred[Any]:
-        coroutine = run_once(reactor, settings, name, arguments)
+        coroutine = run_once(reactor, settings, name, arguments, progress)
         return Deferred.fromCoroutine(coroutine).addBoth(results.append)
 
     with suppress(SystemExit):

@@ -2,14 +2,16 @@ r"""Administrative commands over the Unix socket of the admin console: one reque
 
     client  `\0/admin`
     server  `\0admin`
-    client  a JSON object {"name", "args"}
+    client  a JSON object {"name", "args", "progress"}
+    server  while a long command runs, if the client has asked for progress: {"progress": [how much
+            is done, of how much]}, at least every ten seconds while it goes on
     server  a JSON object {"status": "ok", "text", "data", "question", "narrow"}, the last two where
             something has to be confirmed, and where there is a text for narrow terminals; or
             {"status": "error", "code", "text"}; then it closes the connection
 
-Each is one line. The server greets first, as it greets a console. A server of before these commands
-takes the first line for a command that it does not know, and says so: it is sent no request, which
-it would take for a message to the lobby.
+Each is one line; earlier servers send no progress. The server greets first, as it greets a console.
+A server of before these commands takes the first line for a command that it does not know, and says
+so: it is sent no request, which it would take for a message to the lobby.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from typing import Any
 
 import msgspec
 
+from gtchat.chat.background import Progress, no_progress
 from gtchat.chat.errors import CODES, BadRequest, ChatError
 from gtchat.server.admin.output import Output
 
@@ -32,10 +35,11 @@ MAX_REPLY, TIMEOUT_S = 4_194_304, 60.0
 
 
 class AdminRequest(msgspec.Struct):
-    """A request: a command and its arguments."""
+    """A request: a command, its arguments, and whether the client reads progress."""
 
     name: str
     args: dict[str, str | int | bool | None] = {}
+    progress: bool = False
 
 
 def decode_request(line: bytes) -> AdminRequest:
@@ -63,13 +67,21 @@ class ServerTooOld(Exception):
     """The server that runs has no administrative commands."""
 
 
-def request(path: Path, name: str, arguments: dict[str, object]) -> Output:
+def encode_progress(done: int, total: int) -> bytes:
+    """Return the line that says how far a command is."""
+    return msgspec.json.encode({"progress": [done, total]}) + b"\n"
+
+
+def request(
+    path: Path, name: str, arguments: dict[str, object], progress: Progress = no_progress
+) -> Output:
     """Have a running server run a command. Blocks.
 
     Args:
         path: the socket.
         name: the command.
         arguments: its arguments by name.
+        progress: shows how far it is.
 
     Raises:
         OSError: no server answers.
@@ -83,8 +95,11 @@ def request(path: Path, name: str, arguments: dict[str, object]) -> Output:
         while (line := _next(lines)) != READY:
             if line.startswith(UNKNOWN):
                 raise ServerTooOld()
-        server.sendall(json.dumps({"name": name, "args": arguments}).encode() + b"\n")
-        return _result(json.loads(_next(lines)))
+        asked = {"name": name, "args": arguments, "progress": True}
+        server.sendall(json.dumps(asked).encode() + b"\n")
+        while "progress" in (reply := json.loads(_next(lines))):
+            progress(*reply["progress"])
+        return _result(reply)
 
 
 def _next(lines: BufferedReader) -> bytes:

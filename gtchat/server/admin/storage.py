@@ -81,7 +81,7 @@ async def set_room_quota(call: Call) -> Output:
 
 async def give_back(call: Call) -> Output:
     """Give back the space of what was removed."""
-    given = await call.chat.admin.give_back_space(call.actor)
+    given = await call.chat.admin.give_back_space(call.actor, call.progress)
     lines = [
         f"{part}: {size} bytes, before: {given.before.get(part, 0)}"
         for part, size in given.after.items()

@@ -20,6 +20,7 @@ from gtchat.chat.admin_store import (
     ScanQuery,
 )
 from gtchat.chat.audit import AuditRecord
+from gtchat.chat.background import Progress, no_progress
 from gtchat.chat.ban_records import Ban, NamePattern
 from gtchat.chat.deletion_rules import Erasure
 from gtchat.chat.export_store import StoredExportLink
@@ -72,7 +73,7 @@ class MemoryAdminCalls(MemoryCalls):
         plan = admin_tells.set_quota(by, owner_id, audit)
         return self._write(self._tables.storage.set_quota, by, owner_id, quota, plan=plan)
 
-    def give_back(self) -> Deferred[SpaceGivenBack]:
+    def give_back(self, progress: Progress = no_progress) -> Deferred[SpaceGivenBack]:
         """See `IMeasuredStore.give_back`: nothing is on disk."""
         return self._write(lambda: SpaceGivenBack({}, {}))
 

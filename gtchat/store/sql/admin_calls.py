@@ -22,6 +22,7 @@ from gtchat.chat.admin_store import (
     ScanQuery,
 )
 from gtchat.chat.audit import AuditRecord
+from gtchat.chat.background import Progress, no_progress
 from gtchat.chat.ban_records import Ban, NamePattern
 from gtchat.chat.deletion_rules import Erasure
 from gtchat.chat.export_store import StoredExportLink
@@ -126,21 +127,23 @@ class AdminCalls(ABC):
         plan = admin_tells.set_quota(by, owner_id, audit)
         return self._write(storage.set_quota, by, owner_id, quota, plan=plan)
 
-    def give_back(self) -> Deferred[SpaceGivenBack]:
+    def give_back(self, progress: Progress = no_progress) -> Deferred[SpaceGivenBack]:
         """See `IMeasuredStore.give_back`."""
-        return Deferred.fromCoroutine(self._give_back())
+        return Deferred.fromCoroutine(self._give_back(progress))
 
-    async def _give_back(self) -> SpaceGivenBack:
+    async def _give_back(self, progress: Progress) -> SpaceGivenBack:
         if self._database.has_nodes:
             before = await self.sizes()
             lines = await self._reads.run(vacuum.describe_tables)
             return SpaceGivenBack(before, before, (AUTOVACUUM, *lines))
         before = await self._reads.run(vacuum.count_pages)
         while await self._write(self._indexer.merge_part):
-            pass
+            progress(0, 1)  # how much the index has to give back is not known
         gives_back = await self._write(vacuum.gives_back)
-        while gives_back and await self._write(vacuum.give_back_slice):
-            pass
+        total = 0
+        while gives_back and (left := await self._write(vacuum.give_back_slice)):
+            total = max(total, left)
+            progress(total - left, total)
         notes = () if gives_back else (STOP_FIRST,)
         return SpaceGivenBack(before, await self._reads.run(vacuum.count_pages), notes)
 

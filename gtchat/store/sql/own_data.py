@@ -68,6 +68,7 @@ _LAST = Statement(
     .limit(1)
     .offset(bindparam("skipped"))
 )
+_NEWEST = Statement(select(func.coalesce(func.max(_log.c.row), 0)))
 _FIND = Statement(
     select(_rooms.c.name, *COLUMNS)
     .join_from(_log, _rooms, _rooms.c.id == _log.c.room_id)
@@ -102,4 +103,5 @@ def entries(db: Connection, account_id: int, after: int) -> OwnEntries:
     last = _LAST.scalar(db, after=after, skipped=SLICE - 1)
     end = 2**62 if last is None else last
     found = _FIND(db, account=account_id, after=after, last=end)
-    return OwnEntries(tuple(entry_of(row[1:], row[0]) for row in found), last)
+    own = tuple(entry_of(row[1:], row[0]) for row in found)
+    return OwnEntries(own, last, _NEWEST.scalar(db))

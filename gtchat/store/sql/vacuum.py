@@ -72,15 +72,15 @@ def gives_back(db: Connection) -> bool:
     return mode == _INCREMENTAL
 
 
-def give_back_slice(db: Connection) -> bool:
-    """Give back some free pages at the end of the file; return whether there are more.
+def give_back_slice(db: Connection) -> int:
+    """Give back some free pages at the end of the file; return how many are left.
 
     Args:
         db: the writer's connection, within a transaction.
     """
     db.execute(f"PRAGMA incremental_vacuum({SLICE_PAGES})").fetchall()
     free: int = db.execute("PRAGMA freelist_count").fetchone()[0]
-    return free > 0
+    return free
 
 
 def describe_tables(db: Connection) -> list[str]:

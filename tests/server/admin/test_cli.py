@@ -17,6 +17,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
+from gtchat.chat.background import Progress
 from gtchat.chat.errors import NameTaken, NoSuchUser
 from gtchat.server.admin import cli as admin_cli
 from gtchat.server.admin import offline as admin_offline
@@ -28,6 +29,7 @@ from gtchat.server.config import load
 from gtchat.server.process import StartError
 from gtchat.server.storage import DATABASE, lock_directory
 from tests.databases import create_empty
+from tests.server import test_cli
 from tests.server.test_cli import CliCase, Terminal
 
 
@@ -36,11 +38,14 @@ class Command(CliCase):
         super().setUp()
         self.calls: list[tuple[str, dict[str, object]]] = []
         self.result: Output | Exception = Output("done", {"name": "Ann"})
+        self.steps = 0
         self.patch(admin_cli, "request", lambda path, *call: self.take(*call))
         self.patch(admin_offline, "run_offline", lambda settings, *call: self.take(*call))
 
-    def take(self, name: str, arguments: dict[str, object]) -> Output:
+    def take(self, name: str, arguments: dict[str, object], progress: Progress) -> Output:
         self.calls.append((name, arguments))
+        for done in range(self.steps):
+            progress(done, self.steps)
         if isinstance(self.result, Exception):
             raise self.result
         return self.result
@@ -56,6 +61,25 @@ class Command(CliCase):
         for words in (("--json", "accounts", "show", "ann"), ("accounts", "show", "ann", "--json")):
             status, out, _ = self.admin(*words)
             self.assertEqual((status, json.loads(out)), (0, {"name": "Ann"}))
+
+    def test_progress_is_shown_on_a_terminal_only(self) -> None:
+        shown = "\r0 % \r25 % \r50 % \r75 % \r100 % \r      \r"
+        for steps, words, is_terminal, wanted in (
+            (4, (), True, shown),
+            (4, ("--offline",), True, shown),
+            (4, (), False, ""),
+            (4, ("--json",), True, ""),
+            (0, (), True, ""),
+        ):
+            self.steps = steps
+            self.patch(test_cli, "StringIO", Terminal if is_terminal else StringIO)
+            self.assertEqual(self.admin(*words, "vacuum")[2], wanted)
+
+    def test_progress_ends_with_an_error(self) -> None:
+        self.patch(test_cli, "StringIO", Terminal)
+        self.steps, self.result = 2, NoSuchUser()
+        shown = "\r0 % \r50 % \r100 % \r      \rgtchat: "
+        self.assertTrue(self.admin("vacuum")[2].startswith(shown))
 
     def test_a_narrow_terminal_gets_narrow_lines(self) -> None:
         self.result = Output("x" * 81, {}, narrow="x\nx")
@@ -227,7 +251,9 @@ class OverSocket(CliCase):
         peer = Peer(path, *answers)
         result: Any
         try:
-            result = request(path, "accounts show", {"name": "ann"})
+            self.shown: list[tuple[int, int]] = []
+            show = lambda *so_far: self.shown.append(so_far)  # noqa: E731
+            result = request(path, "accounts show", {"name": "ann"}, show)
         except Exception as error:
             result = error
         peer.join()
@@ -239,7 +265,14 @@ class OverSocket(CliCase):
         self.assertEqual(result, Output("x", {"a": 1}))
         first, second = sent.splitlines()
         self.assertEqual(first, ADMIN_LINE)
-        self.assertEqual(json.loads(second), {"name": "accounts show", "args": {"name": "ann"}})
+        wanted = {"name": "accounts show", "args": {"name": "ann"}, "progress": True}
+        self.assertEqual(json.loads(second), wanted)
+
+    def test_progress_comes_before_the_answer(self) -> None:
+        progress = b'{"progress": [1, 4]}\n{"progress": [2, 4]}\n'
+        answer = progress + b'{"status": "ok", "text": "", "data": {}}\n'
+        result, _ = self.ask(READY + b"\n", answer)
+        self.assertEqual((result, self.shown), (Output("", {}), [(1, 4), (2, 4)]))
 
     def test_an_error_is_raised(self) -> None:
         answer = b'{"status": "error", "code": "name_taken", "text": "no"}\n'

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import struct
 from types import SimpleNamespace
 from typing import Any
 
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat import background
+from gtchat.chat.background import Progress
 from gtchat.chat.errors import NameTaken, NotStored
 from gtchat.chat.limits import Limits
+from gtchat.chat.measures import SpaceGivenBack
 from gtchat.server import console_output
 from gtchat.server.admin import console as admin_console
 from gtchat.server.admin.console import (
@@ -26,6 +30,7 @@ from gtchat.server.admin.console import (
     ConsoleServer,
     read_line,
 )
+from gtchat.server.admin.lines import SILENCE_S
 from gtchat.server.admin.socket import ADMIN_LINE, READY
 from tests.fakes import TestServer, nodes
 from tests.server.fakes import RecordingLog
@@ -200,6 +205,31 @@ class AdminLines(AdminConsole):
         self.assertTrue(transport.disconnecting)
         self.assertEqual(self.consoles.consoles, [])
         console.connectionLost()
+
+    def test_a_long_command_tells_how_far_it_is_if_that_is_asked(self) -> None:
+        reports: list[tuple[float, int, int]] = [
+            *((0, 0, 1000), (0, 9, 1000), (0, 10, 1000), (0, 19, 1000)),
+            *((SILENCE_S, 19, 1000), (1, 19, 1000), (0, 1000, 1000)),
+        ]
+
+        def give_back(progress: Progress) -> Deferred[SpaceGivenBack]:
+            for seconds, *so_far in reports:
+                self.server.clock.advance(seconds)
+                progress(*so_far)
+            return succeed(SpaceGivenBack({}, {}))
+
+        self.patch(self.server.store, "give_back", give_back)
+        for asked, told in ((True, [0, 10, 19, 1000]), (False, [])):
+            console, transport = self.consoles.buildProtocol(None), Socket(0)
+            console.makeConnection(transport)
+            request = json.dumps({"name": "vacuum", "progress": asked}).encode()
+            console.dataReceived(ADMIN_LINE + b"\n" + request + b"\n")
+            self.server.run_pending()
+            _, *lines, answer = transport.value().splitlines()
+            self.assertEqual(
+                [json.loads(one)["progress"] for one in lines], [[one, 1000] for one in told]
+            )
+            self.assertEqual(json.loads(answer)["status"], "ok")
 
     def test_a_console_that_sends_nothing_opens_soon(self) -> None:
         console, transport = self.consoles.buildProtocol(None), Socket(0)

@@ -57,11 +57,15 @@ class InUse(VacuumCase):
         self.patch(vacuum, "SLICE_PAGES", 20)
         self.patch(Indexer, "wait", lambda _: None)  # it takes free pages
         await self.fill()
-        given = self.store.give_back()
+        shown: list[tuple[int, int]] = []
+        given = self.store.give_back(lambda *so_far: shown.append(so_far))
         for text in ("while", "it", "runs"):
             await self.say(text)
         found = await given
         self.assertEqual(found.notes, ())
+        of_slices = [so_far for so_far in shown if so_far != (0, 1)]
+        self.assertEqual(of_slices, sorted(of_slices))
+        self.assertGreater(len(of_slices), 3)
         self.assertGreater(found.before["free"], 100_000)
         self.assertEqual(found.after["free"], 0)
         self.assertLess(found.after["database"], found.before["database"] - 100_000)
