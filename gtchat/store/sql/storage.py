@@ -269,6 +269,8 @@ def count_slice(db: Connection, counted: int, last: int) -> bool:
 def change(db: Connection, room_id: int, more: Mapping[int | None, tuple[int, int]]) -> None:
     """Change the sums that have some messages, in the transaction that changes or deletes them.
 
+    Sums that stay as they are are not locked.
+
     Args:
         db: the writer's connection.
         room_id: the log that has the messages.
@@ -277,11 +279,14 @@ def change(db: Connection, room_id: int, more: Mapping[int | None, tuple[int, in
     """
     if not more:
         return
-    messages, size = map(sum, zip(*more.values(), strict=True))
-    _CHANGE["rooms"](db, owner=room_id, more_messages=messages, more_bytes=size)
+    _add("rooms", db, room_id, *map(sum, zip(*more.values(), strict=True)))
     for account_id in sorted(one for one in more if one is not None):
-        messages, size = more[account_id]
-        _CHANGE["accounts"](db, owner=account_id, more_messages=messages, more_bytes=size)
+        _add("accounts", db, account_id, *more[account_id])
+
+
+def _add(by: CountedBy, db: Connection, owner_id: int, messages: int, size: int) -> None:
+    if messages or size:
+        _CHANGE[by](db, owner=owner_id, more_messages=messages, more_bytes=size)
 
 
 def page(db: Connection, query: StorageQuery) -> StorageUse:

@@ -63,6 +63,16 @@ class Sums(IndexCase):
         search_index.replace_text(self.db, 1, 1, "now")
         self.assertEqual(self.sums(), [(1, 1, 3)])
 
+    def test_sums_that_stay_as_they_are_are_not_written(self) -> None:
+        self.say("text")
+        self.add_all()
+        written: list[str] = []
+        self.db.set_trace_callback(written.append)
+        for more, count in (({5: (0, 0)}, 0), ({5: (0, 2), None: (0, -2)}, 1), ({5: (1, 0)}, 2)):
+            written.clear()
+            storage.change(self.db, 1, more)
+            self.assertEqual(len([one for one in written if "UPDATE" in one]), count, more)
+
     def test_logs_without_a_room_are_not_counted(self) -> None:
         self.db.execute("DELETE FROM rooms WHERE id = 1")
         self.say("text")
