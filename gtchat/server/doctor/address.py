@@ -241,9 +241,12 @@ def _check_client_address(opened: WebSocket) -> Finding:
     if reply.get("status") != "ok":
         fix = "log in yourself, and look at the address in `gtchat admin sessions list NAME`"
         return warning("client-address", f"not checked: {reply.get('msg')}", fix)
-    sessions = _ask(opened, {"cmd": "get_sessions"}).get("sessions") or [{}]
+    sessions = _ask(opened, {"cmd": "get_sessions"}).get("sessions")
     _ask(opened, {"cmd": "logout"})
-    seen = str(sessions[0].get("address") or "")
+    try:
+        seen = str(sessions[0]["address"])  # type: ignore[index]
+    except (TypeError, LookupError):
+        seen = ""
     if seen == FORGED:
         text = "clients can forge their address: the server believes what they write"
         return error("forged-address", text, _FORWARDED)
@@ -262,7 +265,10 @@ def _check_client_address(opened: WebSocket) -> Finding:
 
 def _check_pings(opened: WebSocket) -> Finding:
     """Wait for the first ping, as long as nothing else is sent: a proxy may end that."""
-    interval = float(_ask(opened, {"cmd": "hello"}).get("ping_interval") or 0)
+    try:
+        interval = float(_ask(opened, {"cmd": "hello"}).get("ping_interval") or 0)
+    except (TypeError, ValueError, OverflowError):
+        return warning("pings", "the server does not say how often it sends pings")
     if not 0 < interval <= LONGEST_PING_S:
         text = f"pings come every {interval:g} s" if interval else "the server sends no pings"
         fix = "set ping_interval to less than the timeouts of proxies between users and the server"
@@ -284,9 +290,12 @@ def _ask(opened: WebSocket, request: dict[str, str]) -> dict[str, Any]:
     opened.send(json.dumps(request).encode())
     until = time.monotonic() + 10
     while time.monotonic() < until:
-        reply = json.loads(opened.receive())
-        if reply.get("cmd") == "c_response":
-            return dict(reply)
+        try:
+            reply = json.loads(opened.receive())
+        except ValueError as error:
+            raise NoResponse("the server sends what is no JSON") from error
+        if isinstance(reply, dict) and reply.get("cmd") == "c_response":
+            return reply
     raise NoResponse("the server does not answer")
 
 

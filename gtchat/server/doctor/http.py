@@ -12,6 +12,7 @@ import ipaddress
 import os
 import socket
 import ssl
+import time
 from collections.abc import Mapping
 from http.client import HTTPException, HTTPResponse
 from urllib.parse import urlsplit
@@ -178,6 +179,8 @@ class WebSocket:
         try:
             _send(self._socket, target, "/ws", sent)
             self._data = b""
+            #: Monotonic time until which is waited, whatever else comes; None for each read alone.
+            self._until: float | None = None
             while b"\r\n\r\n" not in self._data and len(self._data) < MOST_BYTES:
                 self._more()
             head, _, self._data = self._data.partition(b"\r\n\r\n")
@@ -205,6 +208,11 @@ class WebSocket:
         return str(self._socket.getsockname()[0])
 
     def _more(self) -> None:
+        if self._until is not None:
+            left = self._until - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("timed out")
+            self._socket.settimeout(left)
         data = self._socket.recv(65_536)
         if not data:
             raise NoResponse("the connection was closed")
@@ -217,7 +225,8 @@ class WebSocket:
         self._socket.sendall(bytes((0x81, 0x80 | len(text))) + mask + masked)
 
     def receive(self) -> bytes:
-        """Return the next text. Raises NoResponse: there is none."""
+        """Return the next text. Raises NoResponse: there is none in time."""
+        self._until = time.monotonic() + TIMEOUT_S
         try:
             while True:
                 opcode, payload = self._frame()
@@ -230,7 +239,7 @@ class WebSocket:
 
     def wait_for_ping(self, seconds: float) -> None:
         """Wait for a ping. Raises NoResponse: there is none in time, or the connection ends."""
-        self._socket.settimeout(seconds)
+        self._until = time.monotonic() + seconds
         try:
             while (opcode := self._frame()[0]) != 9:
                 if opcode == 8:
