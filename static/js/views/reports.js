@@ -2,7 +2,7 @@
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
-  const { html, useEffect, useState } = globalThis.htmPreact;
+  const { html, useEffect, useRef, useState } = globalThis.htmPreact;
   const { Problem } = GTChat.parts;
   const { Question, DIALOGS } = GTChat;
   const text = (...details) => GTChat.text(...details);
@@ -46,12 +46,15 @@
     const { actions } = shell;
     const [found, setFound] = useState(null); // {reports, next}
     const [error, setError] = useState(null);
-    const load = async (before) => {
+    const asked = useRef(0);
+    const load = async (before) => { // of two requests at once the last one counts
+      const number = ++asked.current;
       try {
         const page = await actions.request("get_reports", { room_name: room?.name, before });
+        if (number !== asked.current) return;
         setFound({ reports: [...(before ? found.reports : []), ...page.reports], next: page.next });
       } catch (refused) {
-        setError(refused);
+        if (number === asked.current) setError(refused);
       }
     };
     useEffect(() => { load(); }, []);
