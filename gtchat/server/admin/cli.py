@@ -100,9 +100,12 @@ def _read_secret() -> str:
     """Return a password from standard input, without echo and twice on a terminal."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
-    secret = getpass.getpass("New password: ")
-    if getpass.getpass("Again: ") != secret:
-        raise CannotRun("the two passwords differ")
+    try:
+        secret = getpass.getpass("New password: ")
+        if getpass.getpass("Again: ") != secret:
+            raise CannotRun("the two passwords differ")
+    except EOFError:  # Ctrl-D
+        raise CannotRun("no password was given") from None
     return secret
 
 
@@ -113,7 +116,11 @@ def _is_terminal() -> bool:
 
 def _confirm(question: str) -> bool:
     """Ask whether something is to be done."""
-    return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+    try:
+        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:  # Ctrl-D
+        sys.stdout.write("\n")
+        return False
 
 
 def _run(

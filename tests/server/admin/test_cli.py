@@ -216,6 +216,18 @@ class Command(CliCase):
                 if answer is not None:
                     ask.assert_called_with(f"{question} [y/N] ")
 
+    def test_ctrl_d_at_a_question_does_nothing(self) -> None:
+        self.patch(sys, "stdin", Terminal())
+        at_its_end = mock.Mock(side_effect=EOFError)
+        self.patch(getpass, "getpass", at_its_end)
+        terminal = mock.patch.object(admin_cli, "_is_terminal", return_value=True)
+        with mock.patch("builtins.input", at_its_end), terminal:
+            status, _, err = self.admin("rooms", "delete", "Garden")
+            self.assertEqual((status, err), (1, "gtchat: nothing was done\n"))
+            words = ("admin", "--data", str(self.directory), "accounts", "create", "ann")
+            self.assertError("no password was given", *words)
+        self.assertEqual(self.calls, [])
+
     def test_nothing_is_asked_for_a_line_that_is_wrong(self) -> None:
         self.patch(sys, "stdin", None)
         words = ("admin", "--data", str(self.directory), "accounts", "create")
