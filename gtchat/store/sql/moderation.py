@@ -19,21 +19,18 @@ from gtchat.store.sql.statements import Statement, insert
 
 _rooms = schema.rooms
 _spoken = schema.spoken
-_FIND = Statement(select(_rooms.c.moderation).where(_rooms.c.id == bindparam("room")))
+_of_room = select(_rooms.c.moderation).where(_rooms.c.id == bindparam("room"))
+_FIND = Statement(_of_room)
+#: Waits for another node that changes it: an account is renamed without the lock of the log.
+_FIND_TO_CHANGE = Statement(_of_room.with_for_update(key_share=True))
 _SAVE = Statement(
     update(_rooms).where(_rooms.c.id == bindparam("room")).values(moderation=bindparam("value"))
 )
 #: Rooms whose moderation has some digits, as it has those of the ids of accounts.
 _WITH_DIGITS = Statement(
-    select(_rooms.c.id, _rooms.c.moderation).where(
-        _rooms.c.moderation.is_not(None), _rooms.c.moderation.like(bindparam("pattern"))
-    )
-)
-#: What another node has changed meanwhile stays.
-_RENAME = Statement(
-    update(_rooms)
-    .where(_rooms.c.id == bindparam("room"), _rooms.c.moderation == bindparam("before"))
-    .values(moderation=bindparam("value"))
+    select(_rooms.c.id, _rooms.c.moderation)
+    .where(_rooms.c.moderation.is_not(None), _rooms.c.moderation.like(bindparam("pattern")))
+    .order_by(_rooms.c.id)
 )
 _LAST = Statement(
     select(_spoken.c.at).where(
@@ -57,12 +54,8 @@ def decode(stored: str | None) -> Moderation:
     return UNMODERATED if stored is None else _decode(stored)
 
 
-def _encode(moderation: Moderation) -> str:
-    return msgspec.json.encode(moderation).decode()
-
-
 def _save(db: Connection, room_id: int, moderation: Moderation) -> None:
-    value = None if moderation == UNMODERATED else _encode(moderation)
+    value = None if moderation == UNMODERATED else msgspec.json.encode(moderation).decode()
     _SAVE(db, room=room_id, value=value)
 
 
@@ -71,7 +64,8 @@ def fold(db: Connection, pending: PendingRoomChange) -> None:
     before = decode(_FIND.scalar(db, room=pending.room_id))
     after = before.fold(pending.entry)
     if after is not before:
-        _save(db, pending.room_id, after)
+        stored = decode(_FIND_TO_CHANGE.scalar(db, room=pending.room_id))
+        _save(db, pending.room_id, stored.fold(pending.entry))
     if before.slow and not after.slow:
         _FORGET_SPOKEN(db, room=pending.room_id)
 
@@ -80,9 +74,9 @@ def rename(db: Connection, account_id: int, name: str) -> None:
     """Change the name of an account wherever a moderation has it."""
     for room_id, stored in _WITH_DIGITS(db, pattern=f"%{account_id}%").fetchall():
         before = decode(stored)
-        after = before.renamed(account_id, name)
-        if after is not before:
-            _RENAME(db, room=room_id, before=stored, value=_encode(after))
+        if before.renamed(account_id, name) is not before:
+            found = decode(_FIND_TO_CHANGE.scalar(db, room=room_id))
+            _save(db, room_id, found.renamed(account_id, name))
 
 
 def check_last(db: Connection, pending: PendingEntry) -> None:

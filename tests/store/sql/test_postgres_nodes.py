@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from threading import Thread
 from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
-from twisted.trial.unittest import TestCase
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from gtchat.chat.interfaces import PendingRoomChange
+from gtchat.chat.moderation_events import Muted
 from gtchat.chat.node_records import AddressAsked
 from gtchat.store import SQLStore
-from gtchat.store.sql import catch_ups, heartbeat
+from gtchat.store.sql import catch_ups, heartbeat, moderation
 from tests import postgres
 from tests.store.contract import message
 from tests.store.nodes_contract import MovingContract, NodesContract, SeveralNodesContract
@@ -118,3 +122,54 @@ class MovingTests(MovingContract, TestCase):
             )
             while db.execute("SELECT 1 FROM nodes WHERE id = %s", (node_id,)).fetchone():
                 db.execute("SELECT pg_sleep(0.01)")
+
+
+class RenamedTests(SynchronousTestCase):
+    """The moderation of a room that two nodes change at once, each in its transaction."""
+
+    if postgres.MISSING:
+        skip = postgres.MISSING
+
+    def setUp(self) -> None:
+        database = postgres.QuickDatabase(node="first")
+        second = postgres.QuickDatabase(node="second", beside=database)
+        self.dbs: list[Any] = [each.open_writer() for each in (database, second)]
+        for db in self.dbs:
+            self.addCleanup(db.close)
+        self.dbs[0].execute(
+            "INSERT INTO rooms (id, key, name, public, topic, max, owner)"
+            " VALUES (5, 'garden', 'Garden', true, '', 0, '')"
+        )
+        self.mute("Ann", 7)(self.dbs[0])
+
+    def mute(self, name: str, account_id: int) -> Callable[[Any], None]:
+        entry = Muted(room_name="Garden", usr=name, subject_id=account_id, at=1, by="Bo", until=0)
+        return lambda db: moderation.fold(db, PendingRoomChange(room_id=5, entry=entry))
+
+    def change(self, *changes: Callable[[Any], None]) -> list[str]:
+        """Make two changes at once; return the names that are muted then."""
+        first, second = self.dbs
+        for db in self.dbs:
+            db.execute("BEGIN")
+        changes[0](first)
+        # It waits for a lock that the first has.
+        pid = second.execute("SELECT pg_backend_pid()").fetchone()[0]
+        waiting = Thread(target=lambda: (changes[1](second), second.execute("COMMIT")))
+        waiting.start()
+        self.addCleanup(waiting.join)
+        waits = "SELECT 1 FROM pg_locks WHERE pid = %s AND NOT granted"
+        while waiting.is_alive() and not first.execute(waits, (pid,)).fetchone():
+            first.execute("SELECT pg_sleep(0.01)")
+        first.execute("COMMIT")
+        waiting.join()
+        stored = first.execute("SELECT moderation FROM rooms WHERE id = 5").fetchone()[0]
+        found = moderation.decode(stored)
+        return sorted(one.name for one in found.mutes.values())
+
+    def test_a_name_is_changed_in_what_another_node_stores_meanwhile(self) -> None:
+        muted = self.change(self.mute("Bob", 8), lambda db: moderation.rename(db, 7, "Anna"))
+        self.assertEqual(muted, ["Anna", "Bob"])
+
+    def test_what_is_stored_meanwhile_does_not_bring_a_former_name_back(self) -> None:
+        muted = self.change(lambda db: moderation.rename(db, 7, "Anna"), self.mute("Bob", 8))
+        self.assertEqual(muted, ["Anna", "Bob"])
