@@ -149,8 +149,8 @@ class _Export(Resource):
         except ClientGone:
             return
         except Exception as error:
-            if download.begun:  # what the client has is not complete: it must see that
-                request.channel.forceAbortClient()
+            if download.begun and not download.gone:
+                request.channel.forceAbortClient()  # the client must see that it has not all
             elif not download.gone:
                 _refuse(request, getattr(error, "retry_after", None))
             raise

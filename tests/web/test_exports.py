@@ -84,6 +84,23 @@ class ExportsTest(SiteCase):
         self.assertTrue(transport.disconnecting or transport.aborting)
         self.assertNotIn(b"\r\n0\r\n", transport.value())
 
+    def test_one_that_fails_when_the_client_has_gone_is_only_logged(self) -> None:
+        held: Deferred[None] = Deferred()
+
+        async def send(token: str, take: Callable[[bytes], Awaitable[None]]) -> bool:
+            await take(b"zip")
+            await held
+            raise NotStored()
+
+        self.site = build_site(
+            self.folder, None, lambda: "ok", self.clock, others={EXPORT: Exports(send)}
+        )
+        protocol, _ = self.connect()
+        protocol.dataReceived(REQUEST)
+        protocol.connectionLost(Failure(ConnectionLost()))
+        held.callback(None)
+        self.assertEqual(self.flushLoggedErrors(), [])
+
     def test_an_error_is_logged_and_told(self) -> None:
         self.pieces["secret"], self.error = [], ValueError()
         self.assertEqual(self.get("/export/secret")[0], 503)
