@@ -16,6 +16,8 @@ from gtchat.protocols.base.text import rfc3339, strip_controls
 MAX_COLUMN = 40
 #: Characters of a line for a narrow terminal.
 NARROW = 80
+#: What is not said below a row; 0 is.
+_LEFT_OUT = ("-", "no")
 #: An option in the usage of a command.
 _BRACKETS = re.compile(r"\[[^]]*\]")
 #: Part of a time that people are not shown.
@@ -99,15 +101,18 @@ def table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 def narrow(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the lines of a table of which some columns are below each row, with their names."""
     heads = list(rows[0])
-    cells = [[shown(row[name]) for name in heads] for row in rows]
-    ends = list(accumulate(width + 2 for width in _widths([heads, *cells])))
+    widths = _widths([heads, *([shown(row[name]) for name in heads] for row in rows)])
+    ends = list(accumulate(width + 2 for width in widths))
     fitting = max(1, sum(end <= NARROW + 2 for end in ends))
     beside, below = heads[:fitting], heads[fitting:]
     head, *lines = table([{name: row[name] for name in beside} for row in rows])
     found = [head]
     for line, row in zip(lines, rows, strict=True):
-        fields = [f"{name.replace('_', ' ')}: {shown(row[name])}" for name in below if row[name]]
-        found += [line, *folded("; ".join(fields), " " * 4, " " * 4)]
+        cells = {name.replace("_", " "): shown(row[name]) for name in below}
+        fields = "; ".join(
+            f"{name}: {cell}" for name, cell in cells.items() if cell not in _LEFT_OUT
+        )
+        found += [line, *folded(fields, " " * 4, " " * 4)]
     return found
 
 

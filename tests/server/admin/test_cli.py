@@ -342,6 +342,11 @@ class Texts(CliCase):
         self.assertEqual(lines[3], "more: --after B")
         self.assertEqual(listing("accounts", [], None).text, "no accounts")
 
+    def test_a_number_is_said_below_a_row_though_it_is_0(self) -> None:
+        row = {"name": "x" * 78, "setting": 0, "accounts": False, "by": None, "room": ""}
+        lines = listing("limits", [row], None).narrow.splitlines()
+        self.assertEqual(lines[-1].strip(), "setting: 0")
+
     def test_a_wide_list_has_columns_below_each_row_on_a_narrow_terminal(self) -> None:
         row = {"name": "Ann", "at": "2026-11-27T08:00:00.123Z", "where": "x" * 40, "by": None}
         output = listing("places", [{**row, "reason": "word " * 20, "on": False, "left": 3}], 7)
