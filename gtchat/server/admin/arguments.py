@@ -191,7 +191,7 @@ def read_words(wanted: Sequence[Argument], words: Sequence[str]) -> dict[str, ob
         elif word == "--":
             continue
         elif word.startswith("--") and not (places and places[0].kind == "text"):
-            raise BadRequest(f"there is no option {word}")
+            raise BadRequest(f"there is no option {name}")  # its value may be a secret
         elif not places:
             raise BadRequest(f"{word}: this is one argument too many")
         elif places[0].kind == "text":

@@ -181,5 +181,6 @@ def require_found(words: Sequence[str]) -> tuple[AdminCommand, list[str]]:
 def _unknown(words: Sequence[str]) -> BadRequest:
     """Return the error that there is no command with a name; it names those that were meant."""
     meant = ", ".join(one.name for one in _find_named(words[:1]))
-    name = f"{' '.join(words[:2])!r:.60}"
+    # The value of an option may be a secret.
+    name = f"{' '.join(word.partition('=')[0] for word in words[:2])!r:.60}"
     return BadRequest(f"there is no command {name}" + (f", but: {meant}" if meant else ""))

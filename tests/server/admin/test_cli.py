@@ -216,6 +216,12 @@ class Command(CliCase):
                 if answer is not None:
                     ask.assert_called_with(f"{question} [y/N] ")
 
+    def test_no_error_has_the_password_of_a_store(self) -> None:
+        store = "--store=postgresql://ann:sesame@host/chat"
+        for words in (("rooms", "list", store), ("roms", store), (store,)):
+            _, out, err = self.admin(*words)
+            self.assertNotIn("sesame", out + err)
+
     def test_ctrl_d_at_a_question_does_nothing(self) -> None:
         self.patch(sys, "stdin", Terminal())
         at_its_end = mock.Mock(side_effect=EOFError)
