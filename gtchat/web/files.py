@@ -1,5 +1,7 @@
-"""The files of the page: read, bundled and compressed once, when the server starts, and then sent
-from memory.
+"""The files of the page: read and bundled once, when the server starts, and then sent from memory.
+
+Each is compressed when it is asked for first: that takes up to 30 ms for the largest one, and all
+of them were a twentieth of a start.
 
 Files under a path with a hash are cached for ever; the page itself, the service worker that keeps
 both in the browser, and the files under their own names, are revalidated at each visit (RFC 9111).
@@ -13,7 +15,7 @@ import gzip
 import hashlib
 import json
 import re
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -72,18 +74,21 @@ class Content:
     """A file as it is, and compressed if that makes it smaller."""
 
     plain: Representation
-    gzipped: Representation | None
 
     @classmethod
     def of(cls, body: bytes) -> Content:
-        """Return a content with its compressed representation."""
+        """Return the content of a file."""
         tag = hashlib.sha256(body).hexdigest()[:HASH_DIGITS]
+        return cls(Representation(body, f'"{tag}"'.encode()))
+
+    @cached_property
+    def gzipped(self) -> Representation | None:
+        """The compressed file; None if it would not be smaller."""
+        body = self.plain.body
         packed = gzip.compress(body, 9, mtime=0)
-        smaller = len(packed) < len(body) * 0.9  # pictures and fonts are compressed already
-        return cls(
-            Representation(body, f'"{tag}"'.encode()),
-            Representation(packed, f'"{tag}-gzip"'.encode()) if smaller else None,
-        )
+        if len(packed) >= len(body) * 0.9:  # pictures and fonts are compressed already
+            return None
+        return Representation(packed, self.plain.tag[:-1] + b'-gzip"')
 
 
 class StaticFile(Resource):
@@ -107,8 +112,9 @@ class StaticFile(Resource):
     def render_GET(self, request: Any) -> Any:
         """Send the file, or 304 if the client has it (RFC 9110 section 13.1.2)."""
         chosen, headers = self.content.plain, request.responseHeaders
-        if self.content.gzipped and accepts_gzip(_field(request, b"accept-encoding")):
-            chosen = self.content.gzipped
+        packed = accepts_gzip(_field(request, b"accept-encoding")) and self.content.gzipped
+        if packed:
+            chosen = packed
             headers.setRawHeaders(b"Content-Encoding", [b"gzip"])
         headers.setRawHeaders(b"Cache-Control", [self._cache_control])
         headers.setRawHeaders(b"ETag", [chosen.tag])

@@ -271,7 +271,8 @@ if __name__ == "__main__":
         passwords.PasswordHasher, time_cost=1, memory_cost=8, parallelism=1
     )
     files.Content.of = functools.cache(files.Content.of)  # type: ignore[method-assign]
-    files.load_files(TOP / "static")
+    for file in files.load_files(TOP / "static").values():
+        _ = file.content.gzipped  # compresses it here, not in each server
 
     frame_check.install()
     assert "twisted.internet.reactor" not in sys.modules, "a reactor does not survive a fork"

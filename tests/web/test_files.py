@@ -7,6 +7,7 @@ import json
 import posixpath
 import re
 from pathlib import Path
+from unittest.mock import patch
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -150,6 +151,16 @@ class Bundling(SynchronousTestCase):
         packed = [one.gzipped.body for one in contents if one.gzipped]
         self.assertEqual(len(packed), 5)
         self.assertLess(sum(map(len, packed)), FIRST_LOAD)
+
+    def test_a_file_is_compressed_once_when_it_is_asked_for(self) -> None:
+        with patch.object(gzip, "compress", side_effect=[b"packed"]) as compress:
+            content = load_files(STATIC)[""].content
+            self.assertEqual(compress.call_count, 0)
+            packed = content.gzipped
+            self.assertIs(content.gzipped, packed)
+        assert packed is not None
+        tag = content.plain.tag.decode().replace('"', "")
+        self.assertEqual((packed.body, packed.tag), (b"packed", f'"{tag}-gzip"'.encode()))
 
     def test_the_worker_has_the_version_of_the_page_and_what_the_page_needs(self) -> None:
         files = load_files(STATIC)
