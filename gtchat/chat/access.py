@@ -13,16 +13,13 @@ import attrs
 
 from gtchat.chat.errors import GuestsRefused, InviteWanted, RegistrationClosed
 from gtchat.chat.invite_store import Admission
+from gtchat.chat.modes import REGISTRATION_MODES
 from gtchat.chat.panic import PANIC, PanicMode
 
-#: Who can register an account: all, those who have an invitation, only operators do.
-REGISTRATION_MODES = ("open", "invite", "closed")
 #: Chosen to have the value of the setting again.
 DEFAULT = "default"
 #: Names of the choices; values are texts, of `GUESTS` "on" and "off".
 REGISTRATION, GUESTS, NAME = "registration", "guests", "name"
-#: Longest name of a chat, in characters.
-NAME_CHARS = 64
 
 
 @attrs.frozen

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from gtchat.chat.access import DEFAULT, NAME, NAME_CHARS
+from gtchat.chat.access import DEFAULT, NAME
 from gtchat.chat.audit import Actor, write_line
 from gtchat.chat.errors import BadRequest
+from gtchat.chat.modes import CHAT_NAME_CHARS
 from gtchat.chat.node_records import ChoiceMade, ForeignHandlers
 from gtchat.chat.normalization import nfc
 from gtchat.chat.panic import MAX_MS, NEW_MS, PANIC
@@ -38,7 +39,7 @@ class AccessAdmin:
         Raises:
             BadRequest, TooLong, NotStored.
         """
-        name = nfc(raw.strip(), NAME_CHARS, NAME)
+        name = nfc(raw.strip(), CHAT_NAME_CHARS, NAME)
         if not name or not name.isprintable():
             raise BadRequest("name: must be one line of printable characters.")
         await self.choose(NAME, name, actor)

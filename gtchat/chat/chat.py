@@ -81,7 +81,7 @@ class Chat:
         limits: the limits that the operator set.
         passwords: hashes passwords.
         token: makes an unguessable string.
-        sessions: what a second login of an account does: one of `devices.SESSION_MODES`.
+        sessions: what a second login of an account does: one of `modes.SESSION_MODES`.
         broadcast_key: the key that a broadcast needs; None if broadcasts are not allowed.
         wall: returns the time of day in seconds since 1970; None for the clock's own. It may
             jump, and is used for time stamps only.

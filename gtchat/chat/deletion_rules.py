@@ -26,8 +26,6 @@ from gtchat.chat.message_rules import MessageRows, annotated, without_text
 DELETED_USER = "deleted user"
 #: Until when the names of a deleted account are reserved: for ever.
 FOR_EVER = 2**62
-#: What becomes of the messages of an account that is deleted; operators may decide it for all.
-MESSAGES_MODES = ("choice", "keep", "erase")
 
 
 @attrs.frozen

@@ -13,11 +13,11 @@ import attrs
 
 from gtchat.chat.errors import BadRequest
 from gtchat.chat.limits import Limits
+from gtchat.chat.modes import SESSION_MODES
 from gtchat.chat.normalization import nfc
 from gtchat.chat.session_records import Replaces, SessionLimits
 
-#: What a second login of an account does (the setting `sessions`), and what is said if it fails.
-SESSION_MODES = ("devices", "replace", "refuse", "share")
+#: What is said if a second login fails.
 CONNECTED_ELSEWHERE = "You are logged in on another connection."
 #: Longest name of a device for users, in characters; longest `device`, in characters.
 NAME_CHARS, DEVICE_CHARS = 64, 64

@@ -10,7 +10,7 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
-from gtchat.chat.access import NAME_CHARS
+from gtchat.chat.modes import CHAT_NAME_CHARS
 
 #: A label of a host name in lower case (RFC 1123, section 2.1), or its ASCII form.
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
@@ -140,6 +140,6 @@ def hide_password(address: str) -> str:
 
 def check_chat_name(name: str) -> str | None:
     """Return what is wrong with the name of a chat."""
-    if 1 <= len(name) <= NAME_CHARS and name.isprintable() and name == name.strip():
+    if 1 <= len(name) <= CHAT_NAME_CHARS and name.isprintable() and name == name.strip():
         return None
-    return f"must be one line of 1 to {NAME_CHARS} printable characters"
+    return f"must be one line of 1 to {CHAT_NAME_CHARS} printable characters"

@@ -14,10 +14,8 @@ from typing import Any
 
 import attrs
 
-from gtchat.chat.access import REGISTRATION_MODES
-from gtchat.chat.deletion_rules import MESSAGES_MODES
-from gtchat.chat.devices import SESSION_MODES
 from gtchat.chat.limits import Limits
+from gtchat.chat.modes import MESSAGES_MODES, REGISTRATION_MODES, SESSION_MODES
 from gtchat.server import checks
 
 LOOPBACK = {"ws": "tcp:9000:interface=127.0.0.1", "web": "tcp:8080:interface=127.0.0.1"}

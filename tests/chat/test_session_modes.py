@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from gtchat.chat.devices import SESSION_MODES, Device
+from gtchat.chat.devices import Device
 from gtchat.chat.errors import AlreadyLoggedIn
 from gtchat.chat.limits import Limits
 from gtchat.chat.live_sessions import token_hash
 from gtchat.chat.logins import BegunSession
+from gtchat.chat.modes import SESSION_MODES
 from tests.fakes import RecordingConnection, RecordingEncoder, TestServer
 
 #: Most devices, and sessions on one, in the model.

@@ -15,12 +15,14 @@ import sys, gtchat.client, gtchat.client.aio, gtchat.client.testing
 print([name for name in sys.modules if name == "twisted.internet.reactor" or (
     name.startswith("gtchat.") and not name.startswith("gtchat.client"))])
 """
-#: Prints the modules of the store and of SQLAlchemy that a terminal client has loaded.
+#: Prints the modules of the store and of SQLAlchemy that a terminal client has loaded, and one that
+#: all rules of the chat load: commands that only read settings do not need them.
 LOADED_BY_TERMINAL = """
 import sys
 from gtchat.cli import main
 assert main(["client", "http://x"]) == 2
-print([name for name in sys.modules if name.startswith(("gtchat.store", "sqlalchemy"))])
+print([name for name in sys.modules if name.startswith(
+    ("gtchat.store", "sqlalchemy", "gtchat.chat.users"))])
 """
 
 

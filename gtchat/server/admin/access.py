@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from gtchat.chat.access import DEFAULT, GUESTS, NAME, REGISTRATION, REGISTRATION_MODES
+from gtchat.chat.access import DEFAULT, GUESTS, NAME, REGISTRATION
 from gtchat.chat.audit import CONSOLE
 from gtchat.chat.invite_links import MAX_DAYS, MAX_USES, Wanted
+from gtchat.chat.modes import REGISTRATION_MODES
 from gtchat.chat.panic import NEW_MS, PANIC, USUAL_MS
 from gtchat.server.admin.arguments import Argument
 from gtchat.server.admin.command import LIMIT, AdminCommand, Call
