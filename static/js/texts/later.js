@@ -39,7 +39,7 @@
     remove_private_hint: ["{room} is private: {usr} needs an invitation to come back.", "{room} 是私密的，{usr} 需要邀请才能再次加入。"],
     keep_days: ["Days for which messages are kept", "消息保留天数"],
     keep_count: ["Number of messages that are kept", "保留的消息数量"],
-    keep_hint: ["0 for no limit: this server sets none. Older messages are removed for good.", "0：不限，此服务器没有限制。更早的消息将被永久删除。"],
+    keep_unbounded: ["0 for no limit: this server sets none. Older messages are removed for good.", "0：不限，此服务器没有限制。更早的消息将被永久删除。"],
     keep_count_most: ["The server keeps {most}: at most that, or 0 for the same. Older messages are removed for good.", "服务器保留 {most} 条：不能超过此数，0 表示相同。更早的消息将被永久删除。"],
     keep_days_most: ["The server keeps them for {most} days: at most that, or 0 for the same. Older messages are removed for good.", "服务器保留 {most} 天：不能超过此数，0 表示相同。更早的消息将被永久删除。"],
     transfer_hint: ["Only the new owner can transfer it back.", "转让后，只有新房主才能转回。"],

@@ -16,7 +16,7 @@
 
   // How much of a room is kept, beside what the server keeps at most; 0 for no limit. label: of the field.
   const keepField = (label, value, most = 0) => ({ type: "number", label, value, min: 0, max: most && value <= most ? Math.floor(most) : undefined,
-    hint: text(most ? `${label}_most` : "keep_hint", { most: most.toLocaleString(GTChat.locale()) }) });
+    hint: text(most ? `${label}_most` : "keep_unbounded", { most: most.toLocaleString(GTChat.locale()) }) });
 
   // Settings that the user does not change are not sent: another session may have changed them meanwhile.
   GTChat.EditRoom = ({ shell, close, dialog: { room } }) => {
