@@ -2217,6 +2217,7 @@ export interface ReportInfo {
   sent: string;
   by: string;
   reason: string;
+  rule?: string;
   at: string;
   outcome?: string;
   answer?: string;

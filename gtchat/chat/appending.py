@@ -18,7 +18,14 @@ from gtchat.chat.events import (
     RoomChanged,
     RoomCreated,
 )
-from gtchat.chat.interfaces import Ack, ChangeLimits, RepeatableRequest, RoomLimits, Told
+from gtchat.chat.interfaces import (
+    Ack,
+    ChangeLimits,
+    PendingEntry,
+    RepeatableRequest,
+    RoomLimits,
+    Told,
+)
 from gtchat.chat.message_records import Pair
 from gtchat.chat.queued import PendingChange, Place, QueuedMessageChange, text_of
 from gtchat.chat.rooms import Room
@@ -110,6 +117,7 @@ class ChangeQueue:
         users: Pair | None = None,
         audit: Callable[[], AuditRecord | None] | None = None,
         refusal: ChatError | None = None,
+        flagged: Callable[[PendingEntry], None] | None = None,
     ) -> Deferred[Ack]:
         """Queue a change of a message.
 
@@ -122,6 +130,7 @@ class ChangeQueue:
             limits: what limits changes.
             users: of a direct conversation: the user, and the other one.
             audit, refusal: as of `PendingEntry`.
+            flagged: called with the change once it is queued; None for nothing to do.
 
         Returns:
             Fires with the ack, whose `seq` is 0 if the change changes nothing. Fails with
@@ -149,6 +158,8 @@ class ChangeQueue:
             session=session,
         )
         self._store.append(change)
+        if flagged is not None:
+            flagged(change)
         return change.done
 
     def _is_ending(self, entry: Entry) -> bool:

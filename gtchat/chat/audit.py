@@ -116,7 +116,7 @@ AUDIT: dict[str, AuditKind] = {
         "{by} removed rule {rule} from the word filter: {action} {pattern} in {room}", subject=""
     ),
     "filter_flagged": _own(
-        "rule {rule} of the word filter flagged message {seq} of {name} in {room}"
+        "rule {rule} of the word filter flagged a text of {name} in {room}: message {seq}"
     ),
     "filter_refused": _own("rule {rule} of the word filter refused a text of {name} in {room}"),
     "space_given_back": _admin("{by} had the database give back {bytes} bytes", subject=""),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypeVar
 
 from gtchat.chat.annotations import require_emoji
@@ -27,7 +28,7 @@ from gtchat.chat.errors import (
     SlowMode,
 )
 from gtchat.chat.events import Deleted, Edited, MessageChange, Pinned, Reacted, Unpinned
-from gtchat.chat.interfaces import Ack, ChangeLimits, MessageVersion
+from gtchat.chat.interfaces import Ack, ChangeLimits, MessageVersion, PendingEntry
 from gtchat.chat.limits import BucketTable, Limits
 from gtchat.chat.messages import check_txn, text
 from gtchat.chat.moderation import Rank, find_refusal, rank_of
@@ -137,9 +138,9 @@ class Changes:
         flag = None
         if refusal is None and (place is not None or self._filter.directs):
             flag = self._filter.check(session, msg, place)
+        report = None if flag is None else partial(self._filter.report, flag, session, place)
         entry = self._entry(Edited, session, room, seq, msg=msg)
-        audit = None if flag is None else self._filter.record(flag, session, entry)
-        return await self._say(session, target, room, entry, txn, audit, refusal)
+        return await self._say(session, target, room, entry, txn, refusal, report)
 
     async def delete(
         self, session: Session, target: Target, seq: int, reason: str = "", txn: str | None = None
@@ -280,7 +281,7 @@ class Changes:
             raise RateLimited(retry_after=wait)
         refusal = self._panic.check(session, room if isinstance(room, Room) else None, txn)
         entry = self._entry(Reacted, session, room, seq, emoji=emoji, on=on)
-        return await self._say(session, target, room, entry, txn, refusal=refusal)
+        return await self._say(session, target, room, entry, txn, refusal)
 
     @repeated
     async def _say(
@@ -290,14 +291,14 @@ class Changes:
         found: Room | Conversation,
         entry: Edited | Reacted,
         txn: str | None,
-        audit: Callable[[], AuditRecord | None] | None = None,
-        refusal: SlowMode | None = None,
+        refusal: SlowMode | None,
+        flagged: Callable[[PendingEntry], None] | None = None,
     ) -> Ack:
         """Store an edit or a reaction, for which the rates are paid. Return its ack."""
         if isinstance(found, Room):  # may not be a room of the user any more
             found = await self._conversations.require_open(target, session.user)
         self._check_speech(found, session.user, reacts=isinstance(entry, Reacted))
-        return await self._append(session, found, entry, txn, audit, refusal)
+        return await self._append(session, found, entry, txn, None, refusal, flagged)
 
     @repeated
     async def pin(
@@ -381,6 +382,7 @@ class Changes:
         txn: str | None,
         audit: Callable[[], AuditRecord | None] | None = None,
         refusal: SlowMode | None = None,
+        flagged: Callable[[PendingEntry], None] | None = None,
     ) -> Ack:
         """Store a change. Return its ack."""
         check_txn(txn)
@@ -388,5 +390,5 @@ class Changes:
         users = room.users if isinstance(room, Conversation) else None
         limits = self._change_limits(room.id)
         return await self._delivery.append_message_change(
-            session, room, entry, txn, is_moderator, limits, users, audit, refusal
+            session, room, entry, txn, is_moderator, limits, users, audit, refusal, flagged
         )

@@ -23,6 +23,7 @@ from gtchat.chat.delivery import Delivery
 from gtchat.chat.devices import SessionRules
 from gtchat.chat.direct import Whispers
 from gtchat.chat.errors import ChatError
+from gtchat.chat.flags import Flags
 from gtchat.chat.foreign import ForeignDelivery
 from gtchat.chat.foreign_joins import ForeignJoins
 from gtchat.chat.guests import Guests
@@ -177,6 +178,7 @@ class Chat:
         self.read_state = ReadState(state, self.conversations)
         self.searches = Searches(state, self.conversations)
         self.reports = Reports(state, self.conversations)
+        self.word_filter.report = Flags(state, self.reports).report
         self._guests = Guests(state, self.membership)
         self.session_rules = rules = SessionRules(sessions, limits)
         live = LiveSessions(state, self.whispers)

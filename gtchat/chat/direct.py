@@ -140,15 +140,16 @@ class Whispers(Arrivals):
         )
         self._quota.charge(session, msg)
         try:
-            ack = await self._store.whisper(pending, limits)
+            storing = self._store.whisper(pending, limits)
+            if flag is not None:
+                self._filter.report(flag, session, None, pending)
+            ack = await storing
         except ChatError:
             self._quota.give_back(session, msg)
             raise
         if ack.dup:
             self._quota.give_back(session, msg)
             return ack, False
-        if flag is not None:
-            self._filter.note(flag, session.actor, user.name)
         self._publish(event, pending.room_id, found.users, session)
         return ack, found.other_id != user.id and self._users.is_online(found.other_id)
 

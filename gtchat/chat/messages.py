@@ -236,25 +236,21 @@ class Messages:
         if reply is not None or style:
             target = None if reply is None else ReplyTo(reply)
             entry = attrs.evolve(annotated(entry), reply=target, style=style)
-        audit = None
-        if flag is not None:
-            audit = self._filter.record(flag, session, entry)
-            done = self._filter.with_line(done, audit, entry)
-        self._store.append(
-            PendingMessage(
-                room_id=room.id,
-                entry=entry,
-                txn=txn,
-                sender_id=None if txn is None else user.id,
-                checked=room.foreign,
-                slow=slow,
-                refusal=refusal,
-                audit=audit,
-                room=room,
-                session=session,
-                done=done,
-            )
+        pending = PendingMessage(
+            room_id=room.id,
+            entry=entry,
+            txn=txn,
+            sender_id=None if txn is None else user.id,
+            checked=room.foreign,
+            slow=slow,
+            refusal=refusal,
+            room=room,
+            session=session,
+            done=done,
         )
+        self._store.append(pending)
+        if flag is not None:
+            self._filter.report(flag, session, room, pending)
 
     async def _refuse(
         self, user: User, room_name: str, done: Callable[[Ack | ChatError], None]

@@ -20,6 +20,7 @@ from gtchat.chat.moderation_events import Muted, RoleChanged, Unmuted
 from gtchat.chat.names import HOST, USER_CHARS, fold_user
 from gtchat.chat.repeats import RoomAck
 from gtchat.chat.repetition import repeated
+from gtchat.chat.report_store import WORD_FILTER
 from gtchat.chat.room_admin import shown_name
 from gtchat.chat.rooms import Room
 from gtchat.chat.state import State
@@ -214,7 +215,7 @@ class Moderators:
             usr=user.name,
             subject_id=user.id,
             by=HOST.display,
-            reason="word filter",
+            reason=WORD_FILTER,
             until=at + rule.seconds * 1000,
             at=at,
         )

@@ -14,6 +14,10 @@ from zope.interface import Interface
 
 from gtchat.chat.audit import AuditRecord
 from gtchat.chat.moderation_events import ReportAnswered, ReportMade
+from gtchat.chat.records import PendingEntry
+
+#: Stands for the reporter where the word filter has flagged the message; no user has such a name.
+WORD_FILTER = "word filter"
 
 
 @attrs.frozen(kw_only=True)
@@ -28,8 +32,9 @@ class Report:
         author_id, author: who has sent it; the id is None if it was not known any more.
         msg: its text.
         sent_at: when it was sent, in milliseconds since 1970, UTC.
-        reporter_id, reporter: who reports it.
-        reason: why.
+        reporter_id, reporter: who reports it; the word filter has no account, and is `WORD_FILTER`.
+        rule: what the word filter has found: the pattern of the rule. "" of a user's report.
+        reason: why, "" for no reason.
         at: when it was reported.
         outcome: one of `reports.OUTCOMES`, "" as long as it is not answered.
         answer: what the reporter is told with the outcome, "" for nothing.
@@ -45,8 +50,9 @@ class Report:
     author: str
     msg: str
     sent_at: int
-    reporter_id: int
+    reporter_id: int | None
     reporter: str
+    rule: str = ""
     reason: str
     at: int
     outcome: str = ""
@@ -59,10 +65,13 @@ class Report:
 class ReportLimits:
     """How many reports are kept; 0 for no limit.
 
+    The word filter takes at most half of `room` and of `total`: the rest is for users.
+
     Attributes:
-        account: of an account, that are not answered.
+        account: of an account, that are not answered; of the word filter about an account.
         room: of messages of a room or a direct conversation, that are not answered.
-        total: in all; the oldest that is answered makes place for another one.
+        total: in all; the oldest that is answered makes place for another one. For one of the word
+            filter it is one of the word filter.
     """
 
     account: int = 0
@@ -103,15 +112,22 @@ class IReportStore(Interface):
     """Keeps reports."""
 
     def add_report(
-        report: Report, event: ReportMade, limits: ReportLimits, audit: AuditRecord
+        report: Report,
+        event: ReportMade,
+        limits: ReportLimits,
+        audit: AuditRecord | None,
+        flagged: PendingEntry | None = None,
     ) -> Deferred[int]:
-        """Keep a report. Return its number.
+        """Keep a report. Return its number, 0 if nothing was flagged.
 
         Args:
             report: the report, with the number 0.
             event: what other nodes are told, with the number of the report.
             limits: how many are kept.
-            audit: the record that is stored with it.
+            audit: the record that is stored with it, None for none.
+            flagged: of the word filter: the message or the edit that it reports. It was queued
+                before in the same turn of the reactor: so both are stored, or none. Its numbers are
+                those of the report; if it was refused, or sent before, nothing is kept.
 
         Raises:
             NotAllowed: the account has reported the message before.
@@ -141,3 +157,16 @@ class IReportStore(Interface):
         Raises:
             NotAllowed: it was answered before, or there is none.
         """
+
+
+def number_of(flagged: PendingEntry) -> int:
+    """Return the number of the message that an entry is, or changes; 0 if it was not stored."""
+    entry = flagged.entry
+    return getattr(entry, "of", entry.seq) if entry.seq else 0
+
+
+def with_numbers(event: ReportMade, report_id: int, flagged: PendingEntry | None) -> ReportMade:
+    """Return what is told of a report once it is stored; the arguments are of `add_report`."""
+    if flagged is not None:
+        event = attrs.evolve(event, of=number_of(flagged), log_id=flagged.room_id)
+    return attrs.evolve(event, report_id=report_id)

@@ -3,6 +3,8 @@
 Moderators of a room see and answer the reports of messages of users of a lower rank; operators see
 and answer all, and those of direct messages. No user sees a report of the own messages. Blocks do
 not matter here: to report and to answer is not to write to each other.
+
+What the word filter flags is a report without an account (`flags`). Operators see its rule.
 """
 
 from __future__ import annotations
@@ -97,7 +99,7 @@ class Reports:
     def foreign_handlers(self) -> ForeignHandlers:
         """Return what this part does with system entries of other nodes."""
         return {
-            ReportMade: lambda _, event: self._tell_made(event),
+            ReportMade: lambda _, event: self.tell_made(event),
             ReportAnswered: lambda _, event: self._tell_answered(event),
         }
 
@@ -170,7 +172,20 @@ class Reports:
     async def _add(self, report: Report, room: Room | None, actor: Actor) -> int:
         """Store a report, and tell those who may answer it. Return its number."""
         record = self._record("reported", report, actor, seq=report.seq)
-        event = ReportMade(
+        event = self.event_of(report, room)
+        report_id = await self._store.add_report(report, event, self.kept, record)
+        write_line(record)
+        self.tell_made(attrs.evolve(event, report_id=report_id))
+        return report_id
+
+    def event_of(self, report: Report, room: Room | None) -> ReportMade:
+        """Return what those are told who may answer a report.
+
+        Args:
+            report: the report.
+            room: the room, None for a direct message.
+        """
+        return ReportMade(
             report_id=0,
             room_name=report.room,
             usr=report.author,
@@ -183,19 +198,18 @@ class Reports:
             or not any(_moderators(room, report.author_id, report.author)),
             at=report.at,
         )
-        limits = ReportLimits(
-            self._limits.reports_per_account, self._limits.reports_per_room, self._limits.reports
-        )
-        report_id = await self._store.add_report(report, event, limits, record)
-        write_line(record)
-        self._tell_made(attrs.evolve(event, report_id=report_id))
-        return report_id
+
+    @property
+    def kept(self) -> ReportLimits:
+        """How many reports are kept now."""
+        limits = self._limits
+        return ReportLimits(limits.reports_per_account, limits.reports_per_room, limits.reports)
 
     def _record(self, code: str, report: Report, actor: Actor, **fields: object) -> AuditRecord:
         room = report.room or DIRECT_MESSAGES
         return self._audit.record(code, actor, name=report.author, room=room, **fields)
 
-    def _tell_made(self, event: ReportMade) -> None:
+    def tell_made(self, event: ReportMade) -> None:
         """Send a report to those here who may answer it."""
         if event.to_operators:
             for user in self._users:
@@ -242,6 +256,8 @@ class Reports:
             raise NotOwner(NEEDS_MODERATOR)
         page = await self._page(query)
         seen = [one for one in page.reports if _may_see(user.id, user.name, one, room)]
+        if room is not None:  # only operators see the rules of the word filter
+            seen = [attrs.evolve(one, rule="") for one in seen]
         return attrs.evolve(page, reports=seen)
 
     async def listed_for_operator(

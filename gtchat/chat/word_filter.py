@@ -5,20 +5,19 @@ names of users who come in, and direct messages only if the operator has set tha
 rules in memory; they are choices of operators, as those of `access` (`filter_admin`). Operators and
 the server itself may write anything.
 
-What is flagged is sent, and leaves a record in the audit log. What is refused leaves one, too. They
-are few for each account: one that goes on and on shall not push others out of the log.
+A message that is flagged is sent, and reported to those who moderate it (`flags`). Another
+text that is flagged leaves a record in the audit log, and so does what is refused. All of these are
+few for each account: one that goes on and on shall not push out others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 
-from gtchat.chat.audit import Actor, Audit, AuditRecord, write_line
-from gtchat.chat.entries import Entry
-from gtchat.chat.errors import ChatError, Filtered
+from gtchat.chat.audit import Actor, Audit
+from gtchat.chat.errors import Filtered
 from gtchat.chat.filter_rules import FilterRule, Matcher
-from gtchat.chat.interfaces import Ack
+from gtchat.chat.interfaces import PendingEntry
 from gtchat.chat.limits import BucketTable, Rate, network_key
 from gtchat.chat.names import HOST
 from gtchat.chat.rooms import Room
@@ -26,7 +25,7 @@ from gtchat.chat.users import Session
 
 #: Begins the names of these choices.
 PREFIX = "filter "
-#: Records of what an account writes: so many at once, and a minute; of each kind.
+#: Records, and reports, of what an account writes: so many at once, and a minute; of each kind.
 RECORDS_AT_ONCE, RECORDS_PER_MINUTE = 5, 1
 #: Stands for a room in records of names and of direct messages.
 NO_ROOM = "(no room)"
@@ -43,6 +42,7 @@ class WordFilter:
         rules: id -> rule.
         directs: whether direct messages are compared, too.
         mute: mutes the user of a session in a room for a rule; set by the chat.
+        report: see `Flags.report`; set by the chat.
     """
 
     def __init__(self, audit: Audit, seconds: Callable[[], float]) -> None:
@@ -52,6 +52,7 @@ class WordFilter:
         self.rules: dict[str, FilterRule] = {}
         self.directs = False
         self.mute: Callable[[Session, Room, FilterRule], None] = lambda *args: None
+        self.report: Callable[[FilterRule, Session, Room | None, PendingEntry], None]
 
     def begin(self, choices: Mapping[str, str]) -> None:
         """Begin with the rules among the choices that are stored."""
@@ -86,7 +87,7 @@ class WordFilter:
             room: where it is written, None for no room.
 
         Returns:
-            The rule that flags it, None for none, and where there are enough records of the user.
+            The rule that flags it, None for none, and where enough of the user was flagged.
 
         Raises:
             Filtered: a rule refuses it.
@@ -97,7 +98,7 @@ class WordFilter:
         if rule is None:
             return None
         if rule.action == "flag":
-            return None if self._records.take(("flag", session.user.id)) else rule
+            return None if self._records.take(("flag", _account_of(session))) else rule
         where = "" if room is None else room.name
         self._note_few(rule, session.user.id, session.actor, session.user.name, where)
         if rule.action == "mute" and room is not None:
@@ -146,49 +147,24 @@ class WordFilter:
         if not self._records.take(key):
             self.note(rule, actor, name, room)
 
-    def note(self, rule: FilterRule, actor: Actor, name: str, room: str = "") -> None:
-        """Leave a record of what a rule has done with what a user wrote outside of messages."""
-        fields = {"name": name, "room": room or NO_ROOM, "rule": rule.id}
-        if rule.action == "flag":
-            self._audit.note("filter_flagged", actor, seq=0, **fields)
-        else:
-            self._audit.note("filter_refused", actor, **fields)
-
-    def record(
-        self, rule: FilterRule, session: Session, entry: Entry
-    ) -> Callable[[], AuditRecord | None]:
-        """Return what makes the record of a message that is flagged, or of an edit.
+    def note(self, rule: FilterRule, actor: Actor, name: str, room: str = "", seq: int = 0) -> None:
+        """Leave a record of what a rule has refused, or flagged where there is no report of it.
 
         Args:
             rule: the rule.
-            session: a session of the author.
-            entry: the message, or the edit; it is asked for its number once it is stored.
+            actor: who has written it.
+            name: the same, as displayed.
+            room: where, "" for no room.
+            seq: number of the message, 0 for what is none.
         """
-        return partial(self._flagged, rule, session.actor, entry)
+        fields = {"name": name, "room": room or NO_ROOM, "rule": rule.id}
+        if rule.action == "flag":
+            self._audit.note("filter_flagged", actor, seq=seq, **fields)
+        else:
+            self._audit.note("filter_refused", actor, **fields)
 
-    def with_line(
-        self,
-        done: Callable[[Ack | ChatError], None],
-        audit: Callable[[], AuditRecord | None],
-        entry: Entry,
-    ) -> Callable[[Ack | ChatError], None]:
-        """Return what is called with the result of a message, and writes the line of its record.
 
-        Args:
-            done: what is called with the result.
-            audit: what `record` has returned.
-            entry: the message.
-        """
-
-        def written(result: Ack | ChatError) -> None:
-            record = audit()
-            if record is not None and entry.seq:  # else it was refused, or sent before
-                write_line(record)
-            done(result)
-
-        return written
-
-    def _flagged(self, rule: FilterRule, actor: Actor, entry: Entry) -> AuditRecord:
-        seq = getattr(entry, "of", entry.seq)
-        fields = {"name": actor.name, "room": entry.room_name or NO_ROOM, "rule": rule.id}
-        return self._audit.record("filter_flagged", actor, seq=seq, **fields)
+def _account_of(session: Session) -> int | str:
+    """Return what stands for the account of a session: guests, who cost nothing, share one."""
+    user = session.user
+    return user.id if user.registered else network_key(session.connection.address)

@@ -24,6 +24,9 @@ import msgspec
 from msgspec import field
 from msgspec.structs import force_setattr
 
+#: Stands for the word filter as one that reports; no user has such a name.
+WORD_FILTER = "word filter"
+
 #: A position in the log of a room, to be stored: epoch and seq. Made by `Entry.cursor`.
 Cursor: TypeAlias = str
 ResetReason: TypeAlias = Literal["epoch", "recreated", "unknown", "left"]
@@ -334,6 +337,11 @@ class Reported(Event, frozen=True, kw_only=True, eq=False):
     by: str
     reason: str | None = None
     at: datetime | None = None
+
+    @property
+    def by_filter(self) -> bool:
+        """Whether it is the word filter that has reported it, not a user."""
+        return self.by == WORD_FILTER
 
 
 class ReportAnswered(Event, frozen=True, kw_only=True, eq=False):

@@ -16,7 +16,7 @@ from msgspec.structs import force_setattr
 
 from gtchat.client.errors import ERROR_CLASSES, CommandFailed
 from gtchat.client.event_decoder import EventDecoder
-from gtchat.client.events import Direct, Event
+from gtchat.client.events import WORD_FILTER, Direct, Event
 
 
 class Room(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
@@ -73,6 +73,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True)
         sent: when it was sent, aware.
         by: who has reported it.
         reason: why, "" for no reason.
+        rule: of the word filter: the rule that it matches; only operators see it.
         at: when it was reported, aware.
         outcome: `accepted` or `dismissed`, None if it is not answered; then the next three, too.
         answer: what the user who reported was told.
@@ -88,11 +89,17 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True)
     sent: datetime | None = None
     by: str = ""
     reason: str = ""
+    rule: str | None = None
     at: datetime | None = None
     outcome: str | None = None
     answer: str | None = None
     answered_by: str | None = None
     answered: datetime | None = None
+
+    @property
+    def by_filter(self) -> bool:
+        """Whether it is the word filter that has reported it, not a user."""
+        return self.by == WORD_FILTER
 
 
 class SessionInfo(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import attrs
-
 from gtchat.chat.audit import AuditRecord
 from gtchat.chat.ban_records import Ban
 from gtchat.chat.export_store import StoredExportLink
@@ -22,6 +20,8 @@ from gtchat.chat.node_records import (
     SessionsEnded,
     SystemEntry,
 )
+from gtchat.chat.records import PendingEntry
+from gtchat.chat.report_store import with_numbers
 from gtchat.chat.storage_store import CountedBy
 from gtchat.store.jobs import Locks, Plan
 
@@ -99,11 +99,11 @@ def remove_ban(ban_id: int, audit: AuditRecord) -> Plan:
     return Plan(Locks(system=True), lambda _: [BanRemoved(ban_id)], audit=audit)
 
 
-def add_report(event: ReportMade, audit: AuditRecord) -> Plan:
+def add_report(event: ReportMade, audit: AuditRecord | None, flagged: PendingEntry | None) -> Plan:
     """Return the plan of `add_report`."""
 
     def tells(report_id: int) -> Iterable[SystemEntry]:
-        return (attrs.evolve(event, report_id=report_id),)
+        return (with_numbers(event, report_id, flagged),) if report_id else ()
 
     # With the lock of the system log reports are counted one after the other.
     return Plan(Locks(system=True), tells, audit=audit)

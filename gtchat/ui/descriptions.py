@@ -73,8 +73,9 @@ def describe_event(event: Event) -> str:
     if isinstance(event, Reported):
         reason = f": {escape_controls(event.reason)}" if event.reason else ""
         lists = "/reports" if event.room is not None else "/all-reports"
-        by, message = format_user(event.by), _reported_message(event)
-        return f"{by} reports {message}{reason} ({lists}, /answer {event.report_id})"
+        who = "the word filter flags" if event.by_filter else f"{format_user(event.by)} reports"
+        message = _reported_message(event)
+        return f"{who} {message}{reason} ({lists}, /answer {event.report_id})"
     if isinstance(event, ReportAnswered):
         answer = f": {escape_controls(event.answer)}" if event.answer else ""
         outcome = escape_controls(event.outcome)

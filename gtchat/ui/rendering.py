@@ -328,8 +328,14 @@ class Renderer:
         place = format_room(report.room) if report.room is not None else "direct message"
         head = f"{report.id} {place} {self._paint(f'<{format_user(report.user)}>', 'bold')}"
         lines = self._text_lines(report.text, report.sent, head, "%Y-%m-%d %H:%M")
-        reason = f": {escape_controls(report.reason)}" if report.reason else ""
-        lines.append(self._notice(f"reported by {format_user(report.by)}{reason}"))
+        why = report.rule if report.by_filter else report.reason
+        reason = f": {escape_controls(why)}" if why else ""
+        who = (
+            "flagged by the word filter"
+            if report.by_filter
+            else f"reported by {format_user(report.by)}"
+        )
+        lines.append(self._notice(f"{who}{reason}"))
         if report.outcome:
             answer = f": {escape_controls(report.answer)}" if report.answer else ""
             by = format_user(report.answered_by or "")

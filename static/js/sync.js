@@ -205,7 +205,7 @@
     invitation_ended: only(invitations.end),
     address_request: only((state, { usr }) => { state.addressRequests = [...state.addressRequests.filter((name) => name !== usr), usr]; }),
     address_granted: (_state, event) => [notice("address_granted", event)],
-    reported: (state, event) => [reportNotice(state, "reported", event)],
+    reported: (state, event) => [reportNotice(state, event.by === "word filter" ? "flagged" : "reported", event)],
     report_answered: (_state, event) => [notice(`report_${event.outcome}`, { answer: "", ...event })],
     address_denied: (_state, event) => [notice("address_denied", event)],
   };

@@ -53,12 +53,13 @@ LINES = [
     "login: cat logged in from 192.0.2.7",
     "own_export: cat exported the own data from 192.0.2.7",
     "own_account_deleted: cat deleted the account from 192.0.2.7",
-    "filter_flagged: rule 2aaa6c74 of the word filter flagged message 1 of ann in lobby",
     "filter_refused: rule 610562b2 of the word filter refused a text of ann in lobby",
+    "filter_flagged: rule 2aaa6c74 of the word filter flagged a text of ann in (no room):"
+    " message 0",
     "login: gus logged in from 192.0.2.1",
     "reported: gus reported message 1 of ann in lobby",
     "login: dora logged in from 192.0.2.7",
-    "report_answered: dora answered report 1 about ann in lobby: dismissed",
+    "report_answered: dora answered report 2 about ann in lobby: dismissed",
 ]
 
 #: Codes of administrative commands, which `server.admin.test_commands` tries, and of the start.
@@ -130,6 +131,7 @@ class AuditLog(SynchronousTestCase):
             rule = FilterRule(word, action)
             server.chat.word_filter.choose(f"filter {rule.id}", rule.stored())
             again.call("speak", room_name="lobby", msg=word)
+        again.call("create_room", room_name="hot")
         report = server.guest("gus").call("report", room_name="lobby", seq=1)["report_id"]
         dora = server.connect("192.0.2.7")
         dora.login("dora", pwd=SECRETS[0])

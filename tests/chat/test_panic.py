@@ -9,6 +9,7 @@ from gtchat.chat.errors import BadRequest
 from gtchat.chat.filter_rules import FilterRule
 from gtchat.chat.limits import Limits
 from gtchat.chat.panic import MAX_MS, NEW_MS, USUAL_MS
+from gtchat.chat.report_store import ReportQuery
 from tests.chat.test_access import code_of
 from tests.chat.test_administration import Administered
 from tests.fakes import FakeClient, RecordingConnection, RecordingEncoder, TestServer, nodes
@@ -114,7 +115,8 @@ class Panic(Administered):
             code_of(bob, "speak", room_name="lobby", msg="spam", txn="1")
         self.server.clock.advance(30)
         bob.call("speak", room_name="lobby", msg="spam", txn="1")
-        self.assertEqual(len(self.done(self.admin.audit(AuditQuery(code="filter_flagged")))), 1)
+        listing = self.server.chat.reports.listed_for_operator(AT_CONSOLE, None, ReportQuery())
+        self.assertEqual([one.msg for one in self.done(listing).reports], ["spam"])
 
     def test_a_message_that_is_refused_for_something_else_does_not_count(self) -> None:
         bob = self.server.member("Bob")

@@ -355,6 +355,24 @@ class Walk(WalkCase):
         self.admin("limits set text_chars default")
         self.until_refused(wren, "", "speak", **long)
 
+    def test_flagged_words_are_reported(self) -> None:
+        owner, sender = self.registered("vera"), self.registered("wim")
+        self.create_room(owner, "shed")
+        sender.call("join_room", room_name="shed")
+        rule = self.admin("filter add flaggable --action flag")
+        began, reports = time.monotonic(), []
+        while not reports:  # the server of the users may not have heard of the rule
+            self.assertLess(time.monotonic(), began + SECONDS)
+            sender.call("speak", room_name="shed", msg="flaggable")
+            reports = self.admin("reports list --room shed")["reports"]
+        flag = reports[-1]
+        self.assertEqual((flag["by"], flag["rule"]), ("word filter", "flaggable"))
+        self.assertEqual((flag["author"], flag["message"]), ("wim", "flaggable"))
+        self.pushed(owner, type="reported", by="word filter", usr="wim", of=flag["seq"])
+        for one in self.admin("reports list --room shed")["reports"]:
+            self.admin(f"reports answer {one['id']} dismissed")
+        self.admin(f"filter remove {rule['id']}")
+
     def test_panic_switch_stops_new_users(self) -> None:
         self.addCleanup(self.let_all_in)
         guest = self.guest("vic", "192.0.2.8")

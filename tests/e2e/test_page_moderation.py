@@ -6,6 +6,8 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
+from gtchat.server.admin.console import SOCKET
+from gtchat.server.admin.socket import request
 from tests.e2e import axe
 from tests.e2e.browser import MISSING, Browser
 from tests.e2e.server import Client, Server
@@ -169,6 +171,16 @@ class PageModerationTest(TestCase):
         page.close_dialog()
         [found] = self.bob.call("get_reports", own=True, answered=True)["reports"]
         self.assertEqual((found["outcome"], found["answer"]), ("dismissed", "this is fine"))
+        page.dismiss_notices()
+        rule = {"pattern": "pill*", "action": "flag"}
+        request(self.server.folder / SOCKET, "filter add", rule)
+        self.eve.call("speak", room_name="attic", msg="pills here")
+        page.find(".notice", "The word filter flags a message of eve.")
+        page.click(".notice button", "Show")
+        shown = page.find(".dialog .report", "flagged by the word filter").text
+        self.assertIn("pills here", shown)
+        self.assertNotIn("pill*", shown)
+        self.check("flags")
 
     def test_names_are_counted_before_a_ban_and_recent_messages_deleted(self) -> None:
         page = self.page

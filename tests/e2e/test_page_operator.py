@@ -63,6 +63,8 @@ class PageOperatorTest(TestCase):
 
     def test_an_operator_bans_and_looks_after_accounts(self) -> None:
         page = self.page
+        self.admin("filter add", pattern="buy*", action="flag")
+        self.ann.call("speak", room_name="Garden", msg="buying roses")
         self.ann.call("whisper", target_user="spam1", msg="come here")
         reporter = Client(self.server.ws_port)
         self.addCleanup(reporter.close)
@@ -73,7 +75,7 @@ class PageOperatorTest(TestCase):
         self.check("accounts")
         page.click(".settings .card button[aria-label='Manage ann']")
         page.find(".dialog .card li", "127.0.0.1")
-        page.find(".dialog .profile", "messages: 9 bytes")
+        page.find(".dialog .profile", "messages: 21 bytes")
         self.check("account")
         page.click(".dialog .card button.line", "Ban")
         page.fill("reason", "spam in all rooms")
@@ -118,9 +120,15 @@ class PageOperatorTest(TestCase):
         self.section("Reports")
         page.find(".settings .report", "Direct message")
         page.find(".settings .report", "come here")
+        page.find(".settings .report", "flagged by the word filter")
+        page.find(".settings .report", "rule buy*")
         self.check("reports")
         page.click(".settings .report button", "Accept")
         page.click(".dialog footer button.primary", "Accept")
+        page.wait_count(".settings .report", 1)
+        page.click(".settings .report button", "Dismiss")
+        page.find(".dialog .hint", "No user is told")
+        page.click(".dialog footer button.primary", "Dismiss")
         page.find(".settings .main", "No report waits")
         self.section("Audit log")
         page.find(".settings .card li", "ban_added")

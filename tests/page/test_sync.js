@@ -428,6 +428,8 @@
     equal(dialogOf({ room_name: "lobby" }).name, "operator");
     state.lobby.roles.set("ann", "moderator");
     equal(dialogOf({ room_name: "lobby" }), { name: "reports", room: state.lobby });
+    const noticed = (by) => push(state, event("reported", { usr: "bob", by, of: 1, report_id: 4 }));
+    equal([noticed("eve"), noticed("word filter")], [["notice reported"], ["notice flagged"]]);
     equal(push(state, event("report_answered", { usr: "bob", of: 1, report_id: 4, outcome: "dismissed" })), ["notice report_dismissed"]);
   });
 

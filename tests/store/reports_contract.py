@@ -5,13 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
+from twisted.internet.defer import Deferred
 
 from gtchat.chat.admin_store import AuditLimits, AuditQuery
 from gtchat.chat.audit import audit_record
 from gtchat.chat.errors import NotAllowed, TooMany
+from gtchat.chat.interfaces import HistoryQuery, PendingEntry
 from gtchat.chat.moderation_events import ReportAnswered, ReportMade
-from gtchat.chat.report_store import Report, ReportAnswer, ReportLimits, ReportQuery
-from tests.store.contract import StoreCase
+from gtchat.chat.report_store import (
+    WORD_FILTER,
+    Report,
+    ReportAnswer,
+    ReportLimits,
+    ReportQuery,
+)
+from tests.store.changes_contract import ChangeCase, edited
+from tests.store.contract import message
 
 REPORT = Report(
     log_id=7,
@@ -26,6 +35,9 @@ REPORT = Report(
     reason="spam",
     at=100,
 )
+FLAG = attrs.evolve(
+    REPORT, reporter_id=None, reporter=WORD_FILTER, rule="spam", reason="", seq=0, log_id=0
+)
 MADE = ReportMade(report_id=0, room_name="Garden", usr="Bob", of=3, by="Ann", reason="spam", at=100)
 ANSWERED = ReportAnswered(report_id=1, room_name="Garden", usr="Bob", of=3, outcome="x", at=200)
 ANSWER = ReportAnswer("accepted", "Thank you", "Mod", 200)
@@ -34,7 +46,7 @@ RECORD = audit_record("reported", 100, by="Ann", name="Bob", room="Garden", seq=
 DONE = audit_record("report_answered", 200, by="Mod", name="Bob", room="Garden", id=1, outcome="x")
 
 
-class ReportsContract(StoreCase):
+class ReportsContract(ChangeCase):
     """Reports, their bounds and their answers."""
 
     def add(self, limits: ReportLimits = NO_LIMITS, **fields: Any) -> Any:
@@ -119,6 +131,106 @@ class ReportsContract(StoreCase):
         calls = [self.add(ReportLimits(total=1), reporter_id=number) for number in (1, 2)]
         await calls[0]
         await self.assertFails(calls[1], TooMany)
+
+    def flag(self, limits: ReportLimits = NO_LIMITS, author: int = 2) -> Any:
+        """Store a message with its flag; return the Deferred of their numbers."""
+
+        async def flag() -> tuple[int, int]:
+            entry = self.append(self.lobby, message("x"))
+            number = await self.add_flag(entry, limits, author)
+            return entry.entry.seq, number
+
+        return Deferred.fromCoroutine(flag())
+
+    def add_flag(
+        self, entry: PendingEntry, limits: ReportLimits = NO_LIMITS, author: int = 2
+    ) -> Any:
+        report = attrs.evolve(FLAG, author_id=author)
+        return self.store.add_report(report, MADE, limits, None, entry)
+
+    async def test_a_flag_has_the_numbers_of_its_message(self) -> None:
+        seq, number = await self.flag()
+        found = await self.store.report(number)
+        wanted = attrs.evolve(FLAG, id=number, log_id=self.lobby, seq=seq)
+        self.assertEqual(found, wanted)
+        self.assertEqual(await self.codes(), [])
+
+    async def test_an_edit_has_the_number_of_the_message_and_a_flag_of_its_own(self) -> None:
+        await self.prepare()
+        numbers = []
+        for text in ("y", "z", "z"):
+            entry = self.change(edited(3, text), self.ann)
+            numbers.append(await self.add_flag(entry))
+        self.assertEqual(numbers[2], 0, "it has changed nothing")
+        found = [await self.store.report(number) for number in numbers[:2]]
+        self.assertEqual([(one.log_id, one.seq) for one in found], [(self.room_id, 3)] * 2)
+
+    async def test_what_is_refused_or_sent_again_has_no_flag(self) -> None:
+        bob = await self.account("Bob")
+        first = self.append(self.lobby, message("x"), bob, "t")
+        again = self.append(self.lobby, message("x"), bob, "t")
+        refused = self.append(self.lobby, message("y"), bob, "t")
+        numbers = [await self.add_flag(entry) for entry in (first, again, refused)]
+        self.assertEqual(numbers[1:], [0, 0])
+        self.assertEqual(await self.ids(), numbers[:1])
+
+    async def test_flags_and_reports_of_a_message_do_not_meet(self) -> None:
+        seq, number = await self.flag()
+        for reporter in (1, 5):
+            await self.add(log_id=self.lobby, seq=seq, reporter_id=reporter)
+        self.assertEqual(len(await self.ids(log_id=self.lobby)), 3)
+        self.assertEqual(await self.ids(reporter_id=5, log_id=self.lobby), [number + 2])
+
+    async def test_flags_take_half_of_a_room(self) -> None:
+        limits = ReportLimits(room=3)
+        _, first = await self.flag(limits)
+        await self.assertFails(self.flag(limits, author=3), TooMany)
+        for reporter in (1, 2):
+            await self.add(limits, log_id=self.lobby, reporter_id=reporter)
+        await self.assertFails(self.add(limits, log_id=self.lobby, reporter_id=3), TooMany)
+        await self.answer(first)
+        await self.flag(limits)
+        await self.assertFails(self.flag(ReportLimits(room=1)), TooMany)
+
+    async def test_flags_of_an_author_are_bounded(self) -> None:
+        limits = ReportLimits(account=1)
+        _, first = await self.flag(limits)
+        await self.assertFails(self.flag(limits), TooMany)
+        await self.flag(limits, author=3)
+        await self.add(limits, author_id=2)
+        await self.answer(first)
+        await self.flag(limits)
+
+    async def test_a_flag_makes_place_for_a_flag_only(self) -> None:
+        limits = ReportLimits(total=4)
+        users = [await self.add(limits, reporter_id=reporter) for reporter in (1, 2)]
+        await self.answer(users[0])
+        _, first = await self.flag(limits)
+        _, second = await self.flag(limits)
+        await self.assertFails(self.flag(limits), TooMany)
+        third = await self.add(limits, reporter_id=3)
+        self.assertEqual(await self.ids(answered=True), [third, second, first, users[1]])
+        await self.answer(second)
+        _, last = await self.flag(limits)
+        self.assertEqual(await self.ids(answered=True), [last, third, first, users[1]])
+        await self.answer(first)
+        newest = await self.add(limits, reporter_id=4)
+        self.assertEqual(await self.ids(answered=True), [newest, last, third, users[1]])
+
+    async def test_flags_take_half_of_all(self) -> None:
+        limits = ReportLimits(total=3)
+        await self.flag(limits)
+        await self.assertFails(self.flag(limits), TooMany)
+        for reporter in (1, 2):
+            await self.add(limits, reporter_id=reporter)
+        await self.assertFails(self.add(limits, reporter_id=3), TooMany)
+
+    async def test_users_may_have_more_than_half(self) -> None:
+        limits = ReportLimits(total=2)
+        for reporter in (1, 2):
+            await self.add(limits, reporter_id=reporter)
+        await self.assertFails(self.flag(limits), TooMany)
+        self.assertEqual(len(await self.texts(self.lobby, HistoryQuery())), 1)
 
     async def test_old_reports_are_deleted(self) -> None:
         await self.add()

@@ -212,6 +212,8 @@ class RenderingTests(SynchronousTestCase):
         self.assertIn("cid reports a direct message of bob (/all-reports", line)
         [line] = self.shown(**reported, type="report_answered", outcome="dismissed", answer="no")
         self.assertIn("your report of a direct message of bob was dismissed: no", line)
+        [line] = self.shown(**reported, type="reported", by="word filter", room_name="den")
+        self.assertIn("the word filter flags a message of bob in #den (/reports, /answer 4)", line)
         report = Report(id=4, room="den", seq=3, user="bob", text="a\nb", by="cid", reason="spam")
         answered = msgspec.structs.replace(
             report, id=3, room=None, reason="", outcome="accepted", answer="ok", answered_by="mod"
@@ -229,6 +231,13 @@ class RenderingTests(SynchronousTestCase):
                 "* reported by cid: spam",
             ],
         )
+        flagged = msgspec.structs.replace(report, text="a", by="word filter", reason="")
+        for rule, shown in (
+            (None, "* flagged by the word filter"),
+            (f"*a*{EVIL}", "* flagged by the word filter: *a*\\x1b[2J\\u202e\\x07"),
+        ):
+            found = msgspec.structs.replace(flagged, rule=rule)
+            self.assertEqual(self.replied("/reports", reports=(found,))[1], shown)
         self.assertEqual(self.replied("/reports"), ["* no reports"])
         self.assertEqual(self.replied("/report #3", report_id=4), ["* reported: report 4"])
         [line] = self.replied("/report #3", report_id=4, dup=True)

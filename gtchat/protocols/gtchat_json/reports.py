@@ -55,7 +55,8 @@ class ReportReply(Reply, kw_only=True):
 class ReportInfo(msgspec.Struct, kw_only=True):
     """A report by `by` of a message of `usr`, with a copy of it: `msg`, sent at `sent`.
 
-    Without `room_name` it was a direct message.
+    Without `room_name` it was a direct message. The word filter is `word filter`; operators see its
+    `rule`.
     """
 
     report_id: int
@@ -66,6 +67,7 @@ class ReportInfo(msgspec.Struct, kw_only=True):
     sent: str
     by: str
     reason: str
+    rule: str | UnsetType = UNSET
     at: str
     outcome: str | UnsetType = UNSET
     answer: str | UnsetType = UNSET
@@ -98,6 +100,7 @@ def _info(report: Report) -> ReportInfo:
         sent=rfc3339(report.sent_at),
         by=report.reporter,
         reason=report.reason,
+        rule=report.rule or UNSET,
         at=rfc3339(report.at),
     )
     if report.outcome:

@@ -22,6 +22,7 @@ def _report(report: Report) -> dict[str, Any]:
         "by": report.reporter,
         "at": time_of(report.at),
         "reason": report.reason,
+        "rule": report.rule,
         "outcome": report.outcome,
         "answered_by": report.answered_by,
         "answer": report.answer,

@@ -28,6 +28,7 @@ from gtchat.chat.interfaces import Account, EndedSession
 from gtchat.chat.measures import SpaceGivenBack
 from gtchat.chat.moderation_events import ReportAnswered, ReportMade
 from gtchat.chat.profile_store import Profile
+from gtchat.chat.records import PendingEntry
 from gtchat.chat.report_store import Report, ReportAnswer, ReportLimits, ReportQuery
 from gtchat.chat.storage_store import (
     AtQuota,
@@ -210,11 +211,16 @@ class MemoryAdminCalls(MemoryCalls):
         return self._write(self._tables.bans.remove, ban_id, plan=plan)
 
     def add_report(
-        self, report: Report, event: ReportMade, limits: ReportLimits, audit: AuditRecord
+        self,
+        report: Report,
+        event: ReportMade,
+        limits: ReportLimits,
+        audit: AuditRecord | None,
+        flagged: PendingEntry | None = None,
     ) -> Deferred[int]:
         """See `IReportStore.add_report`."""
-        plan = admin_tells.add_report(event, audit)
-        return self._write(self._tables.reports.add_report, report, limits, plan=plan)
+        plan = admin_tells.add_report(event, audit, flagged)
+        return self._write(self._tables.reports.add_report, report, limits, flagged, plan=plan)
 
     def find_report(self, reporter_id: int, log_id: int, seq: int) -> Deferred[int | None]:
         """See `IReportStore.find_report`."""

@@ -12,7 +12,8 @@ import attrs
 
 import gtchat.store.report_rules as report_rules
 from gtchat.chat.errors import NotAllowed
-from gtchat.chat.report_store import Report, ReportAnswer, ReportLimits, ReportQuery
+from gtchat.chat.records import PendingEntry
+from gtchat.chat.report_store import Report, ReportAnswer, ReportLimits, ReportQuery, number_of
 
 
 class ReportTable:
@@ -22,18 +23,30 @@ class ReportTable:
         self._by_id: dict[int, Report] = {}
         self._last_id = 0
 
-    def add_report(self, report: Report, limits: ReportLimits) -> int:
+    def add_report(
+        self, report: Report, limits: ReportLimits, flagged: PendingEntry | None = None
+    ) -> int:
         """Keep a report. Return its number."""
-        if self.find_report(report.reporter_id, report.log_id, report.seq) is not None:
+        reporter_id = report.reporter_id
+        of_filter: int | None = None
+        if flagged is not None:
+            if not (seq := number_of(flagged)):
+                return 0
+            report = attrs.evolve(report, log_id=flagged.room_id, seq=seq)
+        counted = list(self._by_id.values())
+        if reporter_id is None:
+            counted = [one for one in counted if one.reporter_id is None]
+            of_filter = len(counted)
+            own = [one for one in counted if one.author_id == report.author_id]
+        elif self.find_report(reporter_id, report.log_id, report.seq) is None:
+            own = [one for one in counted if one.reporter_id == reporter_id]
+        else:
             raise NotAllowed(report_rules.REPORTED)
-        unanswered = [one for one in self._by_id.values() if not one.outcome]
-        report_rules.check_counts(
-            limits,
-            sum(one.reporter_id == report.reporter_id for one in unanswered),
-            sum(one.log_id == report.log_id for one in unanswered),
-        )
-        if limits.total and len(self._by_id) >= limits.total:
-            answered = next((one.id for one in self._by_id.values() if one.outcome), None)
+        of_room = [one for one in counted if one.log_id == report.log_id]
+        open_own, open_of_room = (sum(not one.outcome for one in found) for found in (own, of_room))
+        report_rules.check_counts(limits, open_own, open_of_room, reporter_id is None)
+        if report_rules.is_full(limits, len(self._by_id), of_filter):
+            answered = next((one.id for one in counted if one.outcome), None)
             if answered is None:
                 raise report_rules.refuse_total()
             del self._by_id[answered]

@@ -252,7 +252,7 @@ invite_links = Table(
 )
 
 #: Reports of messages; see `Report`. Without foreign keys: they stay when the room or an account is
-#: gone, whose ids are not given again.
+#: gone, whose ids are not given again. Those of the word filter have no `reporter_id`.
 reports = Table(
     "reports",
     metadata,
@@ -264,7 +264,7 @@ reports = Table(
     Column("author", Text, nullable=False),
     Column("msg", Text, nullable=False),
     Column("sent_at", BigInteger, nullable=False),
-    Column("reporter_id", ID, nullable=False),
+    Column("reporter_id", ID),
     Column("reporter", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
@@ -272,6 +272,7 @@ reports = Table(
     Column("answer", Text, nullable=False),
     Column("answered_by", Text, nullable=False),
     Column("answered_at", BigInteger, nullable=False),
+    Column("rule", Text, nullable=False, server_default=""),
     UniqueConstraint("reporter_id", "log_id", "seq"),
     Index("reports_log", "log_id", "id"),
     sqlite_autoincrement=True,

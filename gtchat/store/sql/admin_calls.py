@@ -30,6 +30,7 @@ from gtchat.chat.interfaces import Account, EndedSession
 from gtchat.chat.measures import SpaceGivenBack
 from gtchat.chat.moderation_events import ReportAnswered, ReportMade
 from gtchat.chat.profile_store import Profile
+from gtchat.chat.records import PendingEntry
 from gtchat.chat.report_store import Report, ReportAnswer, ReportLimits, ReportQuery
 from gtchat.chat.storage_store import (
     AtQuota,
@@ -269,11 +270,16 @@ class AdminCalls(ABC):
         return self._write(bans.remove, ban_id, plan=admin_tells.remove_ban(ban_id, audit))
 
     def add_report(
-        self, report: Report, event: ReportMade, limits: ReportLimits, audit: AuditRecord
+        self,
+        report: Report,
+        event: ReportMade,
+        limits: ReportLimits,
+        audit: AuditRecord | None,
+        flagged: PendingEntry | None = None,
     ) -> Deferred[int]:
         """See `IReportStore.add_report`."""
-        plan = admin_tells.add_report(event, audit)
-        return self._write(reports.add, report, limits, plan=plan)
+        plan = admin_tells.add_report(event, audit, flagged)
+        return self._write(reports.add, report, limits, flagged, plan=plan)
 
     def find_report(self, reporter_id: int, log_id: int, seq: int) -> Deferred[int | None]:
         """See `IReportStore.find_report`."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 from sqlalchemy import Boolean, bindparam, delete, func, or_, select, update
 
 import gtchat.store.report_rules as report_rules
 from gtchat.chat.errors import NotAllowed
-from gtchat.chat.report_store import Report, ReportAnswer, ReportLimits, ReportQuery
+from gtchat.chat.records import PendingEntry
+from gtchat.chat.report_store import Report, ReportAnswer, ReportLimits, ReportQuery, number_of
 from gtchat.store.sql import schema
 from gtchat.store.sql.database import Connection
 from gtchat.store.sql.statements import Statement, insert
@@ -39,14 +41,23 @@ _FIND = Statement(
 )
 _ADD = Statement(insert(_reports).returning(_reports.c.id), columns=_COLUMNS)
 _count = select(func.count()).select_from(_reports)
+_is_flag = _reports.c.reporter_id.is_(None)
 _COUNT = Statement(_count)
+_COUNT_FLAGS = Statement(_count.where(_is_flag))
+_COUNT_FLAGS_OF_AUTHOR = Statement(
+    _count.where(_is_open, _is_flag, _reports.c.author_id == bindparam("author"))
+)
+_COUNT_FLAGS_OF_LOG = Statement(_count.where(_is_open, _is_flag, _of_log))
 _COUNT_OF_REPORTER = Statement(_count.where(_is_open, _of_reporter))
 _COUNT_OF_LOG = Statement(_count.where(_is_open, _of_log))
-_DELETE_ANSWERED = Statement(
-    delete(_reports)
-    .where(_reports.c.id == select(func.min(_reports.c.id)).where(~_is_open).scalar_subquery())
-    .returning(_reports.c.id)
-)
+
+
+def _delete_oldest(*conditions: Any) -> Statement:
+    oldest = select(func.min(_reports.c.id)).where(~_is_open, *conditions).scalar_subquery()
+    return Statement(delete(_reports).where(_reports.c.id == oldest).returning(_reports.c.id))
+
+
+_DELETE_ANSWERED, _DELETE_ANSWERED_FLAG = _delete_oldest(), _delete_oldest(_is_flag)
 _ANSWER = Statement(
     update(_reports)
     .where(_reports.c.id == bindparam("report"), _is_open)
@@ -63,17 +74,30 @@ _PRUNE = Statement(delete(_reports).where(_reports.c.at < bindparam("before")))
 _ABOVE = 2**63 - 1
 
 
-def add(db: Connection, report: Report, limits: ReportLimits) -> int:
+def add(
+    db: Connection, report: Report, limits: ReportLimits, flagged: PendingEntry | None = None
+) -> int:
     """Keep a report; see `IReportStore.add_report`."""
-    if find(db, report.reporter_id, report.log_id, report.seq) is not None:
+    reporter_id = report.reporter_id
+    of_filter: int | None = None
+    if flagged is not None:
+        if not (seq := number_of(flagged)):
+            return 0
+        report = attrs.evolve(report, log_id=flagged.room_id, seq=seq)
+    if reporter_id is None:
+        own = _COUNT_FLAGS_OF_AUTHOR.scalar(db, author=report.author_id)
+        of_room = _COUNT_FLAGS_OF_LOG.scalar(db, log=report.log_id)
+        of_filter = _COUNT_FLAGS.scalar(db)
+    elif find(db, reporter_id, report.log_id, report.seq) is None:
+        own = _COUNT_OF_REPORTER.scalar(db, reporter=reporter_id)
+        of_room = _COUNT_OF_LOG.scalar(db, log=report.log_id)
+    else:
         raise NotAllowed(report_rules.REPORTED)
-    report_rules.check_counts(
-        limits,
-        _COUNT_OF_REPORTER.scalar(db, reporter=report.reporter_id),
-        _COUNT_OF_LOG.scalar(db, log=report.log_id),
-    )
-    if limits.total and _COUNT.scalar(db) >= limits.total and _DELETE_ANSWERED.scalar(db) is None:
-        raise report_rules.refuse_total()
+    report_rules.check_counts(limits, own, of_room, reporter_id is None)
+    if report_rules.is_full(limits, _COUNT.scalar(db), of_filter):
+        makes_place = _DELETE_ANSWERED if of_filter is None else _DELETE_ANSWERED_FLAG
+        if makes_place.scalar(db) is None:
+            raise report_rules.refuse_total()
     added: int = _ADD.scalar(db, **{name: getattr(report, name) for name in _COLUMNS})
     return added
 

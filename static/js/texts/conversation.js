@@ -26,6 +26,7 @@
     moderation: ["Moderation", "管理"],
     report_: ["Report…", "举报…"],
     reported: ["{by} reports a message of {usr}.", "{by} 举报了 {usr} 的消息。"],
+    flagged: ["The word filter flags a message of {usr}.", "词语过滤标记了 {usr} 的消息。"],
     reports_wait: ["Reports of messages wait for an answer.", "有举报等待处理。"],
     report_accepted: ["Your report about {usr} was accepted. {answer}", "你对 {usr} 的举报已受理。{answer}"],
     report_dismissed: ["Your report about {usr} was dismissed. {answer}", "你对 {usr} 的举报已驳回。{answer}"],

@@ -13,6 +13,15 @@
   const quoted = (msg) => (msg.length > QUOTED ? `${msg.slice(0, QUOTED)}…` : msg);
   const when = (at) => new Date(at).toLocaleString(GTChat.locale(), { dateStyle: "medium", timeStyle: "short" });
 
+  // The name that stands for the word filter, which no user has.
+  const FILTER = "word filter";
+
+  // Who has reported a message, and why. Operators are told the rule of the word filter.
+  const source = ({ by, rule, reason, at }) => {
+    const time = when(at);
+    return by === FILTER ? [text("flagged_by_filter", { time }), rule && text("filter_rule", { rule })] : [text("reported_by", { usr: by, time }), reason];
+  };
+
   // dialog: {room: the conversation, entry: the message}.
   GTChat.ReportMessage = ({ shell, close, dialog: { room, entry } }) => {
     const report = async ({ reason }) => {
@@ -27,12 +36,13 @@
   };
 
   const Report = ({ report, onAnswer, onShow }) => {
-    const { report_id: id, room_name: room, usr, msg, sent, by, reason, at, outcome, answer, answered_by: answeredBy } = report;
+    const { report_id: id, room_name: room, usr, msg, sent, outcome, answer, answered_by: answeredBy } = report;
+    const [who, why] = source(report);
     return html`
       <li class="line report"><div class="grow">
         <p class="small third">${[text("report_number", { id }), room ?? text("direct_message"), when(sent)].join(" · ")}</p>
         <p class="report-text" dir="auto"><bdi class="strong">${usr}</bdi>: ${msg}</p>
-        <p class="small second" dir="auto">${text("reported_by", { usr: by, time: when(at) })}${reason && html`: <bdi>${reason}</bdi>`}</p>
+        <p class="small second" dir="auto">${who}${why && html`: <bdi>${why}</bdi>`}</p>
         ${outcome && html`<p class="small second" dir="auto">${text(`outcome_${outcome}`, { usr: answeredBy })}${answer && html`: <bdi>${answer}</bdi>`}</p>`}
         <div class="row">
           ${!outcome && ["accepted", "dismissed"].map((each) => html`
@@ -80,7 +90,7 @@
   // dialog: {report, outcome, back: the dialog that it leads back to}.
   DIALOGS.answer_report = ({ shell, dialog: { report, outcome, back } }) => html`
     <${Question} title=${text(`${outcome}_named`, { id: report.report_id })} action=${text(`answer_${outcome}`)} close=${() => shell.showDialog(back)}
-      fields=${{ answer: { label: "answer_text", optional: true, maxlength: 500, hint: "answer_hint" } }}
+      fields=${{ answer: { label: "answer_text", optional: true, maxlength: 500, hint: report.by === FILTER ? "answer_filter_hint" : "answer_hint" } }}
       run=${({ answer }) => shell.actions.request("answer_report", { report_id: report.report_id, outcome, answer: answer.trim() })}>
       <p class="card report-text" dir="auto"><bdi class="strong">${report.usr}</bdi>: ${quoted(report.msg)}</p><//>`;
 })();
