@@ -30,7 +30,8 @@ from gtchat.chat.interfaces import (
 from gtchat.chat.look_alikes import rivals, skeleton
 from gtchat.chat.names import RESERVED
 from gtchat.chat.profile_store import NO_PROFILE, Profile
-from gtchat.store.memory.rooms import RoomLog, RoomTable, SkeletonIndex
+from gtchat.store.memory.room_log import RoomLog
+from gtchat.store.memory.rooms import RoomTable, SkeletonIndex
 from gtchat.store.memory.rows import AccountDirects, AccountRow, ReservedName, SessionRow
 from gtchat.store.memory.search import search
 from gtchat.store.pending import check_blocks

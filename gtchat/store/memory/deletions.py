@@ -10,7 +10,8 @@ from gtchat.chat.events import AnnotatedMessage, Entry, RoomChanged
 from gtchat.chat.interfaces import Account
 from gtchat.store.memory.accounts import AccountTable
 from gtchat.store.memory.direct import DirectTable
-from gtchat.store.memory.rooms import RoomLog, RoomTable
+from gtchat.store.memory.room_log import RoomLog
+from gtchat.store.memory.rooms import RoomTable
 from gtchat.store.memory.rows import AccountRow
 
 

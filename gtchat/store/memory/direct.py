@@ -25,7 +25,8 @@ from gtchat.chat.interfaces import (
 )
 from gtchat.chat.message_rules import whisper_of
 from gtchat.store.memory.accounts import AccountTable
-from gtchat.store.memory.rooms import RoomLog, RoomTable
+from gtchat.store.memory.room_log import RoomLog
+from gtchat.store.memory.rooms import RoomTable
 from gtchat.store.memory.rows import AccountRow
 from gtchat.store.paging import MAX_SEQ, event_bytes, window
 from gtchat.store.pending import check_whispers

@@ -39,7 +39,8 @@ from gtchat.chat.retention import Keep
 from gtchat.chat.room_records import ShownRoom
 from gtchat.store.memory.accounts import AccountTable
 from gtchat.store.memory.direct import DirectTable
-from gtchat.store.memory.rooms import RoomLog, RoomTable
+from gtchat.store.memory.room_log import RoomLog
+from gtchat.store.memory.rooms import RoomTable
 from gtchat.store.pending import (
     LISTED_INVITATIONS,
     check_invitations,

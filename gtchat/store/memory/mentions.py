@@ -17,7 +17,8 @@ from gtchat.chat.interfaces import UnreadRecord
 from gtchat.chat.mentions import MentionLimits, MentionsPage, find_mentions, may_mention_room
 from gtchat.store.memory.accounts import AccountTable
 from gtchat.store.memory.direct import DirectTable
-from gtchat.store.memory.rooms import RoomLog, RoomTable, is_hidden
+from gtchat.store.memory.room_log import RoomLog, is_hidden
+from gtchat.store.memory.rooms import RoomTable
 from gtchat.store.memory.rows import AccountRow
 from gtchat.store.paging import MAX_SEQ, event_bytes, window
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from gtchat.chat.events import MessageSent
 from gtchat.chat.retention import Retention
 from gtchat.store.memory.direct import DirectTable
-from gtchat.store.memory.rooms import RoomLog, RoomTable
+from gtchat.store.memory.room_log import RoomLog
+from gtchat.store.memory.rooms import RoomTable
 
 
 def remove_oldest(rooms: RoomTable, directs: DirectTable, retention: Retention) -> None:

@@ -15,7 +15,8 @@ from gtchat.chat.room_records import RecentMessages
 from gtchat.store.memory.accounts import AccountTable
 from gtchat.store.memory.calls import MemoryCalls
 from gtchat.store.memory.mentions import MentionTable
-from gtchat.store.memory.rooms import RoomLog, RoomTable
+from gtchat.store.memory.room_log import RoomLog
+from gtchat.store.memory.rooms import RoomTable
 
 
 @attrs.frozen

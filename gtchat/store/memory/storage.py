@@ -22,7 +22,8 @@ from gtchat.chat.storage_store import (
     StoredTexts,
 )
 from gtchat.store.memory.accounts import AccountTable
-from gtchat.store.memory.rooms import RoomLog, RoomTable
+from gtchat.store.memory.room_log import RoomLog
+from gtchat.store.memory.rooms import RoomTable
 
 
 class StorageTable:
