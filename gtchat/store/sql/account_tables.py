@@ -50,6 +50,37 @@ accounts = Table(
 _has_quota = accounts.c.quota.is_not(None)
 Index("accounts_quota", accounts.c.id, sqlite_where=_has_quota, postgresql_where=_has_quota)
 
+#: As `schema.room_usage`.
+account_usage = Table(
+    "account_usage",
+    metadata,
+    _account("account_id", is_key=True),
+    Column("messages", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Index("account_usage_bytes", "bytes"),
+    sqlite_with_rowid=False,
+)
+
+blocks = Table(
+    "blocks",
+    metadata,
+    _account("account_id"),
+    _account("blocked_id"),
+    PrimaryKeyConstraint("account_id", "blocked_id"),
+    Index("blocks_blocked", "blocked_id"),
+    sqlite_with_rowid=False,
+)
+
+#: Telephone numbers of accounts, and when each user was last connected.
+phones = Table(
+    "phones",
+    metadata,
+    _account("account_id", is_key=True),
+    Column("number", Text, nullable=False, unique=True),
+    Column("left_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 #: Networks that an account registered or logged in from, and when it last did.
 account_networks = Table(
     "account_networks",

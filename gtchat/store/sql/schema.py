@@ -28,15 +28,18 @@ from sqlalchemy import (
 )
 
 from gtchat.store.sql.account_tables import account_networks as account_networks
+from gtchat.store.sql.account_tables import account_usage as account_usage
 from gtchat.store.sql.account_tables import accounts as accounts
 from gtchat.store.sql.account_tables import audit as audit
 from gtchat.store.sql.account_tables import bans as bans
+from gtchat.store.sql.account_tables import blocks as blocks
 from gtchat.store.sql.account_tables import deletions as deletions
 from gtchat.store.sql.account_tables import devices as devices
 from gtchat.store.sql.account_tables import export_links as export_links
 from gtchat.store.sql.account_tables import invite_links as invite_links
 from gtchat.store.sql.account_tables import login_links as login_links
 from gtchat.store.sql.account_tables import metadata as metadata
+from gtchat.store.sql.account_tables import phones as phones
 from gtchat.store.sql.account_tables import profiles as profiles
 from gtchat.store.sql.account_tables import reports as reports
 from gtchat.store.sql.account_tables import reserved_names as reserved_names
@@ -295,16 +298,7 @@ index_state = Table(
     sqlite_with_rowid=False,
 )
 
-#: What the messages of accounts and rooms take, up to the row `index_state.counted` of `entries`.
-account_usage = Table(
-    "account_usage",
-    metadata,
-    _account("account_id", is_key=True),
-    Column("messages", BigInteger, nullable=False),
-    Column("bytes", BigInteger, nullable=False),
-    Index("account_usage_bytes", "bytes"),
-    sqlite_with_rowid=False,
-)
+#: What the messages of rooms take (`account_usage`: of accounts), up to the row `index_state.counted` of `entries`.
 room_usage = Table(
     "room_usage",
     metadata,
@@ -408,25 +402,5 @@ invitations = Table(
     PrimaryKeyConstraint("room_id", "account_id", "inviter"),
     Index("invitations_account", "account_id"),
     Index("invitations_inviter", "inviter_id", "account_id"),
-    sqlite_with_rowid=False,
-)
-
-blocks = Table(
-    "blocks",
-    metadata,
-    _account("account_id"),
-    _account("blocked_id"),
-    PrimaryKeyConstraint("account_id", "blocked_id"),
-    Index("blocks_blocked", "blocked_id"),
-    sqlite_with_rowid=False,
-)
-
-#: Telephone numbers of accounts, and when each user was last connected.
-phones = Table(
-    "phones",
-    metadata,
-    _account("account_id", is_key=True),
-    Column("number", Text, nullable=False, unique=True),
-    Column("left_at", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
