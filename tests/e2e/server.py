@@ -80,6 +80,9 @@ class Server:
             options = ("--store", postgres.create_empty(), *options)
         if any(option.startswith("postgresql:") for option in options):
             options = ("--drain-seconds", "0", *options)
+        if "--ping-timeout" not in options:
+            # A `Client` answers pings while a test reads from it, which may be long after.
+            options = ("--ping-timeout", str(10 * SECONDS), *options)
         self.options = options
         self.ws_port = self.web_port = 0
         if sys.platform == "linux":
