@@ -163,10 +163,22 @@ def _stopped_database(name: str, words: Sequence[str]) -> Iterator[Path | Postgr
     """
     options = _database_parser(name).parse_args(words)
     database = chosen_database(options)
-    if isinstance(database, Path) and not database.exists():
-        raise CommandError(f"{database} does not exist: name the server's data directory")
+    if isinstance(database, Path):
+        _require(database)
     with _locked(options), store_errors():
         yield database
+
+
+def _require(database: Path) -> None:
+    """Check that there is a file. Raises CommandError."""
+    try:
+        database.stat()
+    except FileNotFoundError:
+        text = f"{database} does not exist: name the server's data directory"
+        raise CommandError(text) from None
+    except OSError as error:
+        text = f"{database} cannot be opened: {error.strerror}; be the server's user, or root"
+        raise CommandError(text) from error
 
 
 def _reindex(words: Sequence[str]) -> int:
@@ -185,8 +197,7 @@ def _vacuum(words: Sequence[str]) -> int:
     database = chosen_database(options)
     with store_errors():
         if isinstance(database, Path):
-            if not database.exists():
-                raise CommandError(f"{database} does not exist: name the server's data directory")
+            _require(database)
             with _locked(options):
                 done = vacuum_file(database, terminal_progress())
         else:
@@ -219,8 +230,7 @@ def _migrate_store(words: Sequence[str]) -> int:
     if not options.target.startswith(POSTGRES):
         raise CommandError("name the target as postgresql://USER@HOST/DATABASE")
     target = postgres_database(options.target)
-    if not source.exists():
-        raise CommandError(f"{source} does not exist: name the server's data directory")
+    _require(source)
     with lock_directory(source.parent), store_errors():
         from gtchat.store.sql.migrate_store import migrate_store
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 import ssl
 from collections.abc import Sequence
@@ -188,7 +189,7 @@ def sqlite_file(address: str) -> Path | None:
     path = Path(address.removeprefix(prefix)).expanduser()
     if address == prefix:
         return None
-    return path / DATABASE if path.is_dir() else path
+    return path / DATABASE if os.path.isdir(path) else path
 
 
 def data_directory(server: ServerSettings) -> Path:

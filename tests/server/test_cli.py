@@ -204,6 +204,8 @@ class Database(CliCase):
 
     def test_reindex_needs_a_database_that_no_server_uses(self) -> None:
         self.assertError("does not exist", "reindex", "--data", str(self.directory))
+        for name in ("reindex", "vacuum"):
+            self.assertError("cannot be opened: Not a directory", name, "--data", __file__)
         self.assertEqual(list(self.directory.iterdir()), [])
         self.import_accounts("--data", str(self.directory))
         with lock_directory(self.directory):

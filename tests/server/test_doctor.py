@@ -9,10 +9,12 @@ import sqlite3
 import time
 from contextlib import closing
 from datetime import datetime, timedelta, timezone
+from email.utils import formatdate
 from types import SimpleNamespace
 
-from gtchat.server.doctor import local
+from gtchat.server.doctor import address, local
 from gtchat.server.doctor.finding import error
+from gtchat.server.doctor.http import Response, Target
 from gtchat.server.self_signed import make
 from tests.databases import create_empty
 from tests.server.test_cli import CliCase
@@ -87,6 +89,30 @@ class Doctor(CliCase):
         self.assertFinds("warning folder: other users can look into", 0)
         self.patch(local.os, "access", lambda path, mode: False)
         self.assertFinds("error   folder: ", 1)
+
+    def test_a_user_who_may_not_look(self) -> None:
+        def refuse(*words: object) -> None:
+            raise PermissionError(13, "Permission denied")
+
+        file = self.directory / "file"
+        file.touch()
+        self.set(f'data = "{file}"\nstore = "sqlite:///{file}/gtchat.sqlite"')
+        self.config.write_text(self.config.read_text().replace(f'data = "{self.directory}"\n', ""))
+        self.patch(local, "request", refuse)
+        status, lines = self.run_doctor()
+        found = [line.split(":")[0] for line in lines]
+        self.assertEqual(found, ["error   running", "error   folder", "error   database"])
+        self.assertEqual(status, 1)
+        for line in lines:
+            self.assertIn("run this as the user of the server", line)
+
+    def test_a_clock_of_the_server_that_differs(self) -> None:
+        for date, count in (("Sat, 01 Jan 2000 00:00:00 GMT", 1), (formatdate(), 0), ("x", 0)):
+            response = Response(200, {"date": date})
+            self.patch(address, "get", lambda target, path, response=response: response)
+            found = [*address._check_date(Target(False, "chat.example", 80))]
+            self.assertEqual(len(found), count, date)
+        self.assertEqual(found, [])
 
     def test_the_disk(self) -> None:
         for free, line, status in (

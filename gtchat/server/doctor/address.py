@@ -14,6 +14,7 @@ import ssl
 import time
 from collections.abc import Iterator
 from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -38,6 +39,8 @@ FORGED = "192.0.2.99"
 FOREIGN = "https://doctor.invalid"
 #: Longest time between two pings that is waited for, and how much later one may come, in seconds.
 LONGEST_PING_S, PING_LATE_S = 60.0, 5.0
+#: Seconds by which two clocks may differ, a slow response included.
+CLOCKS_APART_S = 30.0
 #: Statuses of a proxy that does not reach the server.
 _GATEWAY = (502, 503, 504)
 _HOST = "pass the Host header on with its port: nginx `proxy_set_header Host $http_host`"
@@ -73,6 +76,7 @@ def check_address(target: Target) -> Iterator[Finding]:
     page = _check_page(target)
     yield page
     if page.name == "page":
+        yield from _check_date(target)
         yield from check_websocket(target)
         yield _check_metrics(target)
 
@@ -147,6 +151,18 @@ def _check_page(target: Target) -> Finding:
         fix = "let the proxy pass on the header, or set one with all that docs/operations.md names"
         return warning("page", "the Content-Security-Policy is not the server's own", fix)
     return ok("page", f"the page and /healthz are there, version {_version(health)}")
+
+
+def _check_date(target: Target) -> Iterator[Finding]:
+    """Yield that the clock of the server, or its proxy, and that of this machine differ."""
+    try:
+        there = parsedate_to_datetime(get(target, "/healthz").headers.get("date", ""))
+        apart = (there - datetime.now(timezone.utc)).total_seconds()
+    except (NoResponse, ValueError, TypeError):
+        return
+    if abs(apart) > CLOCKS_APART_S:
+        text = f"it is {there:%Y-%m-%dT%H:%M:%SZ} there, {apart:+.0f} s from the clock here"
+        yield warning("clock", text, "set the wrong one of the clocks; use NTP")
 
 
 def _is_health(response: Response) -> bool:

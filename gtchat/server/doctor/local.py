@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from stat import S_ISDIR
 from typing import TYPE_CHECKING, Any
 
 from gtchat.chat.limits import Limits
@@ -44,7 +45,8 @@ FEW_DESCRIPTORS = 4_096
 EARLIEST = 1_735_689_600
 #: Rooms whose logs are compared with what follows from them.
 SAMPLED_ROOMS = 20
-_OTHER = "run this as the user of the server, or change `store` or `data`"
+_AS_USER = "run this as the user of the server, or as root"
+_OTHER = f"{_AS_USER}, or change `store` or `data`"
 _POSTGRES = "start PostgreSQL, or change `store`"
 _RESTORE = "stop the server, keep a copy of the file, and restore a backup"
 
@@ -62,13 +64,11 @@ def check_server(settings: Settings, reactor: Any) -> Iterator[Finding]:
     yield _check_descriptors()
     yield _check_clock()
     folder = data_directory(server)
-    running = _check_running(folder)
-    yield running
-    if running.level is not Level.OK:
-        yield from _check_ports(server)
+    yield from _check_running(folder, server)
     if server.store != "memory":
-        yield _check_folder(folder)
-        if folder.is_dir():
+        found = _check_folder(folder)
+        yield found
+        if found.level is not Level.ERROR and os.path.isdir(folder):
             yield _check_disk(folder, settings.limits)
         yield _check_database(server)
 
@@ -140,12 +140,16 @@ def _check_clock() -> Finding:
 
 
 def _check_folder(folder: Path) -> Finding:
-    if not folder.exists():
+    try:
+        mode = folder.stat().st_mode
+    except FileNotFoundError:
         return ok("folder", f"{folder} is created by the first start")
-    if not folder.is_dir() or not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-        fix = "give it to the user of the server, and run this as that user"
+    except OSError:
+        mode = 0
+    if not S_ISDIR(mode) or not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        fix = f"{_AS_USER}; the folder has to belong to that user"
         return error("folder", f"{folder} cannot be written to", fix)
-    if folder.stat().st_mode & 0o077:
+    if mode & 0o077:
         return warning("folder", f"other users can look into {folder}", f"chmod 700 {folder}")
     return ok("folder", f"{folder} belongs to its user alone")
 
@@ -160,14 +164,20 @@ def _check_disk(folder: Path, limits: Limits) -> Finding:
     return ok("disk", text)
 
 
-def _check_running(folder: Path) -> Finding:
+def _check_running(folder: Path, server: ServerSettings) -> Iterator[Finding]:
+    """Yield whether the server runs; if it does not, which of its ports others have taken."""
     try:
         request(folder / SOCKET, "help", {})
+    except PermissionError:
+        yield error("running", f"this user may not ask the server in {folder}", _AS_USER)
     except OSError as reason:
-        return warning("running", f"no server answers in {folder}: {reason}", "start it")
+        text = f"no server answers in {folder}: {reason.strerror or reason}"
+        yield warning("running", text, "start it")
+        yield from _check_ports(server)
     except Exception as reason:
-        return ok("running", f"a server answers in {folder}: {reason}")
-    return ok("running", f"a server answers in {folder}")
+        yield ok("running", f"a server answers in {folder}: {reason}")
+    else:
+        yield ok("running", f"a server answers in {folder}")
 
 
 def _check_database(server: ServerSettings) -> Finding:
@@ -176,13 +186,17 @@ def _check_database(server: ServerSettings) -> Finding:
     except StartError as reason:
         return error("database", str(reason), "change `store`")
     assert place is not None
-    if isinstance(place, Path) and not place.exists():
-        return ok("database", f"{place} is created by the first start")
     try:
+        if isinstance(place, Path):
+            place.stat()
         if _is_unprepared(place):
             fix = "keep a backup; the next start of the server creates or migrates the tables"
             return warning("database", f"{place} has no tables of this version yet", fix)
         wrong = _look_at(place)
+    except FileNotFoundError:
+        return ok("database", f"{place} is created by the first start")
+    except OSError as reason:
+        return error("database", f"{place} cannot be opened: {reason.strerror}", _AS_USER)
     except StoreTooNew as reason:
         return error("database", str(reason), "install the version that has written it")
     except StoreDamaged as reason:
