@@ -13,6 +13,7 @@ from typing import Any
 from twisted.python.usage import Options as TwistedOptions
 from twisted.python.usage import UsageError
 
+from gtchat import __version__
 from gtchat.server.config import load
 from gtchat.server.process import EXIT_CONFIG
 from gtchat.server.settings import FIELDS, Settings, SettingsError
@@ -109,6 +110,11 @@ class Options(TwistedOptions):
         except UsageError as error:
             sys.stderr.write(f"gtchat: {error} (--help lists the options)\n")
             raise SystemExit(EXIT_CONFIG) from None
+
+    def opt_version(self) -> None:
+        """Show the version of GTChat and exit."""
+        sys.stdout.write(f"gtchat {__version__}\n")
+        raise SystemExit(0)
 
     def postOptions(self) -> None:
         """Load the settings into `chosen`. Raises UsageError."""

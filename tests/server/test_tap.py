@@ -12,7 +12,7 @@ from twisted.internet import reactor
 from twisted.python.usage import Options as TwistedOptions
 from twisted.trial.unittest import SynchronousTestCase
 
-from gtchat import tap
+from gtchat import __version__, tap
 from gtchat.server.config import public_endpoints
 from gtchat.server.process import EXIT_CONFIG, EXIT_UNAVAILABLE
 from gtchat.server.service import ChatService
@@ -55,6 +55,13 @@ class Parsing(SynchronousTestCase):
 
     def test_public_listens_on_all_interfaces(self) -> None:
         self.assertEqual(self.chosen("--public").server.ws, public_endpoints(9000))
+
+    def test_the_version_is_that_of_the_chat(self) -> None:
+        said = StringIO()
+        self.patch(sys, "stdout", said)
+        with self.assertRaises(SystemExit) as caught:
+            parsed("--version")
+        self.assertEqual((caught.exception.code, said.getvalue()), (0, f"gtchat {__version__}\n"))
 
     def test_errors_are_one_line_that_names_help(self) -> None:
         for words in (["--text-chars", "many"], ["--pign-interval", "1"], ["--config", "/none"]):
