@@ -1,6 +1,7 @@
 """Settings and certificates that are read again while many clients are connected.
 
-In turns the settings file is broken, and changed together with the certificate. After each reload a
+In turns the settings file is broken, and changed together with the certificate; in turns a command
+and SIGHUP have it read. After each reload a
 new connection gets the certificate and a reply says the limits that should hold; every client that
 was connected before still answers on the same connection.
 """
@@ -8,6 +9,7 @@ was connected before still answers on the same connection.
 from __future__ import annotations
 
 import re
+import signal
 import ssl
 import time
 from collections.abc import Callable
@@ -102,8 +104,11 @@ class Reload:
         """Reload a settings file with an error behind a value that is valid."""
         self._config.write_text("[limits]\ntext_chars = 7\nno_such_limit = 1\n")
         try:
-            self._reload()
-            self._expect(False, f"round {number}: a broken file was taken")
+            if number % 2:
+                self._signal()
+            else:
+                self._reload()
+                self._expect(False, f"round {number}: a broken file was taken")
         except BadRequest as error:
             self._expect("no_such_limit" in error.text, f"round {number}: {error.text}")
         self._check(number, 99 + number if number else 100)
@@ -112,7 +117,10 @@ class Reload:
         """Reload another limit and another certificate."""
         make_certificate(self._pem)
         self._write_limit(100 + number)
-        self._reload()
+        if number % 2:
+            self._signal()
+        else:
+            self._reload()
         self._check(number, 100 + number)
 
     def _reload(self) -> None:
@@ -122,6 +130,13 @@ class Reload:
         finally:
             self.result.seconds = max(self.result.seconds, time.monotonic() - began)
             self.result.reloads += 1
+
+    def _signal(self) -> None:
+        """Send SIGHUP; the request behind it is answered after the server has acted on that."""
+        assert self.server.process is not None
+        self.server.process.send_signal(signal.SIGHUP)
+        request(self.server.folder / SOCKET, "help", {})
+        self.result.reloads += 1
 
     def _check(self, number: int, text_chars: int) -> None:
         [wanted] = load_pem_x509_certificates(self._pem.read_bytes())
