@@ -17,10 +17,11 @@ from typing import Any
 from weakref import ref
 
 import attrs
-from attrs.validators import ge, instance_of, le
+from attrs.validators import instance_of
 
-#: Largest value of a limit: so many days in milliseconds are a number of 64 bits.
-LARGEST = 100_000_000_000
+#: Smallest value of a limit but 0, so that the time until something is allowed is a number; and the
+#: largest one: so many days in milliseconds are a number of 64 bits.
+SMALLEST, LARGEST = 0.000_001, 100_000_000_000
 #: Largest reply of a protocol, and most text that is read from the store for one, in bytes.
 REPLY_BYTES = 262_144
 
@@ -33,9 +34,19 @@ MAX_RECEIVED = "This user has received too many rooms."
 _TOLERANCE = 1e-3
 
 
+def is_limit(value: float) -> bool:
+    """Return whether a number can be a limit."""
+    return value == 0 or SMALLEST <= value <= LARGEST
+
+
+def _check(limits: Limits, field: attrs.Attribute[float], value: float) -> None:
+    if not is_limit(value):
+        raise ValueError(f"{field.name} cannot be {value}")
+
+
 def _limit(default: float, help_text: str) -> Any:
     """Return an attribute that refuses what is no limit, with its default and its help."""
-    checks: list[Any] = [instance_of((int, float)), ge(0), le(LARGEST)]
+    checks: list[Any] = [instance_of((int, float)), _check]
     return attrs.field(default=default, validator=checks, metadata={"help": help_text})
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import codecs
 import difflib
+import math
 import socket
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 import attrs
 import msgspec
 
-from gtchat.chat.limits import LARGEST
+from gtchat.chat.limits import LARGEST, SMALLEST, is_limit
 from gtchat.server import checks
 from gtchat.server.settings import FIELDS, TABLES, USUAL_PORTS, Settings, SettingsError
 
@@ -174,11 +174,12 @@ def convert(key: str, value: Any, source: str, text: bool) -> Any:
         converted: Any = _CONVERTERS[kind](value, text)
     except (ValueError, TypeError, OverflowError):
         raise SettingsError(f"{source}: {key} must be {_EXPECTED[kind]}, not {value!r}") from None
-    is_limit = FIELDS[key][0] == "limits"
-    largest = LARGEST if is_limit else sys.float_info.max
-    if isinstance(converted, int | float) and not 0 <= converted <= largest:
-        hint = f"; 0 is no limit, {LARGEST} the largest" if is_limit else ""
-        raise SettingsError(f"{source}: {key} cannot be {value}{hint}")
+    if FIELDS[key][0] == "limits":
+        if not is_limit(converted):
+            hint = f"0 is no limit, {SMALLEST:f} the smallest, {LARGEST} the largest"
+            raise SettingsError(f"{source}: {key} cannot be {value}; {hint}")
+    elif isinstance(converted, int | float) and not 0 <= converted < math.inf:
+        raise SettingsError(f"{source}: {key} cannot be {value}")
     choices = field.metadata.get("choices")
     if choices and converted not in choices:
         raise SettingsError(f"{source}: {key} must be one of {', '.join(choices)}, not {value!r}")

@@ -8,7 +8,7 @@ from gtchat.chat.admin_store import AuditQuery
 from gtchat.chat.audit import AT_CONSOLE, Actor
 from gtchat.chat.errors import NotAllowed
 from gtchat.chat.limit_admin import FOR_ACCOUNTS, ChosenLimit
-from gtchat.chat.limits import LARGEST, Limits
+from gtchat.chat.limits import LARGEST, SMALLEST, Limits
 from gtchat.chat.mentions import MentionLimits
 from tests.chat.test_access import code_of
 from tests.chat.test_administration import Administered
@@ -101,7 +101,7 @@ class Choosing(Administered):
     def test_what_is_stored_and_is_no_limit_is_ignored(self) -> None:
         stored = {
             "text_chars": ["", "3", "3\t4", "x\t1\tAnn", "3.5\t1\tAnn", "3\tx\tAnn", "-1\t1\tAnn"],
-            "ping_interval": ["nan\t1\tAnn", "inf\t1\tAnn", f"{LARGEST + 1}\t1\tAnn"],
+            "ping_interval": ["nan\t1\tAnn", "1e-9\t1\tAnn", f"{LARGEST + 1}\t1\tAnn"],
             "unknown": ["3\t1\tAnn"],
         }
         for name, values in stored.items():
@@ -112,6 +112,16 @@ class Choosing(Administered):
         self.assertEqual(self.server.chat.limits.text_chars, 3)
         self.admin.limits.begin({})
         self.assertEqual(self.server.chat.limits.text_chars, 4_000)
+
+    def test_the_time_to_wait_is_a_number_with_the_smallest_limits(self) -> None:
+        said = self.server.member("Bob").call("speak", room_name="lobby", msg="hi")
+        ann = self.server.member("Ann")
+        self.choose("reactions_per_minute", SMALLEST)
+        reaction = {"room_name": "lobby", "seq": said["seq"], "emoji": "\U0001f600"}
+        ann.call("react", **reaction)
+        refused = ann.call("react", **reaction)
+        self.assertEqual(refused["code"], "rate_limited")
+        self.assertGreater(refused["retry_after"], 0)
 
     def test_the_largest_value_does_not_break_a_start(self) -> None:
         self.assertLess(LARGEST * 24 * 3600 * 1000, 2**63)

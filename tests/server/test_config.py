@@ -74,6 +74,8 @@ class Loading(SynchronousTestCase):
             ("[limits]\ntext_chars = -1", "0 is no limit"),
             ("[limits]\ntext_chars = 100000000001", "100000000000 the largest"),
             ("[limits]\nkeep_days = inf", "100000000000 the largest"),
+            ("[limits]\nreports_per_hour = 9e-7", "0.000001 the smallest"),
+            ("[limits]\nreports_per_hour = nan", "0.000001 the smallest"),
             ("[limits]\ntext_chars = true", "a whole number"),
             ("[server]\nws = 1", "text"),
             ("[server]\nfile_page = 'x'", "true or false"),

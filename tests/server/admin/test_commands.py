@@ -458,11 +458,13 @@ class Limited(Administration):
             ("text_chars " + "1" * 33, "value: must be a number, or default."),
             (
                 "keep_days inf",
-                "value: keep_days cannot be inf; 0 is no limit, 100000000000 the largest.",
+                "value: keep_days cannot be inf; 0 is no limit, 0.000001 the smallest, "
+                "100000000000 the largest.",
             ),
             (
                 "keep_days -1",
-                "value: keep_days cannot be -1; 0 is no limit, 100000000000 the largest.",
+                "value: keep_days cannot be -1; 0 is no limit, 0.000001 the smallest, "
+                "100000000000 the largest.",
             ),
         ):
             self.assertEqual(self.set(line), text)
