@@ -244,9 +244,8 @@ class Console(LineReceiver):
 
     async def _answer(self, line: bytes) -> None:
         """Answer a request of `gtchat admin`, and close."""
-        write = self.transport.write
-        write(await self._server.admin.answer(line, write))
-        self.output.close()
+        with contextlib.closing(self.output):
+            self.transport.write(await self._server.admin.answer(line, self.transport.write))
 
     async def _work(self) -> None:
         """Run the lines that wait, one after the other."""

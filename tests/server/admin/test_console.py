@@ -8,6 +8,7 @@ import re
 import struct
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.testing import StringTransport
@@ -205,6 +206,15 @@ class AdminLines(AdminConsole):
         self.assertTrue(transport.disconnecting)
         self.assertEqual(self.consoles.consoles, [])
         console.connectionLost()
+
+    def test_gtchat_admin_does_not_wait_for_a_command_that_has_an_unexpected_error(self) -> None:
+        console, transport = self.consoles.buildProtocol(None), Socket(0)
+        console.makeConnection(transport)
+        self.patch(self.consoles.admin, "answer", mock.Mock(side_effect=KeyError))
+        console.dataReceived(ADMIN_LINE + b"\n{}\n")
+        self.server.run_pending()
+        self.assertTrue(transport.disconnecting)
+        self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
 
     def test_a_long_command_tells_how_far_it_is_if_that_is_asked(self) -> None:
         reports: list[tuple[float, int, int]] = [
