@@ -85,6 +85,8 @@ class Argument:
             return self._number(value)
         if not isinstance(value, str) or not value or len(value) > MAX_ARGUMENT_CHARS:
             raise BadRequest(f"{self.name}: must be a text that is not empty.")
+        if any("\ud800" <= each <= "\udfff" for each in value):  # bytes that are no UTF-8
+            raise BadRequest(f"{self.name}: must be UTF-8.")
         if self.kind == "time":
             return parse_time(value, now, self.name)
         if self.kind == "span":

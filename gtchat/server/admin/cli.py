@@ -92,14 +92,17 @@ def _read(words: Sequence[str]) -> tuple[AdminCommand, dict[str, object]]:
         check_arguments(command.arguments, arguments, 0)
     else:
         check_arguments(command.arguments, {**arguments, secret.name: "*"}, 0)
-        arguments[secret.name] = _read_secret()
+        arguments[secret.name] = secret.check(_read_secret(), 0)
     return command, arguments
 
 
 def _read_secret() -> str:
     """Return a password from standard input, without echo and twice on a terminal."""
     if not sys.stdin.isatty():
-        return sys.stdin.readline().rstrip("\r\n")
+        try:
+            return sys.stdin.readline().rstrip("\r\n")
+        except UnicodeDecodeError:
+            raise CannotRun("the password must be UTF-8") from None
     try:
         secret = getpass.getpass("New password: ")
         if getpass.getpass("Again: ") != secret:

@@ -7,7 +7,7 @@ import json
 import socket
 import sys
 import threading
-from io import StringIO
+from io import BytesIO, StringIO, TextIOWrapper
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -159,6 +159,17 @@ class Command(CliCase):
         self.admin("accounts", "set-password", "ann")
         wanted = {"name": "ann", "password": " secret word "}
         self.assertEqual(self.calls, [("accounts set-password", wanted)])
+
+    def test_a_password_is_refused_before_the_server_is_asked(self) -> None:
+        words = ("admin", "--data", str(self.directory), "accounts", "set-password", "ann")
+        for stdin, text in (
+            (StringIO(""), "password: must be a text that is not empty"),
+            (StringIO("\udcff\udcfe\n"), "password: must be UTF-8"),
+            (TextIOWrapper(BytesIO(b"\xff\xfe\n"), "utf-8"), "the password must be UTF-8"),
+        ):
+            self.patch(sys, "stdin", stdin)
+            self.assertError(text, *words)
+        self.assertEqual(self.calls, [])
 
     def test_a_password_is_asked_for_twice_on_a_terminal(self) -> None:
         typed = ["secret word", "secret word", "secret word", "other"]
