@@ -298,7 +298,8 @@ index_state = Table(
     sqlite_with_rowid=False,
 )
 
-#: What the messages of rooms take (`account_usage`: of accounts), up to the row `index_state.counted` of `entries`.
+#: What the messages of rooms take (`account_usage`: of accounts), up to the row
+#: `index_state.counted` of `entries`.
 room_usage = Table(
     "room_usage",
     metadata,
