@@ -8,6 +8,7 @@ its other work, and sent as fast as the client reads. How it is written is in th
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -26,6 +27,7 @@ from gtchat.chat.events import MessageSent
 from gtchat.chat.export_store import StoredExportLink
 from gtchat.chat.history_records import HistoryQuery
 from gtchat.chat.interfaces import Account
+from gtchat.chat.limits import network_key
 from gtchat.chat.live_sessions import token_hash
 from gtchat.chat.message_rules import whisper_of
 from gtchat.chat.resume import RESUME_WINDOW_S
@@ -35,8 +37,8 @@ from gtchat.chat.users import Session
 
 #: Seconds between two exports of an account, and for which a link is good.
 INTERVAL_S, LINK_S = 24 * 3600, 600
-#: Exports of users that a server sends at a time.
-MAX_SENT = 10
+#: Exports that a server sends at a time: to all users, and to those of an address (of IPv6 a /64).
+MAX_SENT, MAX_SENT_ADDRESS = 10, 3
 #: Items of a page that is read at a time.
 PAGE = 200
 
@@ -99,7 +101,8 @@ class DataExports:
         self._audit = state.audit
         self._users = state.users
         self.files: IExportFiles | None = None
-        self._sent = 0
+        #: Network key of an address -> how many are being sent to its users.
+        self._sent: Counter[str] = Counter()
         self._is_writing = False
 
     # For users.
@@ -153,13 +156,14 @@ class DataExports:
         if link is None or actor is None:
             return False
         files = self._require_files()
-        if self._sent >= MAX_SENT:
+        network = network_key(actor.address)
+        if self._sent.total() >= MAX_SENT or self._sent[network] >= MAX_SENT_ADDRESS:
             raise RateLimited("Too many exports are being sent.", retry_after=30)
-        self._sent += 1
+        self._sent[network] += 1
         try:
             return await self._use(link, link_hash, actor, files, take)
         finally:
-            self._sent -= 1
+            self._sent -= Counter({network: 1})  # which leaves out what is 0
 
     async def _holder(self, link: StoredExportLink) -> Actor | None:
         """Return who has asked for a link, None if that session has ended or the user is banned."""

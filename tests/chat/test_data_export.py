@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from gtchat.chat.data_export import (
     INTERVAL_S,
     LINK_S,
     MAX_SENT,
+    MAX_SENT_ADDRESS,
     IExportFiles,
     Part,
     TakePiece,
@@ -149,18 +150,42 @@ class Links(Exported):
         self.assertEqual(self.ask(again)["code"], "rate_limited")
 
     def test_few_are_sent_at_a_time(self) -> None:
-        tokens = [self.token(self.server.member(f"U{number}")) for number in range(MAX_SENT)]
+        self.check_bound([f"192.0.2.{10 + number}" for number in range(MAX_SENT)], "192.0.2.1")
+
+    def test_fewer_are_sent_to_the_users_of_an_address(self) -> None:
+        places = [f"2001:db8::{number}" for number in range(MAX_SENT_ADDRESS)]
+        other = self.token_at("Eve", "192.0.2.9")
+        self.check_bound(places, "2001:db8::ffff", other)
+
+    def token_at(self, name: str, address: str) -> str:
+        """Return the token of a link to an export of a new account."""
+        client = self.server.connect(address)
+        client.call("register", usr=name, pwd="password")
+        client.login(name, pwd="password")
+        return self.token(client)
+
+    def check_bound(self, places: Sequence[str], full: str, other: str | None = None) -> None:
+        """Check that each of some addresses gets an export, one more none meanwhile.
+
+        Args:
+            places: the addresses.
+            full: the address that gets none.
+            other: a token that is good meanwhile, None for none.
+        """
+        tokens = [self.token_at(f"U{number}", place) for number, place in enumerate(places)]
+        late = self.token_at("Zoe", full)
         self.files.held = held = Deferred()
         for token in tokens:
             fetching = self.begin(token)
             self.server.run_pending()
             self.assertNoResult(fetching)
-        token = self.token(self.ann)
-        self.refused_to_send(token, RateLimited)
+        self.refused_to_send(late, RateLimited)
         self.files.held = None
+        if other is not None:
+            self.assertTrue(self.fetch(other))
         held.callback(None)
         self.server.run_pending()
-        self.assertTrue(self.fetch(token))
+        self.assertTrue(self.fetch(late))
 
     def test_operators_write_one_at_a_time(self) -> None:
         account = self.done(self.admin.accounts.find("Ann"))
