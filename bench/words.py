@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench import report
 from bench.compare import Say
-from gtchat.chat.filter_rules import FilterRule, Matcher, re2
+from gtchat.chat.filter_rules import FilterRule, Matcher, load_re2
 
 #: Messages, words in each, rounds of which the fastest counts, and how often each has all messages.
 MESSAGES, WORDS, ROUNDS, PASSES = 200, 12, 5, 20
@@ -46,7 +46,7 @@ def words(folder: Path, quick: bool, say: Say) -> int:
     for kind, pattern in KINDS.items():
         is_regex = kind.startswith("regular")
         for count in COUNTS[:2] if quick else COUNTS:
-            if is_regex and (re2 is None or count > 100):
+            if is_regex and (load_re2() is None or count > 100):
                 continue
             patterns = (pattern.format(word(source, 4, 10)) for _ in range(count))
             matcher = Matcher([FilterRule(one, "flag", is_regex) for one in patterns])

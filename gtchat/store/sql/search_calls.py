@@ -14,6 +14,7 @@ from gtchat.chat.interfaces import MessageSearch, SearchPage
 from gtchat.store.jobs import NO_PLAN, Plan
 from gtchat.store.sql import search
 from gtchat.store.sql.read_pool import ReadPool
+from gtchat.store.sql.search_horizon import Rest
 from gtchat.store.sql.search_index import MAX_WAITING, SLICE, Indexer
 
 T = TypeVar("T")
@@ -37,7 +38,7 @@ class SearchCalls(ABC):
         """Have messages indexed and counted that wait for idle time, as far as the time allows."""
         with suppress(NotStored):
             for _ in range(MAX_WAITING // SLICE if self._indexer.has_waiting() else 0):
-                if not await self._write(self._indexer.add_waiting):
+                if await self._write(self._indexer.add_waiting) is not Rest.MORE:
                     break
 
     async def _search(self, wanted: MessageSearch) -> SearchPage:
@@ -52,7 +53,7 @@ class SearchCalls(ABC):
         return Deferred.fromCoroutine(self._index_now(merge))
 
     async def _index_now(self, merge: bool) -> None:
-        while await self._write(self._indexer.add_waiting):
+        while await self._write(self._indexer.add_waiting) is not Rest.NOTHING:
             pass
         if merge:
             await self._write(self._indexer.merge)

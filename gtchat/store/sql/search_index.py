@@ -356,11 +356,12 @@ class Indexer:
         elif self._merge_at is not None and self._merge_at <= now:
             self._merge_slice(db)
 
-    def add_waiting(self, db: Connection) -> bool:
+    def add_waiting(self, db: Connection) -> Rest:
         """Index a slice of what waits, also as a job of a search.
 
         Returns:
-            Whether there may be more to index now.
+            What is left; `LATER` if that waits for transactions which have not ended after some
+            looks.
         """
         rest = add_slice(db, self._horizon, self._newer)
         self._looks = self._looks + 1 if rest is Rest.LATER else 0
@@ -369,7 +370,9 @@ class Indexer:
             self._looks = 0
         now = self._seconds()
         self._index_at = None if rest is Rest.NOTHING else now + DELAY_S if is_vain else now
-        return rest is not Rest.NOTHING and not is_vain
+        if rest is Rest.NOTHING:
+            return rest
+        return Rest.LATER if is_vain else Rest.MORE
 
     def _merge_slice(self, db: Connection) -> None:
         """Merge a part of the index, which gets rid of what was taken out."""

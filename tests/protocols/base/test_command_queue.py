@@ -311,7 +311,7 @@ class Rates(SynchronousTestCase):
         self.assertEqual(client.flooded, 1)
 
     def test_times_that_were_told_are_bounded(self) -> None:
-        client = Client(TestServer(Limits(commands_burst=3, commands_per_second=1e-9)))
+        client = Client(TestServer(Limits(commands_burst=3, commands_per_second=1e-6)))
         with patch.object(command_queue, "TOLD_LIMIT", 5):
             self.charges(client, 50)
         assert client.queue._told is not None

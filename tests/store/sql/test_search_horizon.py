@@ -332,6 +332,7 @@ class PauseTests(SynchronousTestCase):
         indexer = Indexer(lambda: 100.0)
         db: Any = None
         seen = [(indexer.add_waiting(db), indexer.wait()) for _ in range(len(rests))]
-        at_once, pause, nothing = (True, 0.0), (False, search_index.DELAY_S), (False, None)
+        at_once, nothing = (Rest.MORE, 0.0), (Rest.NOTHING, None)
+        pause = (Rest.LATER, search_index.DELAY_S)
         expected = [at_once] * (search_index.LOOKS - 1) + [pause, at_once, at_once, nothing]
         self.assertEqual([(one, wait and round(wait, 6)) for one, wait in seen], expected)
