@@ -165,6 +165,12 @@ def number_of(flagged: PendingEntry) -> int:
     return getattr(entry, "of", entry.seq) if entry.seq else 0
 
 
+def about_flagged(report: Report, flagged: PendingEntry) -> Report | None:
+    """Return a report with the place of the message that was flagged, None if it was not stored."""
+    seq = number_of(flagged)
+    return attrs.evolve(report, log_id=flagged.room_id, seq=seq) if seq else None
+
+
 def with_numbers(event: ReportMade, report_id: int, flagged: PendingEntry | None) -> ReportMade:
     """Return what is told of a report once it is stored; the arguments are of `add_report`."""
     if flagged is not None:

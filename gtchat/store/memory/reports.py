@@ -13,7 +13,13 @@ import attrs
 import gtchat.store.report_rules as report_rules
 from gtchat.chat.errors import NotAllowed
 from gtchat.chat.records import PendingEntry
-from gtchat.chat.report_store import Report, ReportAnswer, ReportLimits, ReportQuery, number_of
+from gtchat.chat.report_store import (
+    Report,
+    ReportAnswer,
+    ReportLimits,
+    ReportQuery,
+    about_flagged,
+)
 
 
 class ReportTable:
@@ -30,9 +36,10 @@ class ReportTable:
         reporter_id = report.reporter_id
         of_filter: int | None = None
         if flagged is not None:
-            if not (seq := number_of(flagged)):
+            found = about_flagged(report, flagged)
+            if found is None:
                 return 0
-            report = attrs.evolve(report, log_id=flagged.room_id, seq=seq)
+            report = found
         counted = list(self._by_id.values())
         if reporter_id is None:
             counted = [one for one in counted if one.reporter_id is None]

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-import attrs
 from sqlalchemy import Boolean, bindparam, delete, func, or_, select, update
 
 import gtchat.store.report_rules as report_rules
 from gtchat.chat.errors import NotAllowed
 from gtchat.chat.records import PendingEntry
-from gtchat.chat.report_store import Report, ReportAnswer, ReportLimits, ReportQuery, number_of
+from gtchat.chat.report_store import (
+    Report,
+    ReportAnswer,
+    ReportLimits,
+    ReportQuery,
+    about_flagged,
+)
 from gtchat.store.sql import schema
 from gtchat.store.sql.database import Connection
 from gtchat.store.sql.statements import Statement, insert
@@ -81,9 +86,10 @@ def add(
     reporter_id = report.reporter_id
     of_filter: int | None = None
     if flagged is not None:
-        if not (seq := number_of(flagged)):
+        found = about_flagged(report, flagged)
+        if found is None:
             return 0
-        report = attrs.evolve(report, log_id=flagged.room_id, seq=seq)
+        report = found
     if reporter_id is None:
         own = _COUNT_FLAGS_OF_AUTHOR.scalar(db, author=report.author_id)
         of_room = _COUNT_FLAGS_OF_LOG.scalar(db, log=report.log_id)
