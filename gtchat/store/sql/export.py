@@ -27,13 +27,14 @@ import msgspec
 from sqlalchemy import Boolean, Table
 
 from gtchat import __version__
+from gtchat.chat.background import Progress
 from gtchat.store.sql import schema
 from gtchat.store.sql.backup import new_file
 from gtchat.store.sql.copied_tables import TABLES, count_rows, last_ids, rows_of
 from gtchat.store.sql.database import Connection, PostgresSQL, StoreError
 from gtchat.store.sql.opening import require_newest
 from gtchat.store.sql.sqlite import advice, connect
-from gtchat.store.sql.verify import Progress, Steps, no_steps
+from gtchat.store.sql.verify import Steps, no_steps
 
 if TYPE_CHECKING:
     from gtchat.store.sql.postgres import PostgresDatabase

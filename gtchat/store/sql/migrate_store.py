@@ -8,7 +8,7 @@ messages is not copied: the next server makes it in its idle time, as after any 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, cast
@@ -16,6 +16,7 @@ from typing import Any, cast
 import attrs
 from sqlalchemy import Table, Text
 
+from gtchat.chat.background import Progress
 from gtchat.store.sql import nodes, schema
 from gtchat.store.sql.consistency import find_contradictions
 from gtchat.store.sql.copied_tables import TABLES, count_rows, last_ids, rows_of
@@ -33,9 +34,6 @@ _COMPARED = (schema.rooms, schema.members)
 _OF_ANY_CHAT = (schema.accounts, schema.rooms, schema.starts)
 #: Stands for NUL, which PostgreSQL cannot store (PostgreSQL's documentation, "Character Types").
 _REPLACEMENT = "\ufffd"
-
-#: Takes the number of rows that are copied, and of all.
-Progress = Callable[[int, int], None]
 
 
 @attrs.frozen

@@ -17,13 +17,14 @@ from typing import IO, Any
 import attrs
 import msgspec
 
+from gtchat.chat.background import Progress
 from gtchat.store.sql.copied_tables import TABLES
 from gtchat.store.sql.database import StoreDamaged, StoreError, StoreTooNew
 from gtchat.store.sql.export import VERSION, ExportEnd, ExportHead
 from gtchat.store.sql.opening import create, migrate
 from gtchat.store.sql.schema import REVISIONS, SQLITE_REVISIONS
 from gtchat.store.sql.sqlite import connect
-from gtchat.store.sql.verify import Progress, Steps
+from gtchat.store.sql.verify import Steps
 
 #: How the first line begins.
 _BEGINNING = b'{"gtchat_export":'

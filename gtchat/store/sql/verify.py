@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from gtchat.chat.background import Progress
 from gtchat.store.sql import schema
 from gtchat.store.sql.consistency import find_contradictions
 from gtchat.store.sql.database import Connection, StoreDamaged, StoreError
@@ -29,9 +30,7 @@ _COUNTS = (
 #: Rows with which progress is reported: those of the tables that are compared.
 _COMPARED = "SELECT (SELECT count(*) FROM rooms) + (SELECT count(*) FROM members)"
 
-#: Takes the number of parts that are done, and of all.
-Progress = Callable[[int, int], None]
-#: Returns that of a step, which it names to the user.
+#: Returns what shows how many parts of a step are done; it names the step to the user.
 Steps = Callable[[str], Progress]
 
 

@@ -15,6 +15,7 @@ from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from gtchat.chat.background import Progress
 from gtchat.store import (
     SQLStore,
     StoreDamaged,
@@ -27,7 +28,6 @@ from gtchat.store import (
 )
 from gtchat.store.sql.copied_tables import TABLES
 from gtchat.store.sql.schema import REVISIONS
-from gtchat.store.sql.verify import Progress
 from tests import postgres
 from tests.databases import create_empty
 from tests.store.contract import NETWORK, StoreCase, message
