@@ -1,4 +1,4 @@
-// Runs in a worker, which qr.js starts: draws a text as a QR code (ISO/IEC 18004), by a library that no one else needs.
+// Runs in a worker, which qr_code.js starts: draws a text as a QR code (ISO/IEC 18004), by a library that no one else needs.
 //
 // Gets {text} and answers {size, path}: modules on a side, and the dark ones as a path of SVG, one unit each; or {size: 0}
 // for a text that is too long.

@@ -1,5 +1,4 @@
-// What holds the page together: settings, the session and its connection. What is shown is in view_state.js.
-// It draws nothing.
+// What holds the page together: settings, the session and its connection. What is shown: see view_state.js.
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
@@ -22,6 +21,7 @@
 
   GTChat.Shell = class extends GTChat.ViewState {
     #token = null; // that of the device when the session began
+    #leaving = null; // the actions of a session that the user ends: it is not kept if the tab is left before the reply
 
     constructor() {
       super();
@@ -68,8 +68,7 @@
       if (saved?.session && !link) this.#resume(saved);
       else if (!saved?.out || link) this.enter(link);
       document.addEventListener("visibilitychange", () => this.#updateFocus());
-      addEventListener("focus", () => this.#updateFocus());
-      addEventListener("blur", () => this.#updateFocus());
+      for (const event of ["focus", "blur"]) addEventListener(event, () => this.#updateFocus());
       addEventListener("online", () => {
         this.connection?.start();
         this.change();
@@ -181,6 +180,7 @@
     // forget: whether this device needs the password at the next login. Otherwise the tab alone is logged out.
     async logOut(forget = false) {
       if (forget) this.device.forget();
+      this.#leaving = this.actions;
       await this.actions.logout(forget);
     }
 
@@ -254,7 +254,7 @@
     #save() {
       if (!this.loggedIn || !this.connection.session) return;
       const { url, session } = this.connection;
-      tab.set("gtchat", { url, session, mode: this.mode, state: this.state.snapshot() });
+      tab.set("gtchat", this.#leaving === this.actions ? { out: true } : { url, session, mode: this.mode, state: this.state.snapshot() });
     }
 
     #endSession(actions, end) {

@@ -37,7 +37,7 @@
       const secret = taken ?? tab.get(FIRST_KEY, null);
       if (secret) {
         this.first = { secret, done: false, invite: null };
-        GTChat.loadLater("views/first_start").then(() => this.#shell.change(), () => this.leaveFirst());
+        GTChat.loadLater("qr_code", "views/link", "views/first_start").then(() => this.#shell.change(), () => this.leaveFirst());
       }
       return Boolean(taken);
     }
@@ -119,11 +119,13 @@
     }
 
     #watch() {
-      if (this.invite && this.#shell.loggedIn) {
+      // A session that the tab has kept may have ended meanwhile: its user needs the invitation then.
+      const { loggedIn, connection } = this.#shell;
+      if (this.invite && loggedIn && connection.state === "open") {
         this.forgetInvite();
         this.#shell.notice(GTChat.text("invited_already"));
       }
-      const hello = this.#shell.connection?.hello;
+      const hello = connection?.hello;
       if (!hello?.version || hello === this.#hello) return;
       this.#hello = hello;
       this.#take(hello);

@@ -11,7 +11,7 @@
   const rules = { createScriptURL: (name) => ADDRESSES[name]?.() ?? later(name) };
   const policy = globalThis.trustedTypes?.createPolicy("gtchat-worker", rules) ?? rules;
 
-  // Returns the address of a worker: "service" (offline.js), "code" (code_colours.js) or "qr" (qr.js).
+  // Returns the address of a worker: "service" (offline.js), "code" (code_colours.js) or "qr" (qr_code.js).
   GTChat.workerAddress = (name) => policy.createScriptURL(name);
 
   // Loads scripts by their names in js/, one after the other. Returns a promise.

@@ -49,12 +49,16 @@
   test("who is logged in is told that an invitation is for others", () => {
     let changed;
     const told = [];
-    const shell = { fromDisk: true, url: "ws://127.0.0.1:9/", loggedIn: false, notice: (words) => told.push(words), on: (_, callback) => { changed = callback; } };
+    const shell = { fromDisk: true, url: "ws://127.0.0.1:9/", loggedIn: false, connection: { state: "connecting", hello: {} }, notice: (words) => told.push(words), on: (_, callback) => { changed = callback; } };
     const site = new GTChat.Site(shell, { get: (key, fallback) => fallback, set() {} });
     site.useInvite("0123456789abcdefghijkl");
     changed();
     equal([site.invite, told], ["0123456789abcdefghijkl", []]);
+    // Whether the session that was kept is still good is not known yet.
     shell.loggedIn = true;
+    changed();
+    equal([site.invite, told], ["0123456789abcdefghijkl", []]);
+    shell.connection.state = "open";
     changed();
     changed();
     equal([site.invite, told], [null, [GTChat.text("invited_already")]]);

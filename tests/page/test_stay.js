@@ -162,6 +162,9 @@
       const out = shell.logOut(forget);
       await settle();
       equal(server.requests("logout")[0].forget, forget || undefined);
+      // It may also be left before the reply.
+      dispatchEvent(new Event("pagehide"));
+      equal(tab.get("gtchat", null), { out: true });
       await server.reply("logout");
       await out;
       equal([shell.loggedIn, shell.device.kept?.token, shell.ended], [false, token, null]);

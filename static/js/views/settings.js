@@ -22,6 +22,9 @@
     return html`<${GTChat.Dialog} title=${text("loading")} onClose=${props.close} size="small"><div class="body"><${Problem} error=${error} /></div><//>`;
   };
 
+  // The link that is shared and its QR code, which some of them show.
+  const LINK = ["qr_code", "views/link"];
+
   const ProfileForm = later("ProfileForm", "texts/later", "views/account");
 
   const Profile = ({ shell }) => {
@@ -62,9 +65,9 @@
   // available(shell): whether the page is for this user.
   const PAGES = {
     profile: { icon: "user", Page: Profile },
-    devices: { icon: "laptop", Page: later("DeviceList", "texts/later", "views/device_list"),
+    devices: { icon: "laptop", Page: later("DeviceList", "texts/later", ...LINK, "views/device_list"),
       available: (shell) => shell.mode === "member" && shell.actions.can("sessions") },
-    invite_links: { icon: "user_add", Page: later("InviteLinks", "texts/later", "views/invite_links"),
+    invite_links: { icon: "user_add", Page: later("InviteLinks", "texts/later", ...LINK, "views/invite_links"),
       available: (shell) => shell.mode === "member" && shell.actions.can("invite_links") },
     notifications: { icon: "bell", Page: Notifications },
     appearance: { icon: "half", Page: Appearance },
@@ -101,7 +104,7 @@
       <//>`;
   };
 
-  DIALOGS.operator = later("OperatorView", "texts/later", "admin/lists", "admin/accounts", "admin/bans", "admin/filters", "admin/limits", "views/reports", "admin/view");
+  DIALOGS.operator = later("OperatorView", "texts/later", ...LINK, "admin/lists", "admin/accounts", "admin/bans", "admin/filters", "admin/limits", "views/reports", "admin/view");
   DIALOGS.report = later("ReportMessage", "texts/later", "views/reports");
   DIALOGS.reports = later("RoomReports", "texts/later", "views/reports");
   for (const [name, view] of Object.entries({ edit_room: "EditRoom", transfer: "TransferRoom", delete_room: "DeleteRoom", remove_user: "RemoveUser",
