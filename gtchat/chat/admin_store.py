@@ -220,10 +220,10 @@ class IAdminStore(IReportStore, IStorageStore, IExportStore):
         """
 
     def list_accounts(query: AccountQuery) -> Deferred[Sequence[ListedAccount]]:
-        """Return accounts in the order of their keys (read)."""
+        """Return accounts in the order of their keys, without those being deleted (read)."""
 
     def listed_account(account_id: int) -> Deferred[ListedAccount | None]:
-        """Return an account as it is listed, None if there is none (read)."""
+        """Return an account as it is listed, None if it is not (read)."""
 
     def first_account(since: int) -> Deferred[int | None]:
         """Return the smallest id of an account that was made at a time or later (read).

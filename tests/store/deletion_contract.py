@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 
-from gtchat.chat.admin_store import ALL_RECORDS, RESERVED_MS, OwnRoom
+from gtchat.chat.admin_store import ALL_RECORDS, RESERVED_MS, AccountQuery, OwnRoom
 from gtchat.chat.annotations import Deletion, Reaction, ReplyTo
 from gtchat.chat.deletion_rules import DELETED_USER, Erasure
 from gtchat.chat.errors import (
@@ -72,6 +72,8 @@ class DeletionContract(DeletionCase):
         await self.assertFails(self.store.login(ann, "hash", new_session(OTHER)), BadCredentials)
         resumed = self.store.resume(TOKEN, 2, 0, {}, 1, 10, "net")
         await self.assertFails(resumed, BadSession)
+        self.assertEqual(list(await self.store.list_accounts(AccountQuery())), [])
+        self.assertIsNone(await self.store.listed_account(ann))
         self.assertEqual((await self.codes())[0], "account_deleted")
 
     async def test_the_password_must_be_the_one_that_was_checked(self) -> None:

@@ -105,7 +105,8 @@ class AdminTable:
         rows = (
             row
             for row in sorted(self._accounts.accounts.values(), key=lambda row: row.key)
-            if row.key > query.after
+            if not row.is_ending
+            and row.key > query.after
             and query.search in row.key
             and (row.registered or query.guests)
             and (row.operator or not query.operators)
@@ -115,7 +116,7 @@ class AdminTable:
     def listed_account(self, account_id: int) -> ListedAccount | None:
         """Return an account as it is listed, None if there is none."""
         row = self._accounts.accounts.get(account_id)
-        return None if row is None else _listed(row)
+        return None if row is None or row.is_ending else _listed(row)
 
     def first_account(self, since: int) -> int | None:
         """Return the smallest id of an account that was made at a time or later."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Boolean, bindparam, delete, func, not_, or_, select, update
+from sqlalchemy import Boolean, bindparam, delete, exists, func, not_, or_, select, update
 
 from gtchat.chat.admin_store import RESERVED_MS, AccountQuery, ListedAccount
 from gtchat.chat.errors import BadCredentials, NameTaken, NoSuchUser, NotAllowed, NotLoggedIn
@@ -33,7 +33,7 @@ _listed = select(
     .select_from(schema.members)
     .where(schema.members.c.account_id == _accounts.c.id)
     .scalar_subquery(),
-)
+).where(~exists().where(schema.deletions.c.account_id == _accounts.c.id))
 _LIST = Statement(
     _listed.where(
         _accounts.c.key > bindparam("after"),
