@@ -132,6 +132,14 @@ FILL = """(name, value) => {
   field.select();
   return document.activeElement === field && document.execCommand('insertText', false, value);
 }"""
+#: Chooses an option of a list. Whether it could.
+CHOOSE = """(name, value) => {
+  const list = document.querySelector(`select[name=${name}]:not(:disabled)`);
+  if (![...list?.options ?? []].some((option) => option.value === value)) return false;
+  list.value = value;
+  list.dispatchEvent(new Event('change', { bubbles: true }));
+  return true;
+}"""
 #: Inserts a text into a field; the focus may have moved since its first character.
 INSERT = """const [field, text] = arguments;
   field.focus();
@@ -271,6 +279,10 @@ class User(ABC):
     def fill(self, name: str, value: str) -> None:
         """Replace the value of a form field, at once."""
         self.wait_in_page(FILL, name, value)
+
+    def choose(self, name: str, value: str) -> None:
+        """Choose an option of a list by its value, once it is offered."""
+        self.wait_in_page(CHOOSE, name, value)
 
     def submit_login(self, name: str, password: str = "", mode: str = "guest") -> None:
         """Fill in and submit the login form. `mode`: guest, member or register."""

@@ -43,14 +43,6 @@ class PageModerationTest(TestCase):
             found = axe.violations(self.page, theme, only_contrast=theme == "light")
             self.assertEqual(found, [], f"{view}, {theme}")
 
-    def choose(self, name: str, value: str) -> None:
-        """Choose an option of a list."""
-        self.page.find(f"[name={name}]")
-        self.page.run(
-            f"const one = document.querySelector('[name={name}]'); one.value = '{value}';"
-            "one.dispatchEvent(new Event('change', { bubbles: true }))"
-        )
-
     def act(self, user: str, item: str) -> None:
         """Open the card of a member, and what it leads to."""
         self.page.open_card(user)
@@ -71,7 +63,7 @@ class PageModerationTest(TestCase):
             client.call("join_room", room_name="den")
         self.assertEqual(page.run("return typeof GTChat.SetRole"), "undefined")
         self.act("bob", "Role")
-        self.choose("role", "moderator")
+        page.choose("role", "moderator")
         page.click("dialog button.primary")
         page.find(".event", "ann made bob a moderator")
         page.find(".members .role.mod", "Moderator")
@@ -85,7 +77,7 @@ class PageModerationTest(TestCase):
         page.open_panel("About this room")
         page.click(".panel.about .line", "Moderation")
         page.click(".dialog .setting", "Moderated")
-        self.choose("slow", "30")
+        page.choose("slow", "30")
         page.find(".dialog .line", "noise")
         found = page.wait_until(self.slow_room, "slow mode")
         self.assertTrue(found["moderated"])

@@ -87,10 +87,7 @@ class PageOperatorTest(TestCase):
         self.assertEqual(closed.exception.code, 4002)
         self.check("bans")
         page.click(".settings .page button", "New ban")
-        page.run(
-            "const one = document.querySelector('[name=kind]'); one.value = 'name';"
-            "one.dispatchEvent(new Event('change', { bubbles: true }))"
-        )
+        page.choose("kind", "name")
         page.fill("target", "spam*")
         page.click(".dialog footer button.danger", "Ban")
         page.find(".dialog .body", "match spam*: 1")
@@ -134,14 +131,10 @@ class PageOperatorTest(TestCase):
         page.find(".settings .card li", "ban_added")
         self.check("audit log")
         self.section("Who may come in")
-        page.find("[name=registration]")
-        page.run(
-            "const one = document.querySelector('[name=panic]'); one.value = 'on';"
-            "one.dispatchEvent(new Event('change', { bubbles: true }))"
-        )
+        page.choose("panic", "on")
         page.find(".settings .page .hint", "until")
         closed = "return document.querySelector('[name=registration]').value"
-        self.assertEqual(page.run(closed), "closed")
+        page.expect(lambda: page.run(closed), "closed")
         page.set_viewport(390, 800)
         self.check("a phone")
 
@@ -181,10 +174,7 @@ class PageOperatorTest(TestCase):
         self.open_view()
         self.section("Storage")
         page.find(".settings .page .hint", "The database has")
-        page.run(
-            "const one = document.querySelector('[name=by]'); one.value = 'accounts';"
-            "one.dispatchEvent(new Event('change', { bubbles: true }))"
-        )
+        page.choose("by", "accounts")
         page.find(".settings .card li", "13 bytes")
         self.check("storage")
         page.click(".settings .card button[aria-label='Quota of ann']")
@@ -224,10 +214,7 @@ class PageOperatorTest(TestCase):
         self.assertEqual(self.say("more pills"), "")  # it was not added yet
         page.click(".dialog footer button", "Cancel")
         self.assertEqual(page.find("[name=pattern]").get_attribute("value"), "pills")
-        page.run(
-            "const one = document.querySelector('[name=effect]'); one.value = 'mute 3600';"
-            "one.dispatchEvent(new Event('change', { bubbles: true }))"
-        )
+        page.choose("effect", "mute 3600")
         page.click(".dialog footer button.primary", "Continue")
         page.find(".dialog .body", "that match: 2, users who wrote them: 1.")
         page.click(".dialog footer button.primary", "Add")
