@@ -30,7 +30,6 @@ from gtchat.chat.chat import Chat
 from gtchat.chat.conversations import DirectTarget
 from gtchat.chat.errors import BadCredentials, Blocked, ChatError, NoSuchUser, NotAllowed
 from gtchat.chat.events import Event
-from gtchat.chat.interfaces import Ack
 from gtchat.chat.rooms import LOBBY
 from gtchat.protocols.base import login
 from gtchat.protocols.base.callback_rules import CallbackRules
@@ -91,7 +90,7 @@ class MessageCenter(DialbackServer):
     """All clients of Message Center, by token; and what their requests do."""
 
     protocol = "message_center"
-    answered_later = frozenset({"BRD"})
+    broadcast_command = "BRD"
     #: The length and the head of the frame come before the messages.
     pending_size = READ_AT_ONCE - 4 - len(AWAY)
 
@@ -130,7 +129,7 @@ class MessageCenter(DialbackServer):
         self.add_client(client)
         for text, whispers in pending:
             client.deliver(self.build_write(AWAY + text), whispers)
-        client.push(f"{session.user.name} has logged on.")
+        client.push(presence_text(session.user.name, True))
         client.flush()
 
     # Requests.
@@ -153,16 +152,7 @@ class MessageCenter(DialbackServer):
     async def broadcast(self, client: DialbackClient, rest: str) -> None:
         """BRD text: send a message to the lobby."""
         session = client.require_session
-
-        def answered(result: Ack | ChatError) -> None:
-            error = result if isinstance(result, ChatError) else None
-            self.requests.note("BRD", client, error)
-            if error is not None:
-                self.chat.measures.refusals[error.code] += 1
-                client.push(error.text)
-
-        for part in client.split(strip_controls(rest)):
-            self.chat.speak(session, LOBBY, part, None, answered)
+        self.speak(client, strip_controls(rest))
         if any(self.chat.users.is_online(one) for one in session.user.blocked_by):
             client.push(SOME_BLOCKED)
 
@@ -182,13 +172,6 @@ class MessageCenter(DialbackServer):
                 client.push(UNKNOWN)
             else:
                 client.push(f"You have {'un' if flag == '0' else ''}blocked {name}")
-
-    async def log_out(self, client: DialbackClient, rest: str) -> None:
-        """OUT: log out."""
-        await client.log_out()
-
-    async def heartbeat(self, client: DialbackClient, rest: str) -> None:
-        """HEY: any request shows that the client is alive."""
 
     async def allow(self, client: DialbackClient, rest: str) -> None:
         """ALL requester: give the address of this client to a user who asked for it."""
@@ -327,16 +310,14 @@ class MessageCenterProtocol(ClientConnection):
             begun = await logins.login(name, password, None, server.encoder, client, None)
             login.keep_session(client, begun.session)
         except BadCredentials as error:
-            chat.measures.refusals[error.code] += 1
-            server.requests.note("LIN", client, error)
+            server.note_refusal("LIN", client, error)
             left = chat.accounts.attempts_left(name, self.address)
             if left:
                 self._answer(f"LOGIN_FAILED|{left}")
             else:
                 self._suspend("JUST_PENNED", chat.limits.lockout_seconds)
         except ChatError as error:
-            chat.measures.refusals[error.code] += 1
-            server.requests.note("LIN", client, error)
+            server.note_refusal("LIN", client, error)
             self._suspend("PENNED", error.retry_after or chat.limits.lockout_seconds)
         else:
             server.requests.note("LIN", client)

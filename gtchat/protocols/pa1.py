@@ -30,7 +30,6 @@ from gtchat.chat.chat import Chat
 from gtchat.chat.conversations import DirectTarget
 from gtchat.chat.errors import BadCredentials, Blocked, ChatError, NoSuchUser, SelfTarget
 from gtchat.chat.events import Event
-from gtchat.chat.interfaces import Ack
 from gtchat.chat.rooms import LOBBY
 from gtchat.protocols.base import login
 from gtchat.protocols.base.callback_rules import CallbackRules
@@ -93,7 +92,7 @@ class PA1(DialbackServer):
     """All clients of PA1, by the key of their user; and what their commands do."""
 
     protocol = "pa1"
-    answered_later = frozenset({"broadcast"})
+    broadcast_command = "broadcast"
     #: A space comes before the messages.
     pending_size = READ_AT_ONCE - 1
 
@@ -198,7 +197,7 @@ class PA1(DialbackServer):
         client.deliver(OutgoingWrite(self.clock, parts), whispers)
         for text, whispers in more:
             client.deliver(self.build_write(text), whispers)
-        client.push(f">>>{session.user.name}<<<logs in\n")
+        client.push(presence_text(session.user.name, True))
         client.flush()
 
     def _refuse_login(self, address: str, port: int, answer: str) -> None:
@@ -228,12 +227,10 @@ class PA1(DialbackServer):
             )
             login.keep_session(client, begun.session)
         except BadCredentials as error:
-            self.chat.measures.refusals[error.code] += 1
-            self.requests.note("logIn", client, error)
+            self.note_refusal("logIn", client, error)
             return await self._wrong_credentials(name)
         except ChatError as error:
-            self.chat.measures.refusals[error.code] += 1
-            self.requests.note("logIn", client, error)
+            self.note_refusal("logIn", client, error)
             return "BLOCK"
         self.requests.note("logIn", client)
         return "Ok"
@@ -271,16 +268,7 @@ class PA1(DialbackServer):
 
     async def broadcast(self, client: DialbackClient, rest: str) -> None:
         """broadcast <text>: send a message to the lobby."""
-
-        def answered(result: Ack | ChatError) -> None:
-            error = result if isinstance(result, ChatError) else None
-            self.requests.note("broadcast", client, error)
-            if error is not None:
-                self.chat.measures.refusals[error.code] += 1
-                client.push(self.error_text(error))
-
-        for part in client.split(rest):
-            self.chat.speak(client.require_session, LOBBY, part, None, answered)
+        self.speak(client, rest)
 
     async def get_address(self, client: DialbackClient, name: str) -> None:
         """getaddress <user>: ask a user for the address, who has a minute to answer."""
@@ -320,13 +308,6 @@ class PA1(DialbackServer):
             return
         await self.chat.blocks.set_block(session, name, False)
         client.push(f"{name} is Unblocked Successfully\n")
-
-    async def log_out(self, client: DialbackClient, rest: str) -> None:
-        """Log out."""
-        await client.log_out()
-
-    async def heartbeat(self, client: DialbackClient, rest: str) -> None:
-        """heartbeat <time>: any command shows that the client is alive."""
 
 
 COMMANDS: dict[str, Callable[[PA1, DialbackClient, str], Coroutine[Any, Any, None]]] = {

@@ -22,6 +22,8 @@ from gtchat.chat.background import InProgress, run_in_background
 from gtchat.chat.chat import Chat
 from gtchat.chat.errors import ChatError, NotStored
 from gtchat.chat.events import Event, MessageSent, PresenceChanged, WhisperSent
+from gtchat.chat.interfaces import Ack
+from gtchat.chat.rooms import LOBBY
 from gtchat.chat.users import User
 from gtchat.protocols.base.callback_rules import CallbackRules
 from gtchat.protocols.base.connection_limit import ConnectionLimiter
@@ -58,11 +60,11 @@ class DialbackServer:
         protocol: name of the protocol (`IConnection.protocol`).
         lines: limits the lines of the log that clients can cause.
         requests: writes a line for each request.
-        answered_later: names of the commands that write that line themselves, unless they fail.
+        broadcast_command: name of the command that sends a text to the lobby.
     """
 
     protocol: str
-    answered_later: frozenset[str] = frozenset()
+    broadcast_command: str
 
     def __init__(self, chat: Chat, reactor: Any, rules: CallbackRules) -> None:
         self.chat = chat
@@ -149,12 +151,49 @@ class DialbackServer:
             except ChatError as error:
                 self.requests.note(name, client, error)
                 raise
-            if name not in self.answered_later:
+            if name != self.broadcast_command:  # `speak` writes the line when the text is stored
                 self.requests.note(name, client)
 
         refusal = client.submit(run_logged, done)
         if refusal is not None:
             self.requests.note(name, client, refusal)
+
+    def note_refusal(self, name: str, client: DialbackClient, error: ChatError) -> None:
+        """Count a request that was refused, and write its line.
+
+        Args:
+            name: of the command.
+            client: who sent it.
+            error: why it was refused.
+        """
+        self.chat.measures.refusals[error.code] += 1
+        self.requests.note(name, client, error)
+
+    # Commands that are the same in both protocols.
+
+    def speak(self, client: DialbackClient, text: str) -> None:
+        """Send a text to the lobby, in as many messages as its length needs.
+
+        Raises:
+            ChatError: the rules refuse it. What they refuse later is sent to the client.
+        """
+
+        def answered(result: Ack | ChatError) -> None:
+            if isinstance(result, ChatError):
+                self.note_refusal(self.broadcast_command, client, result)
+                client.push(self.error_text(result))
+            else:
+                self.requests.note(self.broadcast_command, client)
+
+        for part in client.split(text):
+            self.chat.speak(client.require_session, LOBBY, part, None, answered)
+
+    async def log_out(self, client: DialbackClient, rest: str) -> None:
+        """Log out."""
+        await client.log_out()
+
+    async def heartbeat(self, client: DialbackClient, rest: str) -> None:
+        """Do nothing: any command shows that the client is alive."""
 
     def run(self, work: Coroutine[Any, Any, None], what: str) -> None:
         """Do something in the background, for which the end of the server waits.
