@@ -138,7 +138,7 @@ class MessageCenter(DialbackServer):
         """MSG target|text: send a direct message."""
         target, _, text = rest.partition("|")
         try:
-            for part in client.split(strip_controls(text)):
+            for part in client.commands.split(strip_controls(text)):
                 _, online = await self.chat.whispers.send(
                     client.require_session, DirectTarget(target), part, None
                 )

@@ -34,16 +34,15 @@ from gtchat.chat.rooms import LOBBY
 from gtchat.protocols.base import login
 from gtchat.protocols.base.callback_rules import CallbackRules
 from gtchat.protocols.base.dialback import (
-    ANSWER_TIMEOUT,
     END,
     READ_AT_ONCE,
     DialbackQueue,
     OutgoingCall,
     OutgoingWrite,
-    Question,
     Undeliverable,
 )
 from gtchat.protocols.base.dialback_client import DialbackClient
+from gtchat.protocols.base.dialback_questions import ANSWER_TIMEOUT, Question
 from gtchat.protocols.base.dialback_server import DialbackServer
 from gtchat.protocols.base.tcp import ClientConnection
 from gtchat.protocols.base.text import TextEncoder, escape_controls, join_names, strip_controls
@@ -149,7 +148,8 @@ class PA1(DialbackServer):
         def answered(yes: bool) -> None:
             self.run(self._answer_request(client, asker, yes), "answering an address request")
 
-        if not client.ask(login_key(asker), Question(self.clock, text.encode(), answered)):
+        question = Question(self.clock, text.encode(), answered)
+        if client.questions is None or not client.questions.ask(login_key(asker), question):
             answered(False)
 
     async def _answer_request(self, client: DialbackClient, asker: str, yes: bool) -> None:
@@ -257,7 +257,7 @@ class PA1(DialbackServer):
         """message <user> <text>: send a direct message."""
         target, _, text = rest.partition(" ")
         try:
-            for part in client.split(text):
+            for part in client.commands.split(text):
                 await self.chat.whispers.send(
                     client.require_session, DirectTarget(target), part, None
                 )

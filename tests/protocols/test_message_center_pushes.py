@@ -13,7 +13,7 @@ from gtchat.chat.events import (
 )
 from gtchat.chat.limits import Limits
 from gtchat.protocols.base.dialback import READ_AT_ONCE
-from gtchat.protocols.base.dialback_client import REFUSAL_PAUSE
+from gtchat.protocols.base.dialback_commands import REFUSAL_PAUSE
 from gtchat.protocols.base.dialback_server import HEARTBEAT_CHECK
 from gtchat.protocols.message_center import (
     AWAY,

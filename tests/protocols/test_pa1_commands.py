@@ -20,8 +20,8 @@ from gtchat.chat.events import (
     WhisperSent,
 )
 from gtchat.chat.limits import Limits
-from gtchat.protocols.base.dialback import ANSWER_TIMEOUT, READ_AT_ONCE
-from gtchat.protocols.base.dialback_client import QUESTION_LIMIT
+from gtchat.protocols.base.dialback import READ_AT_ONCE
+from gtchat.protocols.base.dialback_questions import ANSWER_TIMEOUT, QUESTION_LIMIT
 from gtchat.protocols.base.dialback_server import HEARTBEAT_CHECK
 from gtchat.protocols.pa1 import (
     MAX_READ,

@@ -3,14 +3,13 @@
 Calls to one client are made one at a time and in order; each has 3 seconds to connect. A message
 has arrived when the client closes the connection after the server has closed its direction: the
 kernel accepts data also for a client that is stopped, and answers with a reset if that client ends
-without having read it. The sessions of such clients are in `dialback_client`, which of them may be
-called in `callback_rules`.
+without having read it. The sessions of such clients are in `dialback_client`, calls that wait for
+an answer in `dialback_questions`, which clients may be called in `callback_rules`.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from typing import Any, Protocol
 
 import attrs
@@ -28,8 +27,6 @@ CONNECT, END = 3.0, 3.0
 #: Seconds for a client to read what it was sent. The original of PA1 reads nothing while its user
 #: is asked a question; a client that is gone is known by its heartbeats.
 READ_TIMEOUT = 600.0
-#: Seconds for the answer to a question.
-ANSWER_TIMEOUT = 60.0
 #: Calls that wait for one client.
 QUEUE_LIMIT = 1_000
 #: Bytes that the original clients are sure to read: they read once, and a segment has 1,448 bytes
@@ -122,49 +119,6 @@ class OutgoingWrite:
 
     def disconnected(self) -> None:
         """The queue is told whether everything was read."""
-
-
-@attrs.define(eq=False)
-class Question:
-    """A call that waits for an answer.
-
-    Args:
-        clock: calls later.
-        text: what is asked.
-        answered: called once, with whether the answer was yes.
-    """
-
-    clock: IReactorTime
-    text: bytes
-    answered: Callable[[bool], None]
-    seconds: float = ANSWER_TIMEOUT
-    proves_arrival: bool = False
-    _transport: Any = None
-    _timer: IDelayedCall | None = None
-
-    @property
-    def size(self) -> int:
-        """Bytes of the question."""
-        return len(self.text)
-
-    def connected(self, transport: Any) -> None:
-        """Ask."""
-        self._transport = transport
-        self._timer = self.clock.callLater(ANSWER_TIMEOUT, self.received, b"N")
-        transport.write(self.text)
-
-    def received(self, data: bytes) -> None:
-        """Take the answer; only the first one counts."""
-        timer, self._timer = self._timer, None
-        if timer is not None:
-            if timer.active():
-                timer.cancel()
-            self.answered(data.strip() in (b"Y", b"y"))
-        self._transport.loseConnection()
-
-    def disconnected(self) -> None:
-        """A client that closes the connection without an answer does not agree."""
-        self.received(b"")
 
 
 @implementer(IHalfCloseableProtocol)

@@ -4,17 +4,14 @@ What the chat sends to such a client waits until the client has said where it li
 out call by call (`dialback`). A call that succeeds proves that a message has arrived; the others
 wait for the next login. A client ends if it can't be called, not if it did not read all of a text.
 
-Commands of one client come on many short connections. They run in the order of their arrival, at
-the rate of the account (`CommandQueue`).
+What the client sends is in `dialback_commands`, all clients of a protocol in `dialback_server`.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Collection, Coroutine, Iterator
+from collections.abc import Collection
 from typing import Any, Protocol
 
-import attrs
 from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -23,39 +20,18 @@ from gtchat.chat import events
 from gtchat.chat.accounts import login_key
 from gtchat.chat.background import within
 from gtchat.chat.chat import Chat
-from gtchat.chat.errors import Banned, ChatError, NotLoggedIn, RateLimited
+from gtchat.chat.errors import Banned, ChatError, NotLoggedIn
 from gtchat.chat.events import Event, LoggedIn, LoggedOut, PresenceChanged
 from gtchat.chat.interfaces import DeliveryProof, IConnection
 from gtchat.chat.users import Session, User
 from gtchat.protocols.base.command_queue import CommandQueue
-from gtchat.protocols.base.dialback import (
-    END,
-    QUEUE_LIMIT,
-    DialbackQueue,
-    OutgoingCall,
-    Unread,
-)
-from gtchat.protocols.base.text import TextGroups, split_text
+from gtchat.protocols.base.dialback import END, QUEUE_LIMIT, DialbackQueue, OutgoingCall, Unread
+from gtchat.protocols.base.dialback_commands import DialbackCommand, DialbackCommands
+from gtchat.protocols.base.dialback_questions import QuestionQueue
+from gtchat.protocols.base.text import TextGroups
 
 #: Calls that are made for the direct messages that wait at a login. More wait for the next one.
 PENDING_LIMIT = 500
-#: Questions of different users that may wait for an answer.
-QUESTION_LIMIT = 10
-#: Seconds in which a client is told once that it sends too fast: each time is a call to it.
-REFUSAL_PAUSE = 1.0
-
-
-@attrs.frozen(eq=False)
-class DialbackCommand:
-    """A command of a client.
-
-    Attributes:
-        run: runs it.
-        done: is called when it has run, or will not.
-    """
-
-    run: Callable[[], Coroutine[Any, Any, None]]
-    done: Callable[[], None]
 
 
 class ClientOwner(Protocol):
@@ -111,8 +87,9 @@ class DialbackClient:
 
     Attributes:
         session: the session of the user, None before login and after logout.
-        queue: the commands of the client.
+        commands: the commands of the client.
         calls: the calls to the client; None until it has said where it listens.
+        questions: the questions that its user is asked, beside the other calls; as `calls`.
         last_seen_at: when the client sent something last, in seconds of the server's clock.
         closed: whether the connection was lost during the login; later ones do not matter.
     """
@@ -125,18 +102,15 @@ class DialbackClient:
         self.server = server
         self.address = address
         self.session: Session | None = None
-        self.queue = CommandQueue[DialbackCommand](self, server.chat)
+        self.commands = DialbackCommands(server.chat, server.reactor, self._refuse)
         self.calls: DialbackQueue | None = None
+        self.questions: QuestionQueue | None = None
         self.key = ""
         self.last_seen_at = server.reactor.seconds()
         self._user: User | None = None
         #: Events with their texts, and texts that are no event.
         self._pending: list[tuple[Event | None, str]] = []
         self._collected: TextGroups[events.WhisperSent] | None = None
-        self._questions: DialbackQueue | None = None
-        #: Keys of the users whose question waits for an answer.
-        self._asking: set[str] = set()
-        self._refused_at = -math.inf
 
     @property
     def protocol(self) -> str:
@@ -147,6 +121,11 @@ class DialbackClient:
     def name(self) -> str:
         """The name of the user, "" without a session."""
         return self.session.user.name if self.session is not None else ""
+
+    @property
+    def queue(self) -> CommandQueue[DialbackCommand]:
+        """The commands that wait, and their rate."""
+        return self.commands.queue
 
     @property
     def require_session(self) -> Session:
@@ -200,7 +179,8 @@ class DialbackClient:
         self._collected = None
         if self.session is not None:
             self.calls = DialbackQueue(server.reactor, self.address, port, limit)
-            self._questions = DialbackQueue(server.reactor, self.address, port)
+            questions = DialbackQueue(server.reactor, self.address, port)
+            self.questions = QuestionQueue(questions, self._undeliverable)
         return pending.groups
 
     def flush(self) -> None:
@@ -211,64 +191,6 @@ class DialbackClient:
                 self.push(text)
             else:
                 self.on_event(event, text)
-
-    # Commands.
-
-    def submit(
-        self, run: Callable[[], Coroutine[Any, Any, None]], done: Callable[[], None]
-    ) -> RateLimited | None:
-        """Run a command when those before it have run; return why not if that is too fast.
-
-        Args:
-            run: runs the command.
-            done: is called when it has run, or will not.
-        """
-        if self.queue.closed:
-            done()
-            return None
-        refusal = self.queue.charge()
-        if refusal is None and self.queue.full:
-            refusal = RateLimited()
-        if refusal is None:
-            self.queue.submit(DialbackCommand(run, done))
-            return None
-        now = self.server.reactor.seconds()
-        if now - self._refused_at >= REFUSAL_PAUSE:
-            self._refused_at = now
-            self.push(self.server.error_text(refusal))
-        done()
-        return refusal
-
-    def split(self, text: str) -> Iterator[str]:
-        """Yield the messages that a text is cut into.
-
-        Raises:
-            RateLimited: each but the first counts as a command, and this is one too many.
-        """
-        for index, part in enumerate(split_text(text, self.server.chat.limits.text_chars)):
-            refusal = self.queue.charge() if index else None
-            if refusal is not None:
-                raise refusal
-            yield part
-
-    async def run_command(self, command: DialbackCommand) -> None:
-        """Run a command; see `CommandClient.run_command`."""
-        try:
-            await command.run()
-        except ChatError as error:
-            self.server.chat.measures.refusals[error.code] += 1
-            self.push(self.server.error_text(error))
-        finally:
-            command.done()
-
-    def pause_reading(self) -> None:
-        """Each command has a connection of its own, which waits until the command has run."""
-
-    def resume_reading(self) -> None:
-        """Nothing was paused."""
-
-    def disconnect_flood(self) -> None:
-        """Refused commands do nothing, and their connections are closed."""
 
     # Events.
 
@@ -313,26 +235,9 @@ class DialbackClient:
         elif self.session is not None:
             self._hold(None, text)
 
-    def ask(self, asker: str, question: OutgoingCall) -> bool:
-        """Ask the user a question of another user, beside the other calls.
-
-        A question is dropped while the last one of the same user waits for an answer.
-
-        Args:
-            asker: key of the user who asks.
-            question: the call that asks.
-
-        Returns:
-            Whether it was asked, or had been; False if too many questions wait.
-        """
-        if asker in self._asking:
-            return True
-        if self._questions is None or len(self._asking) >= QUESTION_LIMIT:
-            return False
-        self._asking.add(asker)
-        asked = self._questions.call(question).addErrback(self._undeliverable)
-        asked.addBoth(lambda _: self._asking.discard(asker))
-        return True
+    def _refuse(self, error: ChatError) -> None:
+        """Tell the client why a command was refused."""
+        self.push(self.server.error_text(error))
 
     def deliver(self, call: OutgoingCall, whispers: Collection[events.WhisperSent] = ()) -> None:
         """Make a call.
@@ -427,7 +332,7 @@ class DialbackClient:
             if isinstance(event, events.MessageSent) and event.room_name:
                 self._keep(event)
         calls, self.calls = self.calls, None
-        questions, self._questions = self._questions, None
+        questions, self.questions = self.questions, None
         if calls is not None:
             calls.close(last)
         if questions is not None:
@@ -435,5 +340,4 @@ class DialbackClient:
 
     def _remove(self) -> None:
         self.server.remove_client(self)
-        for command in self.queue.close():
-            command.done()
+        self.commands.close()

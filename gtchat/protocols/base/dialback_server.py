@@ -142,7 +142,7 @@ class DialbackServer:
         Args:
             client: who sent it.
             name: its name.
-            run, done: as of `DialbackClient.submit`.
+            run, done: as of `DialbackCommands.submit`.
         """
 
         async def run_logged() -> None:
@@ -154,7 +154,7 @@ class DialbackServer:
             if name != self.broadcast_command:  # `speak` writes the line when the text is stored
                 self.requests.note(name, client)
 
-        refusal = client.submit(run_logged, done)
+        refusal = client.commands.submit(run_logged, done)
         if refusal is not None:
             self.requests.note(name, client, refusal)
 
@@ -185,7 +185,7 @@ class DialbackServer:
             else:
                 self.requests.note(self.broadcast_command, client)
 
-        for part in client.split(text):
+        for part in client.commands.split(text):
             self.chat.speak(client.require_session, LOBBY, part, None, answered)
 
     async def log_out(self, client: DialbackClient, rest: str) -> None:

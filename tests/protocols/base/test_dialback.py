@@ -7,22 +7,18 @@ import socket
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.internet.error import ConnectionRefusedError as Refused
-from twisted.internet.protocol import Protocol
-from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.protocols.base import tcp
 from gtchat.protocols.base.dialback import (
-    ANSWER_TIMEOUT,
     CONNECT,
     END,
     QUEUE_LIMIT,
     READ_TIMEOUT,
     DialbackQueue,
     OutgoingWrite,
-    Question,
     Undeliverable,
     Unread,
 )
@@ -287,40 +283,3 @@ class Ends(QueueTestCase):
     def test_a_last_call_without_another(self) -> None:
         self.queue.close(OutgoingWrite(self.reactor, [(0, b"last")]))
         self.assertEqual(self.accept().value(), b"last")
-
-
-class Questions(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.clock = Clock()
-        self.answers: list[bool] = []
-        self.transport = FakeTransport(self.clock)
-        self.transport.protocol = Protocol()
-        self.question = Question(self.clock, b"Yes or no?", self.answers.append)
-        self.question.connected(self.transport)
-
-    def test_only_y_is_yes(self) -> None:
-        for answer in (b"Y", b"y\n", b"N", b"yes", b"", b"\xff"):
-            self.setUp()
-            self.question.received(answer)
-            self.assertEqual(self.answers, [answer.strip() in (b"Y", b"y")])
-            self.assertTrue(self.transport.disconnecting)
-
-    def test_only_the_first_answer_counts(self) -> None:
-        self.question.received(b"N")
-        self.question.received(b"Y")
-        self.question.disconnected()
-        self.clock.advance(ANSWER_TIMEOUT)
-        self.assertEqual(self.answers, [False])
-
-    def test_no_answer_in_time_is_no(self) -> None:
-        self.clock.advance(ANSWER_TIMEOUT - 1)
-        self.assertEqual(self.answers, [])
-        self.clock.advance(1)
-        self.assertEqual(self.answers, [False])
-        self.assertTrue(self.transport.disconnecting)
-
-    def test_a_connection_that_is_closed_without_an_answer_is_no(self) -> None:
-        self.question.disconnected()
-        self.assertEqual(self.answers, [False])
-        self.clock.advance(ANSWER_TIMEOUT)
-        self.assertEqual((self.answers, self.clock.getDelayedCalls()), ([False], []))

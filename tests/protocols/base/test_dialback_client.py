@@ -13,8 +13,9 @@ from gtchat.chat.errors import NotStored
 from gtchat.chat.events import MessageSent
 from gtchat.chat.users import User
 from gtchat.protocols.base import dialback_server
-from gtchat.protocols.base.dialback import ANSWER_TIMEOUT, END
+from gtchat.protocols.base.dialback import END
 from gtchat.protocols.base.dialback_client import DialbackClient
+from gtchat.protocols.base.dialback_questions import ANSWER_TIMEOUT
 from gtchat.protocols.base.dialback_server import (
     HEARTBEAT_CHECK,
     STOP_TIMEOUT,
@@ -420,7 +421,7 @@ class Clients(DialbackTestCase):
             ran.append("run")
 
         self.client.close(None, "replaced")
-        self.client.submit(run, lambda: ran.append("done"))
+        self.client.commands.submit(run, lambda: ran.append("done"))
         self.server.run_pending()
         self.assertEqual(ran, ["done"])
 
