@@ -26,10 +26,11 @@ from gtchat.chat.errors import (
 from gtchat.chat.guesses import Guesses
 from gtchat.chat.interfaces import Account, EndedSession, IPasswords
 from gtchat.chat.invite_store import Admission
-from gtchat.chat.limits import BucketTable, Limits, network_key
+from gtchat.chat.limits import Limits, network_key
 from gtchat.chat.lockout import KNOWN_MS, Turns
 from gtchat.chat.names import Name, password, typed_password, user_key, user_name
 from gtchat.chat.state import State
+from gtchat.chat.token_buckets import BucketTable
 
 T = TypeVar("T")
 

@@ -29,13 +29,14 @@ from gtchat.chat.errors import (
 )
 from gtchat.chat.events import Deleted, Edited, MessageChange, Pinned, Reacted, Unpinned
 from gtchat.chat.interfaces import Ack, ChangeLimits, MessageVersion, PendingEntry
-from gtchat.chat.limits import BucketTable, Limits
+from gtchat.chat.limits import Limits
 from gtchat.chat.messages import check_txn, text
 from gtchat.chat.moderation import Rank, find_refusal, rank_of
 from gtchat.chat.repetition import repeated
 from gtchat.chat.room_records import RecentMessages
 from gtchat.chat.rooms import Room
 from gtchat.chat.state import State
+from gtchat.chat.token_buckets import BucketTable
 from gtchat.chat.users import Session, User
 
 #: Longest reason of a deletion, in characters.

@@ -30,7 +30,7 @@ from gtchat.chat.guests import Guests
 from gtchat.chat.interfaces import IPasswords, IStore, StoredState
 from gtchat.chat.invitations import Invitations
 from gtchat.chat.invite_links import InviteLinks
-from gtchat.chat.limits import BucketTable, Limits, command_rate
+from gtchat.chat.limits import Limits, command_rate
 from gtchat.chat.live_sessions import LiveSessions
 from gtchat.chat.logins import Logins
 from gtchat.chat.membership import Membership
@@ -55,6 +55,7 @@ from gtchat.chat.rooms import Room
 from gtchat.chat.search import Searches
 from gtchat.chat.sessions import Sessions
 from gtchat.chat.state import State
+from gtchat.chat.token_buckets import BucketTable
 from gtchat.chat.users import Session
 
 __all__ = ["HISTORY_LIMIT", "Chat"]

@@ -23,7 +23,8 @@ import attrs
 from twisted.internet.defer import DeferredSemaphore
 
 from gtchat.chat.errors import LockedOut, RateLimited
-from gtchat.chat.limits import BucketTable, Limits, Rate
+from gtchat.chat.limits import Limits
+from gtchat.chat.token_buckets import BucketTable, Rate
 
 #: Wrong guesses for a name from all networks: at once, and a second.
 NAME_BURST, NAME_RATE = 30, 0.5

@@ -28,12 +28,13 @@ from gtchat.chat.errors import (
 )
 from gtchat.chat.guests import Guests
 from gtchat.chat.interfaces import Account, IConnection, IEncoder, NewDevice
-from gtchat.chat.limits import BucketTable, Limits
+from gtchat.chat.limits import Limits
 from gtchat.chat.live_sessions import LiveSessions, token_hash
 from gtchat.chat.names import HOST, Name, user_name
 from gtchat.chat.read_state import read_account
 from gtchat.chat.session_records import listed_session_id
 from gtchat.chat.state import State
+from gtchat.chat.token_buckets import BucketTable
 from gtchat.chat.users import Session
 
 #: Seconds for which a link that a user makes can be opened.

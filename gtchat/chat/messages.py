@@ -30,7 +30,7 @@ from gtchat.chat.errors import (
 from gtchat.chat.events import BroadcastSent, GuestMessage, MessageSent
 from gtchat.chat.guesses import Guesses
 from gtchat.chat.interfaces import Ack, FoundRoom, HistoryPage, HistoryQuery
-from gtchat.chat.limits import BucketTable, Limits, network_key
+from gtchat.chat.limits import Limits, network_key
 from gtchat.chat.message_rules import annotated
 from gtchat.chat.moderation import UNMODERATED, find_refusal, slow_seconds
 from gtchat.chat.names import HOST
@@ -40,6 +40,7 @@ from gtchat.chat.relay import BroadcastMade
 from gtchat.chat.rooms import Room
 from gtchat.chat.state import State
 from gtchat.chat.storage_store import utf8_size
+from gtchat.chat.token_buckets import BucketTable
 from gtchat.chat.users import Session, User
 
 #: Longest idempotency key of a request, in characters.

@@ -28,7 +28,7 @@ from gtchat.chat.errors import ChatError, ConfirmPassword, NotAllowed, RateLimit
 from gtchat.chat.filter_admin import FilterAdmin
 from gtchat.chat.guests import Guests
 from gtchat.chat.limit_admin import LimitAdmin
-from gtchat.chat.limits import BucketTable, Limits
+from gtchat.chat.limits import Limits
 from gtchat.chat.live_sessions import LiveSessions
 from gtchat.chat.measures import SpaceGivenBack
 from gtchat.chat.ownership import Ownership
@@ -36,6 +36,7 @@ from gtchat.chat.quota_admin import QuotaAdmin
 from gtchat.chat.room_admin import RoomAdmin, SessionAdmin
 from gtchat.chat.state import State
 from gtchat.chat.storage_store import CountedBy, StorageQuery, StorageUse, StoredTexts
+from gtchat.chat.token_buckets import BucketTable
 from gtchat.chat.users import Session
 
 #: Seconds for which a password that was given again is valid, for a session.

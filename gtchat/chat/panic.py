@@ -14,9 +14,10 @@ import re
 from collections.abc import Callable
 
 from gtchat.chat.errors import SlowMode
-from gtchat.chat.limits import BucketTable, Limits
+from gtchat.chat.limits import Limits
 from gtchat.chat.moderation import ModeratedPlace, Rank, rank_of
 from gtchat.chat.names import HOST
+from gtchat.chat.token_buckets import BucketTable
 from gtchat.chat.users import Session
 
 #: Name of the choice; its value is the time of the end in milliseconds since 1970, UTC, and behind

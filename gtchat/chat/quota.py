@@ -13,8 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from gtchat.chat.errors import NotStored, OverQuota, StorageFull
-from gtchat.chat.limits import BucketTable, Limits, TokenBucket, network_key
+from gtchat.chat.limits import Limits, network_key
 from gtchat.chat.storage_store import AtQuota, utf8_size
+from gtchat.chat.token_buckets import BucketTable, TokenBucket
 from gtchat.chat.users import Session, User
 
 DAY_S = 24 * 3600

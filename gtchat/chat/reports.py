@@ -28,7 +28,7 @@ from gtchat.chat.errors import (
 )
 from gtchat.chat.events import AnnotatedMessage, MessageSent
 from gtchat.chat.history_records import HistoryQuery
-from gtchat.chat.limits import BucketTable, Limits, network_key
+from gtchat.chat.limits import Limits, network_key
 from gtchat.chat.messages import text
 from gtchat.chat.moderation import Rank, rank_of
 from gtchat.chat.moderation_events import ReportAnswered, ReportMade
@@ -38,6 +38,7 @@ from gtchat.chat.room_admin import shown_name
 from gtchat.chat.rooms import Room
 from gtchat.chat.state import State
 from gtchat.chat.storage_store import DIRECT_MESSAGES
+from gtchat.chat.token_buckets import BucketTable
 from gtchat.chat.users import Session, User
 
 #: What can come of a report: something was done about the message, or there is nothing to do.

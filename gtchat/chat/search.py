@@ -10,10 +10,11 @@ import attrs
 from gtchat.chat.conversations import Conversations, Target
 from gtchat.chat.errors import BadRequest, RateLimited
 from gtchat.chat.interfaces import MessageSearch, SearchPage
-from gtchat.chat.limits import BucketTable, Limits
+from gtchat.chat.limits import Limits
 from gtchat.chat.message_rules import whisper_of
 from gtchat.chat.search_query import FoundMessage, SearchQuery, parse
 from gtchat.chat.state import State
+from gtchat.chat.token_buckets import BucketTable
 from gtchat.chat.users import Session, User
 
 #: Most messages in a page.

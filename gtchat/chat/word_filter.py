@@ -18,9 +18,10 @@ from gtchat.chat.audit import Actor, Audit
 from gtchat.chat.errors import Filtered
 from gtchat.chat.filter_rules import FilterRule, Matcher
 from gtchat.chat.interfaces import PendingEntry
-from gtchat.chat.limits import BucketTable, Rate, network_key
+from gtchat.chat.limits import network_key
 from gtchat.chat.names import HOST
 from gtchat.chat.rooms import Room
+from gtchat.chat.token_buckets import BucketTable, Rate
 from gtchat.chat.users import Session
 
 #: Begins the names of these choices.

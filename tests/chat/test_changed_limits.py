@@ -10,7 +10,8 @@ import attrs
 
 import gtchat
 from gtchat.chat.interfaces import MentionLimits
-from gtchat.chat.limits import BucketTable, Limits, Rate, TokenBucket
+from gtchat.chat.limits import Limits
+from gtchat.chat.token_buckets import BucketTable, Rate, TokenBucket
 from tests.chat.test_messages import RoomTestCase
 
 NAMES = {field.name for field in attrs.fields(Limits)}

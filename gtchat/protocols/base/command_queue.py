@@ -26,7 +26,8 @@ from twisted.python.failure import Failure
 
 from gtchat.chat.chat import Chat
 from gtchat.chat.errors import RateLimited
-from gtchat.chat.limits import Limits, TokenBucket, command_rate, network_key
+from gtchat.chat.limits import Limits, command_rate, network_key
+from gtchat.chat.token_buckets import TokenBucket
 from gtchat.chat.users import Session
 
 #: Commands that wait for those before them; from this number on the client is not read.

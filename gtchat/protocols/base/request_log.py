@@ -15,7 +15,8 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from gtchat.chat.errors import ChatError
-from gtchat.chat.limits import Rate, TokenBucket, network_key
+from gtchat.chat.limits import network_key
+from gtchat.chat.token_buckets import Rate, TokenBucket
 from gtchat.chat.users import Session
 from gtchat.protocols.base.http_access import LOCAL, UNIX, Proxies
 

@@ -19,7 +19,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from gtchat.chat.background import run_in_background, within
-from gtchat.chat.limits import Rate, TokenBucket
+from gtchat.chat.token_buckets import Rate, TokenBucket
 from gtchat.protocols.base.closing import REASON_BYTES, CloseReason, with_word
 from gtchat.protocols.base.outbox import Outbox
 from gtchat.protocols.websocket.context import (
