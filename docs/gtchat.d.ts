@@ -339,6 +339,10 @@ export interface CreateRoomRequest {
   topic?: string;
   max?: number;
   preview?: boolean | null;
+  moderated?: boolean;
+  slow?: number;
+  keep_messages?: number;
+  keep_days?: number;
   tracker?: string | number | null;
   usr?: string | null;
   txn?: string | null;

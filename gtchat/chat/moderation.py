@@ -17,7 +17,7 @@ import attrs
 from gtchat.chat.ban_records import NamePattern
 from gtchat.chat.entries import Entry
 from gtchat.chat.errors import BannedFromRoom, ChatError, IsMuted, ModeratedRoom
-from gtchat.chat.events import Kicked, Left, Removed, RoomChanged
+from gtchat.chat.events import Kicked, Left, Removed, RoomChanged, RoomCreated, RoomSettingsEntry
 from gtchat.chat.moderation_events import Muted, RoleChanged, Unmuted, UserBanned, UserUnbanned
 from gtchat.chat.names import HOST, fold_user
 
@@ -167,7 +167,7 @@ def _without(found: dict[K, Any], key: object) -> dict[K, Any]:
     return {other: one for other, one in found.items() if other != key}
 
 
-def _set(before: Moderation, entry: RoomChanged) -> Moderation:
+def _set(before: Moderation, entry: RoomSettingsEntry) -> Moderation:
     return attrs.evolve(before, moderated=entry.moderated, slow=entry.slow)
 
 
@@ -213,6 +213,7 @@ def _put_out(before: Moderation, entry: Left | Kicked | Removed) -> Moderation:
 
 
 _FOLDS: dict[type[Entry], Callable[[Moderation, Any], Moderation]] = {
+    RoomCreated: _set,
     RoomChanged: _set,
     RoleChanged: _give_role,
     Muted: _mute,

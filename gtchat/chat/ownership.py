@@ -183,7 +183,7 @@ class Ownership:
             BadRequest, TooLong, SlowMode, Filtered.
         """
         public, user = wanted.public is not False, session.user
-        topic = check_topic(wanted.topic or "")
+        topic, keep = check_topic(wanted.topic or ""), self.keep(room, wanted)
         self._panic.check(session)
         self._filter.check_other(session, room.name)
         self._filter.check_other(session, topic)
@@ -197,6 +197,10 @@ class Ownership:
             max=self.max_members(wanted.max or 0),
             owner=user.name,
             preview=public if wanted.preview is None else wanted.preview,
+            moderated=bool(wanted.moderated),
+            slow=self.slow_seconds(wanted.slow or 0),
+            keep_messages=keep.messages,
+            keep_days=int(keep.days),
             at=self._users.now(),
         )
 

@@ -45,6 +45,10 @@ class AccountActions(Caller):
         topic: str | None = None,
         max: int | None = None,
         preview: bool | None = None,
+        moderated: bool | None = None,
+        slow: int | None = None,
+        keep_messages: int | None = None,
+        keep_days: int | None = None,
         txn: str | None = None,
     ) -> Room | None:
         """Create a room, whose owner the user becomes; return it.
@@ -55,9 +59,22 @@ class AccountActions(Caller):
             topic: its topic.
             max: maximum number of members; 0: no limit.
             preview: whether users who are not members can read its newest messages.
+            moderated: whether members need a role to speak.
+            slow: seconds between two messages of a member; 0: none.
+            keep_messages, keep_days: how many of its newest messages, and for how many days they
+                are kept; 0: as the server keeps them.
             txn: the idempotency key.
         """
-        settings = {"public": public, "topic": topic, "max": max, "preview": preview}
+        settings = {
+            "public": public,
+            "topic": topic,
+            "max": max,
+            "preview": preview,
+            "moderated": moderated,
+            "slow": slow,
+            "keep_messages": keep_messages,
+            "keep_days": keep_days,
+        }
         return (await self._command("create_room", room_name=room, txn=txn, **settings)).room
 
     async def kick(

@@ -360,8 +360,9 @@ class RoomRequests(RuleBasedStateMachine):
         super().__init__()
         self.world = type(self).new_world()
         self.world.outcomes = self.outcomes
-        for room, creator in zip(ROOMS, ("ann", "gus"), strict=True):
-            self.request("create", creator, "membership.create", room, RoomSettings())
+        for room, creator, days in zip(ROOMS, ("ann", "gus"), (0, 9), strict=True):
+            wanted = RoomSettings(keep_days=days)
+            self.request("create", creator, "membership.create", room, wanted)
             self.world.settle()
 
     def request(self, what: str, name: str, method: str, *args: Any) -> None:

@@ -413,6 +413,18 @@ class WhoMaySpeak(ModeratedCase):
         for slow in (-1, 10**6):
             self.assertEqual(self.code("mod", "set_room", slow=slow), "bad_request")
 
+    def test_a_room_begins_moderated_and_in_slow_mode(self) -> None:
+        for slow in (-1, 10**6):
+            code = self.code("ann", "create_room", room_name="new", slow=slow)
+            self.assertEqual(code, "bad_request")
+        room = self.ok("ann", "create_room", room_name="new", moderated=True, slow=30)["room"]
+        self.assertEqual((room["moderated"], room["slow"]), (True, 30))
+        self.ok("bob", "join_room", room_name="new")
+        self.assertEqual(self.code("bob", "speak", room_name="new", msg="x"), "moderated")
+        self.ok("ann", "set_role", room_name="new", user="bob", role="voice")
+        self.ok("bob", "speak", room_name="new", msg="x")
+        self.assertEqual(self.code("bob", "speak", room_name="new", msg="x"), "slow_mode")
+
     def test_in_slow_mode_a_member_waits(self) -> None:
         self.ok("mod", "set_room", slow=30)
         self.assertEqual(self.speak("bob"), "ok")

@@ -126,6 +126,21 @@ class Rooms(KeptCase):
         self.assertIn("2.5", self.set(keep_days=3)["msg"])
         self.assertEqual(self.set(keep_messages=3, keep_days=2)["status"], "ok")
 
+    def test_a_room_begins_with_what_it_keeps(self) -> None:
+        self.use(keep_messages=3, keep_days=2.5)
+        for fields in ({"keep_messages": 4}, {"keep_days": 3}):
+            reply = self.ann.call("create_room", room_name="new", **fields)
+            self.assertEqual(reply["code"], "bad_request", fields)
+        reply = self.ann.call("create_room", room_name="new", keep_messages=1, keep_days=2)
+        room = reply["room"]
+        self.assertEqual((room["keep_messages"], room["keep_days"]), (1, 2))
+        for text in "ab":
+            self.ann.call("speak", room_name="new", msg=text)
+        self.server.clock.advance(3600.001)
+        self.bounds()
+        page = self.ann.call("history", room_name="new")
+        self.assertEqual([entry["msg"] for entry in page["entries"]], ["b"])
+
     def test_only_the_owner_may_limit_a_room(self) -> None:
         self.use()
         self.ann.call("set_role", room_name="den", user="bob", role="moderator")

@@ -44,9 +44,10 @@ class TwoNodes(TwoNodesCase):
         self.assertEqual(heard, [(1, Online(came={gus.user.id: "gus"}))])
 
     def test_a_room_lives_at_both(self) -> None:
-        self.call(self.ann, "create_room", room_name="r")
+        self.call(self.ann, "create_room", room_name="r", keep_days=9)
         self.assertEqual(self.events(self.eve), [("room_created", "ann")])
-        self.call(self.bob, "join_room", room_name="r")
+        joined = self.call(self.bob, "join_room", room_name="r")
+        self.assertEqual(joined["room"]["keep_days"], 9)
         ack = self.call(self.bob, "speak", room_name="r", msg="hi")
         join, message = self.ann.pushes()
         self.assertEqual((join["type"], join["usr"]), ("join_room", "bob"))

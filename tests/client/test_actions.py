@@ -113,6 +113,7 @@ class Actions(ConnectedTestCase):
         answer = {"room": {"room_name": "den"}}
         den = Room(name="den")
         settings: dict[str, Any] = {"public": False, "topic": "t", "max": 3, "preview": False}
+        settings |= {"moderated": True, "slow": 5, "keep_messages": 9, "keep_days": 2}
         asked = {"room_name": "den", "inviter": "bob"}
         for action, expected, result in (
             (c.join("den"), {"cmd": "join_room", "room_name": "den"}, den),

@@ -21,7 +21,15 @@ from gtchat.chat.interfaces import (
 from gtchat.chat.retention import Keep, Retention
 from gtchat.chat.storage_store import StorageQuery
 from tests.store.changes_contract import LIMITS, edited, pinned, reacted
-from tests.store.contract import NETWORK, joined, left, message, new_session, room_changed
+from tests.store.contract import (
+    NETWORK,
+    joined,
+    left,
+    message,
+    new_session,
+    room_changed,
+    room_created,
+)
 from tests.store.search_contract import SearchCase
 
 #: Milliseconds of an hour and of a day.
@@ -132,6 +140,18 @@ class RetentionContract(RetentionCase):
         await self.remove(at=10 * DAY)
         self.assertEqual(await self.bounds(), (12, 11))
         self.assertEqual(await self.bounds(other), (7, 7))
+
+    async def test_a_room_is_created_with_all_its_settings(self) -> None:
+        ann = await self.account("Ann")
+        settings: dict[str, Any] = {"moderated": True, "slow": 30}
+        settings |= {"keep_messages": 3, "keep_days": 9}
+        created = attrs.evolve(room_created(), **settings)
+        pending = await self.stored(0, created, ann, key="garden")
+        record = await self.record(pending.room_id)
+        self.assertEqual(record.keep, Keep(3, 9))
+        self.assertEqual((record.moderation.moderated, record.moderation.slow), (True, 30))
+        [entry] = (await self.store.history(pending.room_id, HistoryQuery())).entries
+        self.assertEqual({name: getattr(entry, name) for name in settings}, settings)
 
     async def test_the_lobby_is_a_log_as_others_are(self) -> None:
         for text in "abc":

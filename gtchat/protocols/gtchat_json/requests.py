@@ -146,13 +146,20 @@ class GetRoomUserList(Paged, tag="get_room_user_list", kw_only=True):
 
 
 class CreateRoom(TxnRequest, tag="create_room"):
-    """Create a room. `max`: member limit, 0 for none. `preview`: unset for what `public` is."""
+    """Create a room. `max`: member limit, 0 for none. `preview`: unset for what `public` is.
+
+    `moderated`, `slow`, `keep_messages`, `keep_days`: as of `set_room`.
+    """
 
     room_name: str
     public: bool = True
     topic: str = ""
     max: Whole = 0
     preview: bool | None = None
+    moderated: bool = False
+    slow: Whole = 0
+    keep_messages: Whole = 0
+    keep_days: Whole = 0
 
 
 class SetRoom(TxnRequest, tag="set_room"):

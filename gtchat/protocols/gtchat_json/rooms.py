@@ -174,13 +174,10 @@ async def get_room_user_list(
 
 def _wanted(request: requests.CreateRoom | requests.SetRoom) -> RoomSettings:
     return RoomSettings(
-        public=request.public, topic=request.topic, max=request.max, preview=request.preview
-    )
-
-
-def _wanted_change(request: requests.SetRoom) -> RoomSettings:
-    return attrs.evolve(
-        _wanted(request),
+        public=request.public,
+        topic=request.topic,
+        max=request.max,
+        preview=request.preview,
         moderated=request.moderated,
         slow=request.slow,
         keep_messages=request.keep_messages,
@@ -223,8 +220,7 @@ async def create_room(context: Context, request: requests.CreateRoom) -> respons
 async def set_room(context: Context, request: requests.SetRoom) -> responses.RoomReply:
     """Change a room."""
     change = context.chat.membership.change
-    wanted = _wanted_change(request)
-    args = (context.require_session, request.room_name, wanted, request.master)
+    args = (context.require_session, request.room_name, _wanted(request), request.master)
     return _room_reply(context, await once(context, request, partial(change, *args)))
 
 

@@ -46,6 +46,8 @@ _CREATE_ROOM = Statement(
         "creator_id",
         "skeleton",
         "preview",
+        "keep_messages",
+        "keep_days",
     ),
 )
 _FIND_RIVAL = Statement(
@@ -160,6 +162,8 @@ def create_room(db: Connection, pending: PendingRoomChange) -> int:
         creator_id=entry.subject_id,
         skeleton=looks,
         preview=entry.preview,
+        keep_messages=entry.keep_messages,
+        keep_days=entry.keep_days,
     )
     if room_id is None:
         raise RoomExists()
