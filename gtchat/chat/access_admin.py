@@ -58,7 +58,9 @@ class AccessAdmin:
         await self._choose(name, None if value == DEFAULT else value, value, actor)
 
     async def panic(self, ms: int | None, actor: Actor, new_ms: int = NEW_MS) -> None:
-        """Turn the panic switch on, or off.
+        """Turn the panic switch on, or off; if it is on, have it end at another time.
+
+        Accounts that are new then stay so: a longer time would let those speak who raid the chat.
 
         Args:
             ms: for how many milliseconds from now, None for off.
@@ -74,6 +76,9 @@ class AccessAdmin:
         if not 0 < ms <= MAX_MS:
             raise BadRequest(f"for: must be at most {MAX_MS // (24 * 3600 * 1000)}d.")
         new_from = await self._store.first_account(self._now() - new_ms) or 0
+        panic = self._access.panic
+        if panic.is_on and panic.new_from:
+            new_from = min(new_from or panic.new_from, panic.new_from)
         shown = f"on for {ms // 1000} s, accounts of the last {new_ms // 1000} s are new"
         await self._choose(PANIC, f"{self._now() + ms} {new_from}", shown, actor)
 

@@ -39,6 +39,17 @@ class Panic(Administered):
         hello = self.server.connect().call("hello")
         self.assertEqual((hello["registration"], hello["guests"]), ("closed", False))
 
+    def test_new_accounts_stay_new_while_its_time_is_changed(self) -> None:
+        bob = self.server.member("Bob")
+        self.switch(new_ms=USUAL_MS)
+        self.server.clock.advance(HOUR_S - 2)
+        self.assertEqual(self.speak(bob), "slow_mode")
+        self.switch(new_ms=1)
+        self.assertEqual(self.speak(bob), "slow_mode")
+        self.switch(None)
+        self.switch(new_ms=1)
+        self.assertEqual(self.speak(bob), "")
+
     def test_it_goes_before_what_was_chosen(self) -> None:
         self.use(TestServer(access=AccessSettings("closed", guests=False)))
         for name, value in (("registration", "open"), ("guests", "on")):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from selenium.webdriver.common.keys import Keys
 from twisted.trial.unittest import TestCase
 
 from gtchat.server.admin.console import SOCKET
@@ -131,12 +132,36 @@ class PageOperatorTest(TestCase):
         page.find(".settings .card li", "ban_added")
         self.check("audit log")
         self.section("Who may come in")
-        page.choose("panic", "on")
-        page.find(".settings .page .hint", "until")
-        closed = "return document.querySelector('[name=registration]').value"
-        page.expect(lambda: page.run(closed), "closed")
+        page.find("[name=registration]")
         page.set_viewport(390, 800)
         self.check("a phone")
+        self.assertEqual(self.admin("access")["panic"], "off")
+
+    def test_an_operator_chooses_how_long_the_panic_switch_is_on(self) -> None:
+        page = self.page
+        self.open_view()
+        self.section("Who may come in")
+        page.find(".settings .page [role=status]", "It is off.")
+        button = ".settings .page section button"
+        page.find(button, "Turn on").send_keys(Keys.ENTER)
+        focused = "return document.activeElement.name"
+        self.assertEqual(page.wait_until(lambda: page.run(focused)), "time")
+        page.find(".dialog [name=time]").send_keys("6")
+        self.check("the panic switch")
+        page.find(".dialog [name=time]").send_keys(Keys.ENTER)
+        page.click(".dialog footer button.primary", "Turn on")
+        page.find(".settings .page [role=status]", "It is on until")
+        page.find("[name=registration]")
+        chosen = "return document.querySelector('[name=registration]').value"
+        page.expect(lambda: page.run(chosen), "closed")
+        page.find(button, "Change the time")
+        [record, *_] = self.admin("audit", code="chosen")["records"]
+        self.assertIn("on for 21600 s", record["what"]["value"])
+        self.check("it is on")
+        page.find(button, "Turn off").send_keys(Keys.ENTER)
+        page.find(".settings .page [role=status]", "It is off.")
+        page.expect(lambda: page.run("return document.activeElement.textContent"), "Turn on")
+        self.assertEqual(self.admin("access")["panic"], "off")
 
     def test_an_operator_gives_roles_and_a_name_to_the_chat(self) -> None:
         page = self.page

@@ -42,7 +42,27 @@
   const CHOICES = {
     registration: { argument: "mode", words: { open: "op_open", invite: "op_invite", closed: "op_closed", default: "op_default" } },
     guests: { argument: "on", words: { on: "op_on", off: "op_off", default: "op_default" } },
-    panic: { argument: "on", words: { off: "op_panic_off", on: "op_panic_on" } },
+  };
+
+  // For how long the panic switch can be on, in seconds.
+  const PANIC_TIMES = [600, 3600, 21_600, 86_400, 604_800];
+
+  // isOn: whether it is on, and ends at another time then.
+  DIALOGS.op_panic = ({ shell, dialog: { isOn } }) => html`
+    <${GTChat.Question} title=${text("op_panic")} action=${text(isOn ? "op_panic_change" : "op_panic_on")} close=${back(shell, "access")}
+      fields=${{ time: { label: "op_panic_time", value: "3600", options: PANIC_TIMES.map((time) => [String(time), text(`for_${time}`)]), autofocus: true } }}
+      run=${({ time }) => run(shell, "panic", { on: "on", for: `${time}s` })}>
+      <p class="second">${text("op_panic_hint")} ${text("op_panic_told")}</p><//>`;
+
+  // until: when it ends, null while it is off; turnOff: turns it off. One button stays where it is, and so does the focus.
+  const Panic = ({ shell, until, turnOff }) => {
+    const ask = () => shell.showDialog({ name: "op_panic", isOn: Boolean(until) });
+    return html`
+      <section class="field" aria-labelledby="op-panic"><h3 id="op-panic" class="label">${text("op_panic")}</h3>
+        <p class="hint">${text("op_panic_hint")}</p>
+        <p role="status">${until ? text("op_panic_until", { time: when(until) }) : text("op_panic_is_off")}</p>
+        <div class="find-row"><button type="button" class="button" onClick=${until ? turnOff : ask}>${text(until ? "op_panic_off" : "op_panic_on")}</button>
+          ${until && html`<button type="button" class="button" onClick=${ask}>${text("op_panic_change")}</button>`}</div></section>`;
   };
 
   // The name of the chat. onChange(access): called when another one was chosen.
@@ -76,9 +96,9 @@
       <${Problem} error=${error} />
       ${access && Object.entries(CHOICES).map(([name, { argument, words }]) => html`
         <div key=${name} class="field short"><label for=${`op-${name}`}>${text(`op_${name}`)}</label>
-          <${Select} id=${`op-${name}`} name=${name} value=${access[name]} options=${Object.entries(words).map(([word, key]) => [word, text(key)])}
+          <${Select} id=${`op-${name}`} name=${name} value=${access[name]} disabled=${Boolean(access.panic_until)} options=${Object.entries(words).map(([word, key]) => [word, text(key)])}
             onChange=${(word) => ask(name, { [argument]: word })} /></div>`)}
-      ${access && html`<p class="hint">${text("op_panic_hint")} ${access.panic_until && text("op_panic_until", { time: when(access.panic_until) })}</p>`}
+      ${access && html`<${Panic} shell=${shell} until=${access.panic_until} turnOff=${() => ask("panic", { on: "off" })} />`}
       ${access && html`<${Name} shell=${shell} name=${access.name} onError=${onError} onChange=${setAccess} />`}
       ${access?.chosen && html`<p class="hint">${text("op_chosen", { names: access.chosen.split(", ").map((name) => text(`op_${name}`)).join(", ") })}</p>`}`;
   };
