@@ -25,6 +25,7 @@ from selenium.common.exceptions import (
     JavascriptException,
     StaleElementReferenceException,
     TimeoutException,
+    WebDriverException,
 )
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
@@ -423,8 +424,15 @@ class Browser(User):
             options.add_argument(argument)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-        atexit.register(driver.quit)
+        atexit.register(cls._end, driver)
         return driver
+
+    @staticmethod
+    def _end(driver: webdriver.Chrome) -> None:
+        """End a process. Debian starts Chromium by a shell, and the driver kills only that."""
+        with suppress(WebDriverException):  # there is no reply
+            driver.execute_cdp_cmd("Browser.close", {})
+        driver.quit()
 
     def call(self, function: str, *arguments: str) -> Any:
         """Call a function of JavaScript; return its result, or that of its promise."""
