@@ -26,6 +26,25 @@ BELOW = """
 const log = document.querySelector('.log');
 return log.scrollHeight - log.scrollTop - log.clientHeight;
 """
+#: Types when a reply begins, before the next frame, and again some frames later.
+TYPE_AT_ONCE = """
+const type = (text) => document.execCommand('insertText', false, text);
+const after = (frames, call) => requestAnimationFrame(() => setTimeout(
+  () => (frames > 1 ? after(frames - 1, call) : call())));
+window.typed = new Promise((resolve) => {
+  new MutationObserver((changes, observer) => {
+    if (!document.querySelector('.composer .about')) return;
+    observer.disconnect();
+    const box = document.querySelector('.composer textarea');
+    box.focus();
+    type('one ');
+    after(4, () => {
+      type('two');
+      resolve(box.value);
+    });
+  }).observe(document.body, { subtree: true, childList: true });
+});
+"""
 CODE = "def f(x):\n    if x:\n        return 2*3*4\n\nC:\\new\\__init__.py"
 
 
@@ -135,6 +154,16 @@ class WritingTest(TestCase):
         page.wait_gone(".too-long")
         box.send_keys(Keys.ENTER)
         page.wait_for_message("x" * 4000)
+
+    def test_what_is_typed_while_a_reply_begins_stays_in_order(self) -> None:
+        page = self.browser(self.serve())
+        page.log_in("ann")
+        page.send("a question")
+        page.wait_sent()
+        page.hover("a question")
+        page.run(TYPE_AT_ONCE)
+        page.click(".toolbar button", "Reply")
+        self.assertEqual(page.call("() => typed"), "one two")
 
     def test_files_are_refused_with_an_explanation(self) -> None:
         page = self.browser(self.serve())

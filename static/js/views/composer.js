@@ -4,7 +4,7 @@
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
-  const { html, useEffect, useRef, useState } = globalThis.htmPreact;
+  const { html, useEffect, useLayoutEffect, useRef, useState } = globalThis.htmPreact;
   const { Icon, IconButton } = GTChat.parts;
   const { drafts } = GTChat.storage;
   const { Composing, Suggestions, TooLong, Typing } = GTChat.composerParts;
@@ -48,6 +48,7 @@
     const [dismissed, setDismissed] = useState(""); // the text whose suggestions were closed
     const [refusals, setRefusals] = useState(0); // how often a text was too long to be sent
     const box = useRef(null);
+    const selection = useRef(null); // what to select when the box has its new text
     const limit = connection.hello.limits?.text_chars || DEFAULT_LIMIT;
     const written = edited ? edit : draft;
 
@@ -60,11 +61,11 @@
       if (!edited) drafts.set(state.me, conversation, value);
       if (value) actions.typing(conversation);
     };
-    const select = (from, to) => requestAnimationFrame(() => {
-      box.current?.focus();
-      box.current?.setSelectionRange(from, to);
-    });
-    // Writes and selects, as soon as the box has the new text.
+    // The focus once more when a dialog over the box has closed.
+    const select = (...range) => {
+      selection.current = range;
+      requestAnimationFrame(() => box.current?.focus());
+    };
     const writeAndSelect = (value, from, to = from) => {
       write(value, to);
       select(from, to);
@@ -82,11 +83,18 @@
     // On a phone the keyboard would cover the messages.
     useEffect(() => { if (!shell.narrow) box.current.focus(); }, []);
     // A reply or an edit begins or ends.
-    useEffect(() => {
+    useLayoutEffect(() => {
       const value = edited ? conversation.edits.get(edited.seq)?.msg ?? edited.msg : draft;
       if (edited) setEdit(value);
       if (composing) select(value.length, value.length);
     }, [composing]);
+    // At once, not in the next frame: on a slow device keys come before it, and the caret would go before their text.
+    useLayoutEffect(() => {
+      if (!selection.current) return;
+      box.current.focus();
+      box.current.setSelectionRange(...selection.current);
+      selection.current = null;
+    });
 
     const completion = written !== dismissed
       && GTChat.completion(written, caret, () => completableNames(state, conversation));
