@@ -20,7 +20,7 @@ from gtchat.store.sql.backup import backup
 from gtchat.store.sql.database import StoreDamaged, StoreError, StoreTooNew
 from gtchat.store.sql.schema import APPLICATION_ID
 from gtchat.store.sql.schema import SQLITE_REVISIONS as REVISIONS
-from gtchat.store.sql.sqlite import advice, connect, give_to_owner, sync_folder
+from gtchat.store.sql.sqlite import advice, beside, connect, give_to_owner, sync_folder
 
 #: Size of a database, in bytes, up to which every page is checked at start.
 _CHECKED_WHOLE = 8 * 1024 * 1024
@@ -162,11 +162,6 @@ def check_folder(path: Path) -> None:
         raise StoreError(f"The data folder {folder} can't be written to: change its permissions.")
     if path.exists() and not os.access(path, os.R_OK | os.W_OK):
         raise StoreError(f"{path} can't be read and written: change its owner or permissions.")
-
-
-def beside(path: Path, ending: str) -> Path:
-    """Return the path of a file that accompanies a database, such as its write-ahead log."""
-    return path.with_name(path.name + ending)
 
 
 def _create(path: Path) -> None:

@@ -21,17 +21,12 @@ import attrs
 
 from gtchat.store.sql.backup import backup
 from gtchat.store.sql.database import StoreError
-from gtchat.store.sql.opening import (
-    beside,
-    check_folder,
-    find_revision,
-    migrate,
-    remove,
-)
+from gtchat.store.sql.opening import check_folder, find_revision, migrate, remove
 from gtchat.store.sql.read_export import ExportFile, is_export
 from gtchat.store.sql.schema import SQLITE_REVISIONS as REVISIONS
 from gtchat.store.sql.sqlite import (
     advice,
+    beside,
     connect,
     give_to_owner,
     sync_file,

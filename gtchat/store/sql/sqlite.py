@@ -217,6 +217,11 @@ def give_to_owner(path: Path) -> None:
             os.chown(path, owner.st_uid, owner.st_gid)
 
 
+def beside(path: Path, ending: str) -> Path:
+    """Return the path of a file that accompanies a database, such as its write-ahead log."""
+    return path.with_name(path.name + ending)
+
+
 def sync_file(path: Path) -> None:
     """Wait until a file is on disk."""
     handle = os.open(path, os.O_RDWR)

@@ -19,9 +19,16 @@ from typing import TYPE_CHECKING
 import attrs
 
 from gtchat.store.sql.database import Connection, StoreError
-from gtchat.store.sql.opening import beside, check_folder, remove, require_newest
+from gtchat.store.sql.opening import check_folder, remove, require_newest
 from gtchat.store.sql.restore import settle
-from gtchat.store.sql.sqlite import advice, connect, give_to_owner, sync_file, sync_folder
+from gtchat.store.sql.sqlite import (
+    advice,
+    beside,
+    connect,
+    give_to_owner,
+    sync_file,
+    sync_folder,
+)
 
 if TYPE_CHECKING:
     from gtchat.store.sql.postgres import PostgresDatabase

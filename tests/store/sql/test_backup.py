@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import shutil
 import stat
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +16,8 @@ from twisted.trial.unittest import TestCase
 
 from gtchat.chat.interfaces import HistoryQuery, PendingEntry
 from gtchat.store import SQLStore, StoreError, backup
+from gtchat.store.sql import backup as backups
+from gtchat.store.sql.sqlite import beside, connect
 from tests.databases import create_empty
 from tests.store.contract import message
 
@@ -99,3 +105,72 @@ class BackupTests(TestCase):
 
         self.assertRaises(KeyboardInterrupt, backup, self.path, self.target, progress)
         self.assertEqual(list(self.target.parent.iterdir()), [])
+
+    async def test_what_a_killed_copy_has_left_is_taken_over(self) -> None:
+        self.patch(backups, "_PAGES", 8)
+        await self.store_messages(300)
+        left: list[Path] = []
+
+        def progress(done: int, total: int) -> None:
+            left.append(self.folder / f"killed at {done}")
+            shutil.copytree(self.target.parent, left[-1])
+
+        await deferToThread(backup, self.path, self.target, progress)
+        self.assertGreater(len(left), 2)
+        left.append(self.folder / "killed before it began")
+        left[-1].mkdir()
+        left[-1].joinpath(self.target.name).touch()
+        for folder in left:
+            target = folder / self.target.name
+            self.assertEqual(target.read_bytes(), b"")
+            await deferToThread(backup, self.path, target)
+            self.assertEqual([one.name for one in folder.iterdir()], [target.name])
+            with closing(connect(target, "ro")) as db:
+                count = db.execute("SELECT count(*) FROM entries").fetchone()[0]
+                self.assertEqual(count, 300)
+                self.assertEqual(db.execute("PRAGMA integrity_check").fetchall(), [("ok",)])
+
+    def test_all_that_a_killed_copy_has_left_is_deleted(self) -> None:
+        self.target.touch()
+        for ending in (".part", ".part-journal", ".part-wal", ".part-shm"):
+            beside(self.target, ending).write_text("left")
+        with backups.new_file(self.path, self.target) as part:
+            part.write_text("whole")
+        self.assertEqual(list(self.target.parent.iterdir()), [self.target])
+        self.assertEqual(self.target.read_text(), "whole")
+
+    def test_a_copy_that_is_under_way_is_left_alone(self) -> None:
+        errors = []
+
+        def progress(done: int, total: int) -> None:
+            error = self.assertRaises(StoreError, backup, self.path, self.target)
+            errors.append(str(error))
+
+        backup(self.path, self.target, progress)
+        self.assertIn("is being written by another program", errors[0])
+        self.assertEqual(list(self.target.parent.iterdir()), [self.target])
+        self.assertTrue(self.target.read_bytes())
+
+    def test_a_copy_that_was_finished_meanwhile_is_not_overwritten(self) -> None:
+        self.target.touch()
+        other = self.folder / "other"
+        other.write_text("precious")
+        lock = fcntl.flock
+
+        def finish(handle: int, how: int) -> None:
+            os.replace(other, self.target)
+            lock(handle, how)
+
+        self.patch(fcntl, "flock", finish)
+        self.assertRaises(StoreError, backup, self.path, self.target)
+        self.assertEqual(self.target.read_text(), "precious")
+
+    def test_what_is_no_empty_file_is_not_taken_over(self) -> None:
+        empty, link, folder = (self.folder / name for name in ("empty", "link", "folder"))
+        empty.touch()
+        link.symlink_to(empty)
+        folder.mkdir()
+        for target in (link, folder, Path(os.devnull)):
+            error = self.assertRaises(StoreError, backup, self.path, target)
+            self.assertIn("exists already", str(error))
+        self.assertEqual(empty.read_bytes(), b"")
