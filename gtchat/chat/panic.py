@@ -26,11 +26,22 @@ PANIC = "panic"
 _VALUE = re.compile(r"(\d{1,16}) (\d{1,18})", re.ASCII)
 #: Longest time for which it is on, in milliseconds; the usual one, and the age of new accounts.
 MAX_MS, USUAL_MS, NEW_MS = 7 * 24 * 3600 * 1000, 3600 * 1000, 3600 * 1000
+#: Seconds after which one more refused request of an account is looked up in the store.
+LOOK_UP_S = 10
 
 
 def _slow_rate(limits: Limits) -> tuple[float, float]:
     seconds = limits.panic_slow_seconds
     return (1 / seconds, 1.0) if seconds else (0.0, 0.0)
+
+
+def _look_up_rate(limits: Limits) -> tuple[float, float]:
+    """Return how many refused requests of an account may have been done before.
+
+    A client has no reply to more than `commands_burst` when its connection ends. In PostgreSQL each
+    look-up takes the writer a round trip: those who raid the chat must not have one per request.
+    """
+    return 1 / LOOK_UP_S, limits.commands_burst
 
 
 class PanicMode:
@@ -51,6 +62,7 @@ class PanicMode:
     ) -> None:
         self._wall = wall
         self._said = BucketTable(limits.rate(_slow_rate), seconds)
+        self._looked_up = BucketTable(limits.rate(_look_up_rate), seconds)
         self.until = self.new_from = 0
 
     def take(self, value: str | None) -> None:
@@ -77,13 +89,14 @@ class PanicMode:
 
         Returns:
             None if the user may; else, of a request with a txn, its refusal, which the store gives
-            it unless it was done before: see `PendingEntry.refusal`.
+            it unless it was done before: see `PendingEntry.refusal`. That is looked up for a few
+            requests of an account; others are refused at once, and can be sent again.
 
         Raises:
             SlowMode: the user has just said something, or has no account, or a new one.
         """
         refusal = self._find_refusal(session, room) if self.until else None
-        if refusal is not None and txn is None:
+        if refusal is not None and (txn is None or self._looked_up.take(session.user.id)):
             raise refusal
         return refusal
 

@@ -7,6 +7,7 @@ from gtchat.chat.admin_store import AuditQuery
 from gtchat.chat.audit import AT_CONSOLE
 from gtchat.chat.errors import BadRequest
 from gtchat.chat.filter_rules import FilterRule
+from gtchat.chat.interfaces import PendingEntry
 from gtchat.chat.limits import Limits
 from gtchat.chat.panic import MAX_MS, NEW_MS, USUAL_MS
 from gtchat.chat.report_store import ReportQuery
@@ -116,6 +117,33 @@ class Panic(Administered):
         self.switch()
         self.assertEqual(gus.call("speak", **sent)["seq"], seq)
         self.assertEqual(code_of(gus, "speak", **{**sent, "msg": "ho"}), "txn_conflict")
+
+    def test_a_user_who_is_refused_has_few_requests_looked_up(self) -> None:
+        self.use(TestServer(Limits(commands_per_second=0, commands_burst=3)))
+        bob = self.server.member("Bob")
+        sent = {"room_name": "lobby", "msg": "hi", "txn": "1"}
+        seq = bob.call("speak", **sent)["seq"]
+        message = {"room_name": "lobby", "seq": seq, "emoji": "\U0001f600"}
+        self.switch()
+        self.speak(bob)
+        looked_up: list[PendingEntry] = []
+        append = self.server.store.append
+
+        def count(pending: PendingEntry) -> None:
+            looked_up.append(pending)
+            append(pending)
+
+        self.patch(self.server.store, "append", count)
+        for number in range(9):
+            for cmd, fields in (("speak", {**sent, "txn": f"t{number}"}), ("react", message)):
+                fields = {"txn": f"{cmd}{number}", **fields}
+                self.assertEqual(code_of(bob, cmd, **fields), "slow_mode", cmd)
+        self.assertEqual(len(looked_up), 3)
+        reply = bob.call("speak", **sent)
+        self.assertEqual(reply["code"], "slow_mode")
+        self.server.clock.advance(reply["retry_after"])
+        self.assertEqual(bob.call("speak", **sent)["seq"], seq)
+        self.assertEqual(len(looked_up), 4)
 
     def test_the_word_filter_does_not_see_what_is_refused(self) -> None:
         bob = self.server.member("Bob")
