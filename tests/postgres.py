@@ -273,7 +273,7 @@ if MISSING is None:
             if idle:
                 return idle.pop()
             made = _KeptConnection.connect(
-                self._conninfo, autocommit=True, options=self._session(settings)
+                self._address.conninfo, autocommit=True, options=self._address.options(settings)
             )
             made.idle = idle
             self._prepare(made)
@@ -299,5 +299,5 @@ if MISSING is None:
 
         def execute(self, sql: str) -> None:
             """Execute a statement in a connection of its own."""
-            with psycopg.connect(self._conninfo, autocommit=True) as db:
+            with psycopg.connect(self._address.conninfo, autocommit=True) as db:
                 db.execute(sql)

@@ -1,7 +1,7 @@
 """A PostgreSQL database: open connections, number commits, say what to do about an error.
 
-The driver is psycopg 3, used as SQLite's is: it blocks in the threads that write and read. How the
-schema is created is in `postgres_schema`.
+The driver is psycopg 3, used as SQLite's is: it blocks in the threads that write and read. What
+connections are made with is in `postgres_address`, how the schema is created in `postgres_schema`.
 
 By the number of its last commit (`nodes`) a server finds out whether a commit took place whose
 answer was lost, and whether other nodes have given it up since.
@@ -17,7 +17,6 @@ from typing import Any, cast
 
 import psycopg
 from psycopg import pq
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.numeric import Int8Dumper
 from twisted.internet.interfaces import IReactorTime
 
@@ -35,33 +34,16 @@ from gtchat.store.sql.living import Life, LivingStore
 from gtchat.store.sql.node_life import NodeLife
 from gtchat.store.sql.node_ports import NodePorts
 from gtchat.store.sql.nodes import Node, NodeExpired, WrittenByAnother
+from gtchat.store.sql.postgres_address import (
+    HEARTBEAT,
+    MAINTENANCE,
+    READER,
+    SEARCHER,
+    WRITER,
+    PostgresAddress,
+)
 from gtchat.store.sql.watchdog import PostgresConnection, Watchdog
 
-#: Parameters of each connection that the address may set otherwise.
-_PARAMETERS = {"application_name": "gtchat", "connect_timeout": "5", "tcp_user_timeout": "3000"}
-#: Settings of each session; those in the `options` of the address come after them. A client that
-#: is gone, or that stops within a transaction, keeps its locks no longer than these times.
-_SESSION = {
-    "client_encoding": "UTF8",
-    "default_transaction_isolation": "read\\ committed",
-    "jit": "off",
-    "tcp_keepalives_idle": "10",
-    "tcp_keepalives_interval": "5",
-    "tcp_keepalives_count": "3",
-}
-_WRITER = {
-    "lock_timeout": "5s",
-    "statement_timeout": "10s",
-    "idle_in_transaction_session_timeout": "1s",
-}
-_READER = {
-    "statement_timeout": "5s",
-    "idle_in_transaction_session_timeout": "10s",
-    "default_transaction_read_only": "on",
-}
-#: Its result is worth nothing to a user who has waited for longer.
-_SEARCHER = {**_READER, "statement_timeout": "2s"}
-_HEARTBEAT = {"statement_timeout": "1s"}
 #: Row of a node that writes alone: nothing has to wait for its end.
 _ALONE_S = 0.0
 #: Statements that a connection keeps prepared; each size of a bulk insert is one.
@@ -83,10 +65,6 @@ _SIZE = (
 )
 _WAL_SIZE = "SELECT sum(size) FROM pg_ls_waldir()"
 _OWN_BACKEND = "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()"
-_NO_ADDRESS = (
-    "The store is no address of PostgreSQL:"
-    " use postgresql://USER@HOST/DATABASE, with % and two digits for other characters."
-)
 
 
 class PostgresDatabase(Database):
@@ -109,15 +87,7 @@ class PostgresDatabase(Database):
     has_nodes = True
 
     def __init__(self, url: str, node: str = "", wall: Callable[[], float] = time.time) -> None:
-        try:
-            given = conninfo_to_dict(url)
-        except psycopg.Error:
-            raise StoreError(_NO_ADDRESS) from None  # the driver's text may have the password in it
-        if _is_ambiguous(url):
-            raise StoreError(_NO_ADDRESS)
-        self._options = str(given.pop("options", None) or "")
-        parameters: dict[str, Any] = {**_PARAMETERS, **given}
-        self._conninfo = make_conninfo(**parameters)
+        self._address = PostgresAddress(url)
         self.alone = False
         self.ports = NodePorts()
         self._node = Node(node, wall)
@@ -135,9 +105,7 @@ class PostgresDatabase(Database):
     @property
     def name(self) -> str:
         """The database without secrets."""
-        given = conninfo_to_dict(self._conninfo)
-        host = given.get("host") or given.get("hostaddr") or "localhost"
-        return f"PostgreSQL database {given.get('dbname') or given.get('user') or ''} at {host}"
+        return self._address.name
 
     def __str__(self) -> str:
         return f"the {self.name}"
@@ -149,7 +117,7 @@ class PostgresDatabase(Database):
             StoreError: the database cannot be used.
         """
         try:
-            postgres_schema.prepare(lambda: self._connect(_WRITER), self.name)
+            postgres_schema.prepare(lambda: self._connect(WRITER), self.name)
         except self.errors as error:
             raise self.refused(error) from error
 
@@ -170,7 +138,7 @@ class PostgresDatabase(Database):
 
     def _connect(self, settings: dict[str, str]) -> PostgresConnection:
         db = PostgresConnection.connect(
-            self._conninfo, autocommit=True, options=self._session(settings)
+            self._address.conninfo, autocommit=True, options=self._address.options(settings)
         )
         try:
             self._prepare(db)
@@ -178,11 +146,6 @@ class PostgresDatabase(Database):
             db.close()
             raise
         return db
-
-    def _session(self, settings: dict[str, str]) -> str:
-        """Return the settings of a session as libpq takes them."""
-        ours = [f"-c {name}={value}" for name, value in {**_SESSION, **settings}.items()]
-        return " ".join([*ours, self._options])
 
     def _prepare(self, db: PostgresConnection) -> None:
         # One type for all numbers: a statement is prepared once, not for each size of a number.
@@ -224,7 +187,7 @@ class PostgresDatabase(Database):
 
     def open_writer(self) -> Connection:
         """See `Database.open_writer`: until this connection ends, none writes alone."""
-        db = self._connect(_WRITER)
+        db = self._connect(WRITER)
         try:
             self.wait_for_disk(db, True)
             self._end_predecessor(db)
@@ -262,25 +225,25 @@ class PostgresDatabase(Database):
 
     def open_reader(self) -> Connection:
         """See `Database.open_reader`."""
-        return self._connect(_READER)
+        return self._connect(READER)
 
     def open_searcher(self) -> Connection:
         """See `Database.open_searcher`."""
-        return self._connect(_SEARCHER)
+        return self._connect(SEARCHER)
 
     def open_heartbeat(self) -> Connection:
         """Return a new connection that prolongs the row of the node."""
-        return self._connect(_HEARTBEAT)
+        return self._connect(HEARTBEAT)
 
     def open_maintenance(self) -> PostgresConnection:
         """Return a new connection whose statements may take as long as they need."""
-        db = self._connect({"statement_timeout": "0"})
+        db = self._connect(MAINTENANCE)
         db.limit_answers(False)
         return db
 
     def open_expiry(self) -> Connection:
         """Return a new connection that ends another node."""
-        return self._connect(_WRITER)
+        return self._connect(WRITER)
 
     def check(self) -> None:
         """See `Database.check`: a connection that is open leads to the same database."""
@@ -398,19 +361,8 @@ class PostgresDatabase(Database):
         """
         primary = error.diag.message_primary if isinstance(error, psycopg.Error) else None
         text = super().reason(error if primary is None else Exception(primary))
-        password = conninfo_to_dict(self._conninfo).get("password")
-        return text.replace(str(password), "…") if password else text
+        return self._address.without_password(text)
 
     def describe(self, error: Exception) -> str:
         """See `Database.describe`."""
         return f"The {self.name} can't be used: {self.reason(error).rstrip('.')}."
-
-
-def _is_ambiguous(url: str) -> bool:
-    """Return whether an address has an `@` too many before its parameters.
-
-    A password with an `@` or a `/` that is not encoded ends there: the rest would be taken for the
-    host or the database, and stand in errors.
-    """
-    host, _, path = url.partition("://")[2].partition("?")[0].partition("/")
-    return host.count("@") > 1 or "@" in path

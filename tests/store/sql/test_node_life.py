@@ -41,7 +41,7 @@ if postgres.MISSING is None:
             super().commit(db)
             if found is not None:
                 self.text = None
-                with psycopg.connect(self._conninfo) as other:
+                with psycopg.connect(self._address.conninfo) as other:
                     other.execute("DELETE FROM nodes")
                 terminate(db)
                 raise UncertainCommit("no answer")

@@ -122,7 +122,7 @@ class PostgresRepetitionTests(StoreCase, TestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.other: Any = psycopg.connect(self.database._conninfo)
+        self.other: Any = psycopg.connect(self.database._address.conninfo)
         self.addCleanup(self.other.close)
         self.runs = 0
 
