@@ -44,6 +44,7 @@ from gtchat.ui.message_commands import NO_MESSAGE, MessageCommands, unread_comma
 from gtchat.ui.parsing import check_utf8, help_lines, parse
 from gtchat.ui.peer import PeerError, PeerMessenger
 from gtchat.ui.rendering import Renderer
+from gtchat.ui.replies import error_line, reply_lines
 from gtchat.ui.stored_logins import StoredLogins, device_name
 from gtchat.ui.terminal import escape_controls
 from gtchat.ui.waiting_reports import tell_waiting_reports
@@ -120,7 +121,7 @@ class Interpreter(MessageCommands):
 
     def _handle_reply(self, parsed: ParsedCommand, reply: Reply) -> None:
         """Show a reply with status `ok` and follow it."""
-        for line in self._renderer.reply_lines(parsed, reply):
+        for line in reply_lines(self._renderer, parsed, reply):
             self.show(line)
         self._follow_reply(parsed, reply)
 
@@ -229,7 +230,7 @@ class Interpreter(MessageCommands):
         except InputError as error:
             self._fail(f"error: {escape_controls(str(error))}")
         except CommandFailed as error:
-            self._fail(self._renderer.error_line(error))
+            self._fail(error_line(error))
         except Unanswered as error:
             self._fail(f"error: {error}: check whether it was executed before you repeat it")
         except TooManyCalls as error:

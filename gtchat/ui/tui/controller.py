@@ -37,6 +37,7 @@ from gtchat.ui.interpreter import Interpreter, is_command
 from gtchat.ui.message_commands import NO_MESSAGE, is_of
 from gtchat.ui.peer import PeerMessenger
 from gtchat.ui.rendering import Renderer
+from gtchat.ui.replies import error_line, reply_lines
 from gtchat.ui.stored_logins import StoredLogins
 from gtchat.ui.terminal import escape_controls
 from gtchat.ui.tui.buffer import Buffer, BufferLine
@@ -214,7 +215,7 @@ class Controller(Interpreter):
                 fields = {place: buffer.name, "msg": line.text, **notes}
                 reply = await self._call("speak", **fields)
         except CommandFailed as error:
-            reason = self._renderer.error_line(error).removeprefix("error: ")
+            reason = error_line(error).removeprefix("error: ")
             self._model.message_failed(buffer, line, reason)
         except GTChatError as error:
             self._model.message_failed(buffer, line, str(error))
@@ -341,7 +342,7 @@ class Controller(Interpreter):
     def _handle_reply(self, parsed: ParsedCommand, reply: Reply) -> None:
         self._update_model({"cmd": parsed.command.cmd, **parsed.fields}, reply)
         self._follow_reply(parsed, reply)
-        for line in self._renderer.reply_lines(parsed, reply):
+        for line in reply_lines(self._renderer, parsed, reply):
             self.show(line)
 
     def _handle_raw_reply(self, line: str, answer: str, reply: Reply) -> None:
