@@ -1,7 +1,7 @@
 """What calls about rooms and names need locked, and what other nodes are told.
 
 Each function gets arguments of the call of `IStore` with its name. Both stores use them. Entries
-have no such functions: `jobs.locks_of` and `jobs.told_by` follow from them.
+have no such functions: `job_tells.locks_of` and `told_by` follow from them.
 """
 
 from __future__ import annotations

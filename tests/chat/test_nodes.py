@@ -20,7 +20,8 @@ from gtchat.chat.interfaces import EndedSession, Foreign
 from gtchat.chat.rooms import Room
 from gtchat.chat.users import User
 from gtchat.store.following import Known
-from gtchat.store.jobs import Job, Locks, deliver_results, locks_of
+from gtchat.store.job_tells import locks_of
+from gtchat.store.jobs import Job, Locks, deliver_results
 from gtchat.store.memory import follower
 from gtchat.store.memory.follower import MemoryFollower
 from gtchat.store.memory.node_calls import MemoryNodeCalls

@@ -20,7 +20,8 @@ from gtchat.chat.node_records import (
     SystemEntry,
 )
 from gtchat.store.following import Known
-from gtchat.store.jobs import Job, Locks, locks_of, told_by
+from gtchat.store.job_tells import locks_of, told_by
+from gtchat.store.jobs import Job, Locks
 from gtchat.store.memory.tables import MemoryTables
 from gtchat.store.stale_check import RoomAccess, StaleCheck
 

@@ -14,7 +14,8 @@ import attrs
 
 from gtchat.chat.look_alikes import skeleton
 from gtchat.chat.node_records import SYSTEM_ID
-from gtchat.store.jobs import Job, locks_of
+from gtchat.store.job_tells import locks_of
+from gtchat.store.jobs import Job
 from gtchat.store.sql.database import Connection, Cursor, Database
 
 #: Locks that names share: two names that look alike have the same one.

@@ -22,7 +22,8 @@ from gtchat.chat.node_records import (
 )
 from gtchat.chat.rooms import LOBBY
 from gtchat.store.following import Followed
-from gtchat.store.jobs import Job, StoreCall, locks_of, told_by
+from gtchat.store.job_tells import locks_of, told_by
+from gtchat.store.jobs import Job, StoreCall
 from gtchat.store.sql import carried_rows, room_records, system_log
 from gtchat.store.sql.batch_locks import BatchLocks
 from gtchat.store.sql.database import Connection, Database, PostgresSQL

@@ -27,7 +27,8 @@ from gtchat.chat.node_records import (
     SystemEntry,
 )
 from gtchat.chat.room_records import ShownRoom
-from gtchat.store.jobs import NO_LOCKS, Locks, Plan, StoreCall, locks_of, told_by
+from gtchat.store.job_tells import locks_of, told_by
+from gtchat.store.jobs import NO_LOCKS, Locks, Plan, StoreCall
 from tests.store.contract import joined, left, message, room_changed, room_created
 
 USERS = ((1, "Ann"), (2, "Bob"))
