@@ -13,12 +13,13 @@ from collections.abc import Callable, Mapping, Sequence
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute
 
+from gtchat.chat.account_store import IAccountStore
 from gtchat.chat.admin_store import ALL_RECORDS, AuditLimits, IAdminStore
 from gtchat.chat.audit import AuditRecord
 from gtchat.chat.connections import DeliveryProof, IConnection, IEncodedBatch, IEncoder, IPasswords
 from gtchat.chat.direct_records import Arrived, Direct, DirectPage, StoredWhisper, WhisperLimits
 from gtchat.chat.history_records import HistoryPage, HistoryQuery
-from gtchat.chat.invite_store import Admission, IInviteStore
+from gtchat.chat.invite_store import IInviteStore
 from gtchat.chat.mail_store import IMailStore
 from gtchat.chat.measures import IMeasuredStore
 from gtchat.chat.mention_store import IMentionStore
@@ -131,13 +132,15 @@ class IStore(
     IRoomStore,
     IMeasuredStore,
     IProfileStore,
+    IAccountStore,
 ):
     """Keeps accounts, rooms and messages.
 
-    What waits for users is in `IMailStore`, sessions and devices are in `ISessionStore`, what users
-    are told of in `IMentionStore`, other nodes in `INodeStore`, what operators do in `IAdminStore`,
-    links with which users register in `IInviteStore`, rooms and lists of them in `IRoomStore`, what
-    is measured in `IMeasuredStore`, profiles in `IProfileStore`.
+    Accounts are in `IAccountStore`, what waits for users in `IMailStore`, sessions and devices in
+    `ISessionStore`, what users are told of in `IMentionStore`, other nodes in `INodeStore`, what
+    operators do in `IAdminStore`, links with which users register in `IInviteStore`, rooms and
+    lists of them in `IRoomStore`, what is measured in `IMeasuredStore`, profiles in
+    `IProfileStore`.
     An `audit` is a record of the audit log, stored in the same transaction. `tells` are events for
     sessions at other nodes, which they are sent if the call has changed something.
 
@@ -185,50 +188,6 @@ class IStore(
             TxnConflict: the txn was used for other content.
         """
 
-    def find_account(
-        key: str, asker: int | None, network: str | None = None
-    ) -> Deferred[Account | None]:
-        """Return the account with a name (read).
-
-        Args:
-            key: the name.
-            asker: account id for `Account.blocks_asker`.
-            network: key of a network for `Account.seen_at`.
-        """
-
-    def is_name_taken(name: str, key: str) -> Deferred[bool]:
-        """Return whether an account has a name, or one that looks like it; or had it (read)."""
-
-    def find_by_uuid(uuid_hash: bytes) -> Deferred[Account | None]:
-        """Return the account with a credential of 32 bytes (read)."""
-
-    def register(
-        name: str,
-        key: str,
-        password_hash: str | None,
-        uuid_hash: bytes | None,
-        at: int,
-        network: str | None = None,
-        audit: AuditRecord | None = None,
-        admission: Admission | None = None,
-    ) -> Deferred[int]:
-        """Create a registered account. Return its id.
-
-        Args:
-            name, key: its name.
-            password_hash: Argon2id hash as text; None with a UUID.
-            uuid_hash: credential of 32 bytes; None with a password.
-            at: now.
-            network: key of the client's network, which the account knows from then on; None for
-                no network.
-            admission: what it is let in by, which is used; None for nothing.
-
-        Raises:
-            BadInvite: the admission is not valid any more.
-            NameTaken: an account has the name or one that looks like it, or the credential; or it
-                is reserved for another account.
-        """
-
     def mark_read(account_id: int, token_hash: bytes, room_id: int, seq: int) -> Deferred[int]:
         """Mark a room as read up to an entry. Return the `seq` up to which it is read then.
 
@@ -265,20 +224,6 @@ class IStore(
             BadSession: there is no such session. Of one that has expired it is counted.
         """
 
-    def end_guest(account_id: int) -> Deferred[bool]:
-        """Delete a temporary account, or one whose deletion has begun, and all that it has.
-
-        Of the latter the names stay reserved, and what it has said is changed in idle time, as its
-        deletion says; see `deletion_rules`.
-
-        Returns:
-            Whether it was an account whose deletion had begun.
-
-        Raises:
-            NotStored: it is a member or the owner of a room: the log of the room has to say first
-                that it has left, and who owns the room now.
-        """
-
     def delete_room(
         room_id: int,
         at: int,
@@ -303,57 +248,6 @@ class IStore(
             TxnConflict: as `find_ack`.
             Stale: as of `PendingEntry.checked`.
         """
-
-    def block(
-        account_id: int,
-        blocked_id: int,
-        on: bool,
-        limit: int = 0,
-        name: str = "",
-        audit: AuditRecord | None = None,
-    ) -> Deferred[None]:
-        """Block an account, or unblock it.
-
-        Args:
-            account_id: the account that blocks.
-            blocked_id, name: the account that is blocked.
-            on: True to block, False to unblock.
-            limit: the largest number of accounts that it can block, 0 for no limit.
-
-        Raises:
-            NoSuchUser: one of the accounts to block with does not exist any more.
-            NotAllowed: the limit is reached.
-        """
-
-    def register_phone(
-        name: str,
-        key: str,
-        number: str,
-        credential: bytes,
-        at: int,
-        audit: AuditRecord | None = None,
-    ) -> Deferred[int]:
-        """Create a registered account with a telephone number. Return its id.
-
-        Args:
-            name, key: its name.
-            number: the telephone number.
-            credential: stands for the number in `find_by_uuid`, 32 bytes.
-            at: now.
-
-        Raises:
-            NameTaken: an account has the name or the number.
-        """
-
-    def set_phone_left(phone: PhoneAccount) -> Deferred[None]:
-        """Store when the user of an account with a telephone number was online last.
-
-        Args:
-            phone: the account, with that time. Nothing is stored if there is none.
-        """
-
-    def phones() -> Deferred[Sequence[PhoneAccount]]:
-        """Return all accounts with a telephone number, oldest first (read)."""
 
     def history(room_id: int, query: HistoryQuery) -> Deferred[HistoryPage]:
         """Return part of the log of a room, with at most about `REPLY_BYTES` of text (read).
