@@ -48,6 +48,9 @@ from gtchat.store.sql.account_tables import starts as starts
 from gtchat.store.sql.columns import ID
 from gtchat.store.sql.columns import account as _account
 from gtchat.store.sql.columns import room as _room
+from gtchat.store.sql.mail_tables import directs as directs
+from gtchat.store.sql.mail_tables import invitations as invitations
+from gtchat.store.sql.mail_tables import missed as missed
 
 #: SQLite's `application_id` of a database of this program: "GTCh".
 APPLICATION_ID = 0x47544368
@@ -339,69 +342,5 @@ txns = Table(
     Column("at", BigInteger, nullable=False),
     PrimaryKeyConstraint("account_id", "txn"),
     Index("txns_at", "at"),
-    sqlite_with_rowid=False,
-)
-
-#: Direct conversations, once for each of its accounts that has not ended; the log is that of the
-#: room. Without a foreign key for `other_id`: a conversation stays when the other account ends.
-#: `other`: name of the other account when the conversation began. `wrote`: whether the account has
-#: written to the other one, which is no stranger then. `delivered_seq`: up to here the account has
-#: received the log, but for `missed`; `pending`: messages of the other account that it has not
-#: received. `newest`: the row of `entries` with the newest message, 0 for none.
-directs = Table(
-    "directs",
-    metadata,
-    _account("account_id"),
-    Column("other_id", ID, nullable=False),
-    _room(),
-    Column("other", Text, nullable=False),
-    Column("other_guest", Boolean, nullable=False),
-    Column("wrote", Boolean, nullable=False),
-    Column("read_seq", BigInteger, nullable=False),
-    Column("delivered_seq", BigInteger, nullable=False),
-    Column("pending", Integer, nullable=False),
-    Column("newest", BigInteger, nullable=False),
-    PrimaryKeyConstraint("account_id", "other_id"),
-    Index("directs_newest", "account_id", "newest"),
-    Index("directs_room", "room_id", "account_id", unique=True),
-    sqlite_with_rowid=False,
-)
-
-#: Finds what was not delivered. A partial index: other conversations cost it no write.
-Index(
-    "directs_pending",
-    directs.c.account_id,
-    directs.c.pending,
-    directs.c.wrote,
-    sqlite_where=directs.c.pending > literal_column("0"),
-    postgresql_where=directs.c.pending > literal_column("0"),
-)
-
-#: Messages that did not reach an account: direct ones before `delivered_seq`, and those of rooms.
-missed = Table(
-    "missed",
-    metadata,
-    _account("account_id"),
-    _room(),
-    Column("seq", BigInteger, nullable=False),
-    PrimaryKeyConstraint("account_id", "room_id", "seq"),
-    Index("missed_message", "room_id", "seq"),
-    sqlite_with_rowid=False,
-)
-
-#: `delivered`: whether the invited user got it. `postponed`: whether the user answered "later".
-invitations = Table(
-    "invitations",
-    metadata,
-    _room(),
-    _account("account_id"),
-    Column("inviter", Text, nullable=False),
-    Column("delivered", Boolean, nullable=False),
-    Column("at", BigInteger, nullable=False),
-    Column("inviter_id", ID),
-    Column("postponed", Boolean, nullable=False, server_default=false()),
-    PrimaryKeyConstraint("room_id", "account_id", "inviter"),
-    Index("invitations_account", "account_id"),
-    Index("invitations_inviter", "inviter_id", "account_id"),
     sqlite_with_rowid=False,
 )
