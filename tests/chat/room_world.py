@@ -41,7 +41,7 @@ from gtchat.chat.retention import Keep, Retention
 from gtchat.chat.room_loader import RELEASE_S
 from gtchat.chat.rooms import LOBBY, Room
 from gtchat.chat.users import Session, User
-from gtchat.protocols.gtchat_json.responses import outside_info
+from gtchat.protocols.gtchat_json.room_info import outside_info
 from gtchat.store.jobs import Job
 from gtchat.store.memory.store import MemoryStore
 from gtchat.store.memory.tables import MemoryTables

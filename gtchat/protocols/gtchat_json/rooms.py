@@ -21,6 +21,13 @@ from gtchat.protocols.gtchat_json import requests, responses
 from gtchat.protocols.gtchat_json.context import Context
 from gtchat.protocols.gtchat_json.reply_size import NAMES_BYTES, fitting_names, reply_bytes
 from gtchat.protocols.gtchat_json.requests import request_content
+from gtchat.protocols.gtchat_json.room_info import (
+    RoomDetails,
+    RoomInfo,
+    outside_info,
+    room_details,
+    room_info,
+)
 from gtchat.protocols.gtchat_json.standing import roles_of, standing_of
 
 #: Names or rooms in a reply, and how many may be asked for.
@@ -91,16 +98,16 @@ def _encode_page(context: Context, page: RoomPage, max_bytes: int, keep: bool) -
 
 def _outside_entry(room: Room | ListedRoom, keep: bool) -> msgspec.Raw:
     """Return the encoded list entry of a room for users who are not members. keep: see above."""
-    entry = msgspec.Raw(_encode(responses.outside_info(room)))
+    entry = msgspec.Raw(_encode(outside_info(room)))
     if keep:
         room.list_entry = entry
     return entry
 
 
-def _own_info(context: Context, room: Room, user: User) -> responses.RoomInfo:
+def _own_info(context: Context, room: Room, user: User) -> RoomInfo:
     """Return the list entry of a room for a member."""
     members = len(context.chat.users.online) if room.is_lobby else len(room.members)
-    return responses.room_info(
+    return room_info(
         room,
         members,
         True,
@@ -113,12 +120,12 @@ def _own_info(context: Context, room: Room, user: User) -> responses.RoomInfo:
     )
 
 
-def _details(context: Context, room: Room) -> responses.RoomDetails:
+def _details(context: Context, room: Room) -> RoomDetails:
     """Return a room for a member."""
     member_names = context.chat.users.online if room.is_lobby else room.member_names
     users = fitting_names(member_names.page(None, LIST), NAMES_BYTES)
     standing = standing_of(room, context.require_session.user, context.chat.users.now())
-    return responses.room_details(room, users, len(member_names), standing)
+    return room_details(room, users, len(member_names), standing)
 
 
 def _limit(request: requests.Paged) -> int:

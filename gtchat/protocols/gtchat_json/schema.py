@@ -18,7 +18,14 @@ from msgspec import UnsetType
 
 from gtchat.chat.annotations import Deletion, Reaction, ReplyTo
 from gtchat.chat.events import Edited, Entry, Reacted
-from gtchat.protocols.gtchat_json import invite_links, moderation, pushes, reports, responses
+from gtchat.protocols.gtchat_json import (
+    invite_links,
+    moderation,
+    pushes,
+    reports,
+    responses,
+    room_info,
+)
 from gtchat.protocols.gtchat_json.commands import BY_CMD, COMMANDS
 from gtchat.protocols.gtchat_json.requests import Request
 
@@ -34,8 +41,8 @@ _PUSHES: dict[type[msgspec.Struct], tuple[str, ...]] = {
 }
 #: Objects in replies and pushes, which have definitions of their own.
 OBJECTS: tuple[type, ...] = (
-    responses.RoomInfo,
-    responses.RoomDetails,
+    room_info.RoomInfo,
+    room_info.RoomDetails,
     responses.DirectInfo,
     responses.Invitation,
     responses.SessionInfo,

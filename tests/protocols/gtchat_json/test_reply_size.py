@@ -11,8 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from gtchat.chat import blocks, resume
 from gtchat.chat.limits import REPLY_BYTES, Limits
 from gtchat.chat.rooms import Room
-from gtchat.protocols.gtchat_json import reply_size, responses, rooms, sessions
+from gtchat.protocols.gtchat_json import reply_size, rooms, sessions
 from gtchat.protocols.gtchat_json.reply_size import fitting_entries, fitting_names
+from gtchat.protocols.gtchat_json.room_info import outside_info
 from tests.fakes import FakeClient, TestServer
 
 #: The longest text in bytes, and the longest name of a room.
@@ -193,7 +194,7 @@ class Rooms(ReplyCase):
 
     def test_a_list_entry_has_at_least_the_bytes_that_are_counted(self) -> None:
         room = Room(id=1, name="r", key="r", owner_id=None, owner="")
-        entry = msgspec.json.encode(responses.outside_info(room))
+        entry = msgspec.json.encode(outside_info(room))
         self.assertGreaterEqual(len(entry), rooms.ROOM_BYTES)
 
     def test_a_long_tracker_counts(self) -> None:
