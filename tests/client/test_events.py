@@ -37,8 +37,8 @@ from gtchat.client import (
 )
 from gtchat.client.changes import MAX_REACTION_USERS
 from gtchat.client.event_decoder import CLASSES, ENTRY_KINDS, EventDecoder
+from gtchat.protocols.gtchat_json.event_pushes import EVENT_TYPES
 from gtchat.protocols.gtchat_json.messages import _kinds
-from gtchat.protocols.gtchat_json.pushes import EVENT_TYPES
 from tests import example_count
 from tests.chat.test_page_merge import Talk, actions
 from tests.client.fakes import AT, WHEN, ConnectedTestCase, event, resumed, spoken, welcome

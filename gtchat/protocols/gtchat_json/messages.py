@@ -19,7 +19,8 @@ from gtchat.chat.read_state import MENTIONS_LIMIT
 from gtchat.protocols.base.text import rfc3339
 from gtchat.protocols.gtchat_json import cursors, requests, responses
 from gtchat.protocols.gtchat_json.context import Context
-from gtchat.protocols.gtchat_json.pushes import ENTRY_KINDS, encode, encode_blocked
+from gtchat.protocols.gtchat_json.event_pushes import ENTRY_KINDS
+from gtchat.protocols.gtchat_json.pushes import encode, encode_blocked
 from gtchat.protocols.gtchat_json.reply_size import fitting_directs, fitting_entries, reply_bytes
 from gtchat.protocols.gtchat_json.responses import Reply
 

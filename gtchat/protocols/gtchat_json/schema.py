@@ -19,6 +19,7 @@ from msgspec import UnsetType
 from gtchat.chat.annotations import Deletion, Reaction, ReplyTo
 from gtchat.chat.events import Edited, Entry, Reacted
 from gtchat.protocols.gtchat_json import (
+    event_pushes,
     invite_links,
     moderation,
     pushes,
@@ -145,20 +146,24 @@ def _push(kind: type[msgspec.Struct], cmd: str) -> Schema:
 
 def _events() -> dict[str, Schema]:
     """Return the schemas of `c_event`: its fields depend on its `type`."""
-    base = _sent(pushes.CEvent)
+    base = _sent(event_pushes.CEvent)
     found: dict[str, Schema] = {}
-    for kind, name in pushes.EVENT_TYPES.items():
-        fields = pushes.EVENT_FIELDS[kind]
-        former = pushes.FORMER_NAMES.get(kind, {})
+    for kind, name in event_pushes.EVENT_TYPES.items():
+        fields = event_pushes.EVENT_FIELDS[kind]
+        former = event_pushes.FORMER_NAMES.get(kind, {})
         names = [*base["required"], *fields, *former]
         properties = {field: copy.deepcopy(base["properties"][field]) for field in names}
         properties |= {"cmd": {"const": "c_event"}, "type": {"const": name}}
         properties |= {field: {**properties[field], "deprecated": True} for field in former}
         if issubclass(kind, Edited | Reacted):
             properties["blocked"] = {"const": True}
-        properties |= {field: {"const": True} for field in pushes.TRUE_ONLY & properties.keys()}
-        needed = [name for name in names if name not in pushes.PLACES or "target_user" not in names]
-        needed = [name for name in needed if name not in {*pushes.optional(kind), *former}]
+        properties |= {
+            field: {"const": True} for field in event_pushes.TRUE_ONLY & properties.keys()
+        }
+        needed = [
+            name for name in names if name not in event_pushes.PLACES or "target_user" not in names
+        ]
+        needed = [name for name in needed if name not in {*event_pushes.optional(kind), *former}]
         description = (kind.__doc__ or "").partition("\n")[0]
         previous = found.setdefault(
             f"push.c_event.{name}",
@@ -177,7 +182,7 @@ def _events() -> dict[str, Schema]:
 
 def _entries() -> Schema:
     """Return the schema of the entries of a log, in `history` and `resume`."""
-    kinds = [name for kind, name in pushes.EVENT_TYPES.items() if issubclass(kind, Entry)]
+    kinds = [name for kind, name in event_pushes.EVENT_TYPES.items() if issubclass(kind, Entry)]
     return {
         "anyOf": [
             *map(_ref, ("push.c_speak", "push.c_whisper")),

@@ -18,7 +18,8 @@ from gtchat.chat.errors import NameTaken
 from gtchat.chat.events import ENTRY_TYPES
 from gtchat.chat.limits import Limits
 from gtchat.protocols.base.text import rfc3339
-from gtchat.protocols.gtchat_json.pushes import EVENT_TYPES, encode
+from gtchat.protocols.gtchat_json.event_pushes import EVENT_TYPES
+from gtchat.protocols.gtchat_json.pushes import encode
 from tests.fakes import FailingStore, FakeClient, TestServer
 
 

@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.errors import CODES
-from gtchat.protocols.gtchat_json import pushes, typescript
+from gtchat.protocols.gtchat_json import event_pushes, typescript
 from gtchat.protocols.gtchat_json.commands import BY_CMD
 from gtchat.protocols.gtchat_json.schema import schema, text
 from tests.frames import SCHEMA_FILE, check, closed, definition_of
@@ -48,7 +48,7 @@ class Schema(SynchronousTestCase):
         for cmd in BY_CMD:
             self.assertIn(f"request.{cmd}", names)
             self.assertIn(f"reply.{cmd}", names)
-        for kind in pushes.EVENT_TYPES.values():
+        for kind in event_pushes.EVENT_TYPES.values():
             self.assertIn(f"push.c_event.{kind}", names)
 
     def test_the_check_finds_what_is_wrong(self) -> None:
