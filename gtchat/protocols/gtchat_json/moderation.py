@@ -13,8 +13,9 @@ from gtchat.chat.moderation import Mute, RoomBan
 from gtchat.protocols.base.text import rfc3339
 from gtchat.protocols.gtchat_json.context import Context
 from gtchat.protocols.gtchat_json.reply_size import encoded_bytes, reply_bytes
-from gtchat.protocols.gtchat_json.requests import ModerationRequest, Request, Whole
+from gtchat.protocols.gtchat_json.requests import Request, Whole
 from gtchat.protocols.gtchat_json.responses import ChangeReply, Reply, change_reply
+from gtchat.protocols.gtchat_json.room_requests import ModerationRequest
 from gtchat.protocols.gtchat_json.rooms import once
 
 

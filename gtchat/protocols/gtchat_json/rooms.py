@@ -17,7 +17,7 @@ from gtchat.chat.room_list import RoomList, RoomPage
 from gtchat.chat.rooms import Room
 from gtchat.chat.users import User
 from gtchat.protocols.base.text import rfc3339
-from gtchat.protocols.gtchat_json import requests, responses
+from gtchat.protocols.gtchat_json import requests, responses, room_requests
 from gtchat.protocols.gtchat_json.context import Context
 from gtchat.protocols.gtchat_json.reply_size import NAMES_BYTES, fitting_names, reply_bytes
 from gtchat.protocols.gtchat_json.requests import request_content
@@ -179,7 +179,7 @@ async def get_room_user_list(
     )
 
 
-def _wanted(request: requests.CreateRoom | requests.SetRoom) -> RoomSettings:
+def _wanted(request: room_requests.CreateRoom | room_requests.SetRoom) -> RoomSettings:
     return RoomSettings(
         public=request.public,
         topic=request.topic,
@@ -194,7 +194,7 @@ def _wanted(request: requests.CreateRoom | requests.SetRoom) -> RoomSettings:
 
 async def once(
     context: Context,
-    request: requests.RoomRequest,
+    request: room_requests.RoomRequest,
     do: Callable[[RepeatableRequest | None], Awaitable[RoomAck]],
 ) -> RoomAck:
     """Do what a request asks for, unless it is a repeated one."""
@@ -217,63 +217,65 @@ def _room_reply(context: Context, done: RoomAck) -> responses.RoomReply:
     )
 
 
-async def create_room(context: Context, request: requests.CreateRoom) -> responses.RoomReply:
+async def create_room(context: Context, request: room_requests.CreateRoom) -> responses.RoomReply:
     """Create a room."""
     create = context.chat.membership.create
     args = (context.require_session, request.room_name, _wanted(request))
     return _room_reply(context, await once(context, request, partial(create, *args)))
 
 
-async def set_room(context: Context, request: requests.SetRoom) -> responses.RoomReply:
+async def set_room(context: Context, request: room_requests.SetRoom) -> responses.RoomReply:
     """Change a room."""
     change = context.chat.membership.change
     args = (context.require_session, request.room_name, _wanted(request), request.master)
     return _room_reply(context, await once(context, request, partial(change, *args)))
 
 
-async def delete_room(context: Context, request: requests.DeleteRoom) -> responses.DoneReply:
+async def delete_room(context: Context, request: room_requests.DeleteRoom) -> responses.DoneReply:
     """Delete a room."""
     delete = context.chat.membership.delete
     args = (context.require_session, request.room_name)
     return _done_reply(await once(context, request, partial(delete, *args)))
 
 
-async def invite(context: Context, request: requests.Invite) -> responses.DoneReply:
+async def invite(context: Context, request: room_requests.Invite) -> responses.DoneReply:
     """Invite a user."""
     send = context.chat.invitations.invite
     args = (context.require_session, request.room_name, request.invitee)
     return _done_reply(await once(context, request, partial(send, *args)))
 
 
-async def invite_reply(context: Context, request: requests.InviteReply) -> responses.RoomReply:
+async def invite_reply(context: Context, request: room_requests.InviteReply) -> responses.RoomReply:
     """Answer an invitation."""
     answer = context.chat.invitations.answer
     args = (context.require_session, request.inviter, request.room_name, request.reply)
     return _room_reply(context, await once(context, request, partial(answer, *args)))
 
 
-async def add_member(context: Context, request: requests.AddMember) -> responses.RoomReply:
+async def add_member(context: Context, request: room_requests.AddMember) -> responses.RoomReply:
     """Add a user."""
     add = context.chat.membership.add
     args = (context.require_session, request.room_name, request.user)
     return _room_reply(context, await once(context, request, partial(add, *args)))
 
 
-async def remove_member(context: Context, request: requests.RemoveMember) -> responses.RoomReply:
+async def remove_member(
+    context: Context, request: room_requests.RemoveMember
+) -> responses.RoomReply:
     """Remove a user."""
     remove = context.chat.membership.remove
     args = (context.require_session, request.room_name, request.user)
     return _room_reply(context, await once(context, request, partial(remove, *args)))
 
 
-async def join_room(context: Context, request: requests.JoinRoom) -> responses.RoomReply:
+async def join_room(context: Context, request: room_requests.JoinRoom) -> responses.RoomReply:
     """Join a room."""
     join = context.chat.membership.join
     args = (context.require_session, request.room_name)
     return _room_reply(context, await once(context, request, partial(join, *args)))
 
 
-async def leave_room(context: Context, request: requests.LeaveRoom) -> responses.ChangeReply:
+async def leave_room(context: Context, request: room_requests.LeaveRoom) -> responses.ChangeReply:
     """Leave a room."""
     leave = context.chat.membership.leave
     args = (context.require_session, request.room_name)
@@ -281,7 +283,7 @@ async def leave_room(context: Context, request: requests.LeaveRoom) -> responses
     return responses.change_reply(done.ack)
 
 
-async def kick(context: Context, request: requests.Kick) -> responses.ChangeReply:
+async def kick(context: Context, request: room_requests.Kick) -> responses.ChangeReply:
     """Kick a user."""
     kick = context.chat.room_bans.kick
     args = (context.require_session, request.room_name, request.user, request.reason)
