@@ -202,7 +202,7 @@ class Resume(TwoNodes):
             self.assertEqual((reply["epoch"], reasons["lobby"]), ("new", "epoch"), method)
             self.patch(self.b.store, method, do)
 
-    def test_what_was_missed_at_another_node_is_resumed_once(self) -> None:
+    def test_what_was_missed_at_another_node_is_resumed_once(self) -> None:  # H27
         self.tables.wakes = False
         self.ann.drop()
         for number in range(3):
@@ -262,7 +262,7 @@ class Ends(TwoNodes):
         self.look(self.b)
         self.assertIsNotNone(self.there.closed)
 
-    def test_a_login_replaces_a_session_elsewhere(self) -> None:
+    def test_a_login_replaces_a_session_elsewhere(self) -> None:  # H27
         first, _ = self.login(self.a, "ann", pwd="password")
         _, reply = self.login(self.b, "ann", "192.0.2.8", pwd="password")
         self.assertEqual((reply["status"], first.closed), ("ok", REPLACED))

@@ -122,7 +122,7 @@ class RollingRestart(SynchronousTestCase):
             self.assertLess(time.monotonic(), ends)
             time.sleep(0.05)
 
-    def test_nothing_is_lost_or_repeated(self) -> None:
+    def test_nothing_is_lost_or_repeated(self) -> None:  # H45
         talkers = [Talker(f"user{number}", self.port) for number in range(USERS)]
         for talker in talkers:
             talker.start()

@@ -178,7 +178,7 @@ class TwoNodes(SynchronousTestCase):
         refused = taken.call("register", usr="Ann", pwd=PASSWORD)
         self.assertEqual(refused["code"], "name_taken")
 
-    def test_a_session_goes_on_at_the_other_server(self) -> None:
+    def test_a_session_goes_on_at_the_other_server(self) -> None:  # H27
         ann, bob = self.user(0, "ada"), self.user(1, "ben")
         ann.call("create_room", room_name="attic")
         bob.until("c_event", type="room_created", room_name="attic")
@@ -233,7 +233,7 @@ class TwoNodes(SynchronousTestCase):
             codes.append(client.call("login", type="reg", usr="gil", pwd=pwd)["code"])
         self.assertEqual(codes, ["bad_credentials"] * 3 + ["locked_out"] * 2)
 
-    def test_the_users_of_a_killed_server_come_back_to_the_other(self) -> None:
+    def test_the_users_of_a_killed_server_come_back_to_the_other(self) -> None:  # H26
         ann, bob = self.user(0, "eve", registered=True), self.user(1, "dan")
         ann.call("create_room", room_name="cellar")
         said = ann.call("speak", room_name="cellar", msg="kept", txn="1")
@@ -301,7 +301,7 @@ class TwoNodesOnNats(SynchronousTestCase):
         """Return the log of PostgreSQL."""
         return (postgres.server().folder / "log").read_text(errors="replace")
 
-    def test_rows_save_reading_and_a_server_of_nats_may_be_killed(self) -> None:
+    def test_rows_save_reading_and_a_server_of_nats_may_be_killed(self) -> None:  # H24
         users = [User(server, f"user{at}", False) for at, server in enumerate(self.servers)]
         for user in users:
             self.addCleanup(user.close)

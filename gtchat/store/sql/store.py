@@ -58,7 +58,7 @@ from gtchat.store.sql.batch_writer import Outcome
 from gtchat.store.sql.catch_ups import CatchUps
 from gtchat.store.sql.database import Connection, Database
 from gtchat.store.sql.follower import Follower
-from gtchat.store.sql.health import StoreHealth
+from gtchat.store.sql.health import StoreHealth, write_trial
 from gtchat.store.sql.idempotency import do_once, find_request
 from gtchat.store.sql.invite_calls import InviteCalls
 from gtchat.store.sql.log_writer import LogWriter
@@ -115,7 +115,9 @@ class SQLStore(
         self._reactor = reactor
         self._wall = wall
         self._database = database
-        self._health = StoreHealth(reactor, self._log, database.reason)
+        self._health = StoreHealth(
+            reactor, self._log, database.reason, lambda: self._write(write_trial)
+        )
         self._closed = False
         self._log_writer = LogWriter()
         self._follower = Follower(database, self._log_writer, wall) if database.has_nodes else None
@@ -345,6 +347,7 @@ class SQLStore(
         if self._closed:
             return succeed(None)
         self._closed = True
+        self._health.stop()
         if self._life is not None:
             self._life.close()
         # The writer closes last: it copies the write-ahead log, which the others may not do.

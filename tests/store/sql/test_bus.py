@@ -215,7 +215,7 @@ class BusTests(BusCase):
         self.assertEqual(sorted(self.heard), [("a", {5: 6}), ("b", {5: 6})])
         self.assertEqual(self.relayed, [])
 
-    async def test_it_listens_and_sends_again_when_it_is_cut(self) -> None:
+    async def test_it_listens_and_sends_again_when_it_is_cut(self) -> None:  # H25
         a, b = await self.both()
         self.cut()
         await self.until(lambda: {("a", None), ("b", None)} <= set(self.heard))

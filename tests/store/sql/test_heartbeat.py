@@ -100,7 +100,7 @@ class ExpiryCase(NodeCase):
 class EndTests(ExpiryCase):
     """What the end of a node means."""
 
-    def test_sessions_of_an_expired_node_can_be_resumed(self) -> None:
+    def test_sessions_of_an_expired_node_can_be_resumed(self) -> None:  # H26
         ann = self.account("Ann", registered=True)
         self.change(
             "INSERT INTO devices (account_id, device, name, created_at, last_seen)"
@@ -160,7 +160,7 @@ class EndTests(ExpiryCase):
         self.assertEqual((self.names(), self.told()), ([], []))
         self.assertEqual(self.sessions(), [(None, None)])
 
-    def test_an_expired_node_commits_nothing(self) -> None:
+    def test_an_expired_node_commits_nothing(self) -> None:  # H42
         self.change(EXPIRE, "one")
         self.expire()
         self.assertRaises(NodeExpired, self.nodes[0].begin, self.writers[0])

@@ -122,7 +122,7 @@ class CatchUpsTests(SynchronousTestCase):
         self.assertEqual((found.heads, found.rows), ({1: 5, 2: 1}, [rows, rows]))
         self.assertTrue(merged([*waiting, CatchUp({})]).is_of_all)
 
-    def test_it_looks_each_second_but_not_twice_at_once(self) -> None:
+    def test_it_looks_each_second_but_not_twice_at_once(self) -> None:  # H25
         self.assertEqual(self.looks, [])
         self.clock.advance(LOOK_S)
         self.clock.pump([LOOK_S] * 3)

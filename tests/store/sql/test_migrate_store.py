@@ -308,7 +308,7 @@ class RefusedTests(MigrateCase, TestCase):
         super().setUp()
         self.url = postgres.create_empty()
 
-    async def test_an_interrupted_copy_leaves_nothing(self) -> None:
+    async def test_an_interrupted_copy_leaves_nothing(self) -> None:  # H46
         await self.fill()
         before = self.old_rows()
 

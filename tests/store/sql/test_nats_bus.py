@@ -336,7 +336,7 @@ class NatsFaultTests(NatsCase):
         a.notify({7: 4})
         await self.until(lambda: ("b", {7: 4}) in self.heard)
 
-    async def test_it_connects_again_when_the_server_was_killed(self) -> None:
+    async def test_it_connects_again_when_the_server_was_killed(self) -> None:  # H24
         a, b = await self.both()
         self.server.kill()
         await self.until(lambda: len(self.lines) == 2)
@@ -379,7 +379,7 @@ class NatsFaultTests(NatsCase):
         b.notify({7: 3})
         await self.until(lambda: ("a", {7: 3}) in self.heard)
 
-    async def test_it_notices_that_the_server_does_not_answer(self) -> None:
+    async def test_it_notices_that_the_server_does_not_answer(self) -> None:  # H25
         self.patch(nats_link, "ASK_S", 0.2)
         self.patch(nats_link, "ANSWER_S", 5.0)  # one may be waited for already when it stops
         a, b = await self.both()
@@ -394,7 +394,7 @@ class NatsFaultTests(NatsCase):
         self.server.send_signal(signal.SIGCONT)
         await self.hears_again(a)
 
-    async def test_it_starts_without_the_server(self) -> None:
+    async def test_it_starts_without_the_server(self) -> None:  # H24
         self.server.kill()
         a = self.open("a")
         self.open("b")

@@ -332,7 +332,7 @@ class RejoinTests(LossCase, TestCase):
         with psycopg.connect(self.url) as db:
             db.execute(sql)
 
-    async def test_a_node_that_has_expired_comes_back_as_another_one(self) -> None:
+    async def test_a_node_that_has_expired_comes_back_as_another_one(self) -> None:  # H42
         await self.account("Ann")
         before = self.database.node_id
         self.change("UPDATE nodes SET expires = clock_timestamp()")

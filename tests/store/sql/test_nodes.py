@@ -88,7 +88,7 @@ class CommitTests(NodeCase):
             self.database.commit(db)
         self.assertEqual(self.commits(), [6])
 
-    def test_a_node_that_stops_while_it_loads_keeps_no_lock_for_ever(self) -> None:
+    def test_a_node_that_stops_while_it_loads_keeps_no_lock_for_ever(self) -> None:  # H42
         for begin, limits in (
             (self.database.begin, ("10s", "1s")),
             (self.database.begin_long, ("0", "0")),

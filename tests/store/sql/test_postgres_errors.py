@@ -7,6 +7,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
@@ -61,7 +62,8 @@ class Secrets(SynchronousTestCase):
         self.patch(Heartbeat, "beat", lambda _: self._fail_once(raised.exception))
         heart = self.heart = Heartbeat(database, 1, lambda: None, lambda seq: None)
         heart._run()
-        StoreHealth(Clock(), Heartbeat._log, database.reason)._report("{reason}", error)
+        health = StoreHealth(Clock(), Heartbeat._log, database.reason, Deferred)
+        health._report("{reason}", error)
         said = [str(error), database.name, database.describe(raised.exception), *self.logged]
         self.assertEqual([text for text in said if SECRET in text or "open" in text], [])
         self.assertEqual(len(self.logged), 2)

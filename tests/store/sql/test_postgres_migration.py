@@ -134,7 +134,7 @@ class ResultTests(MigrationCase, TestCase):
 class UnderWayTests(MigrationCase, SynchronousTestCase):
     """Who may be at work meanwhile, and what may end."""
 
-    def test_a_migration_that_is_killed_has_changed_nothing(self) -> None:
+    def test_a_migration_that_is_killed_has_changed_nothing(self) -> None:  # H46
         self.addCleanup(setattr, DyingCursor, "left", None)
         before = rows(self.url, *CATALOG)
         for left in count(0, 3 // example_count(3)):  # each statement, or each third
@@ -172,7 +172,9 @@ class UnderWayTests(MigrationCase, SynchronousTestCase):
             thread.join()
         self.assertEqual((failures, self.revision()), ([], schema.REVISIONS[-1]))
 
-    def test_a_server_that_writes_has_to_be_stopped_unless_tables_are_only_added(self) -> None:
+    def test_a_server_that_writes_has_to_be_stopped_unless_tables_are_only_added(
+        self,
+    ) -> None:  # H28
         with closing(psycopg.connect(self.url, autocommit=True)) as db:
             for lock in (
                 "lock",
@@ -205,13 +207,13 @@ class UnderWayTests(MigrationCase, SynchronousTestCase):
 class ProgramTests(MigrationCase, SynchronousTestCase):
     """Databases that a newer program has migrated."""
 
-    def test_a_program_uses_what_only_adds_to_its_schema(self) -> None:
+    def test_a_program_uses_what_only_adds_to_its_schema(self) -> None:  # H28
         PostgresDatabase(self.url).prepare()
         self.execute("UPDATE alembic_version SET version_num = '9999'")
         PostgresDatabase(self.url).prepare()
         self.assertEqual(self.revision(), "9999")
 
-    def test_a_program_that_is_too_old_is_refused(self) -> None:
+    def test_a_program_that_is_too_old_is_refused(self) -> None:  # H28
         PostgresDatabase(self.url).prepare()
         for change in (
             "UPDATE alembic_version SET version_num = '9999';"

@@ -105,7 +105,7 @@ class UncertainTests(LossCase, TestCase):
         self.database = Uncertain(path)
         return SQLStore(self.database, reactor)
 
-    async def test_what_was_committed_is_acknowledged(self) -> None:
+    async def test_what_was_committed_is_acknowledged(self) -> None:  # H23
         ann = await self.account("Ann")
         self.database.plan = ["stored"]
         pending = await self.send("one", ann)
@@ -114,7 +114,7 @@ class UncertainTests(LossCase, TestCase):
         self.assertEqual((pending.entry.seq, again.entry.seq), (1, 2))
         self.assertEqual(await self.texts(), ["one", "two"])
 
-    async def test_what_was_not_committed_is_refused_and_can_be_sent_again(self) -> None:
+    async def test_what_was_not_committed_is_refused_and_can_be_sent_again(self) -> None:  # H23
         ann = await self.account("Ann")
         self.database.plan = ["lost"]
         pending = self.append(self.lobby, message("one"), ann, "t1")
@@ -126,7 +126,7 @@ class UncertainTests(LossCase, TestCase):
         self.assertEqual((again.error, again.entry.seq), (None, 1))
         self.assertEqual(await self.texts(), ["one"])
 
-    async def test_no_result_is_told_while_it_is_not_known(self) -> None:
+    async def test_no_result_is_told_while_it_is_not_known(self) -> None:  # H23
         ann = await self.account("Ann")
         asked: list[int] = []
         known = Deferred[None]()
@@ -200,7 +200,7 @@ class LossTests(LossCase, TestCase):
         """Return the connection of the writer."""
         return self.store._writer._db
 
-    async def test_a_commit_that_was_cut_off_is_found_out(self) -> None:
+    async def test_a_commit_that_was_cut_off_is_found_out(self) -> None:  # H23
         ann = await self.account("Ann")
         for cut, stored in (("before", False), ("after", True)):
             self.database.cut = cut
@@ -270,7 +270,7 @@ class LossTests(LossCase, TestCase):
         self.assertIsNone((await self.send("three", ann)).error)
         self.assertEqual(await self.texts(), ["three"])
 
-    async def test_a_database_that_has_lost_commits_is_loaded_anew(self) -> None:
+    async def test_a_database_that_has_lost_commits_is_loaded_anew(self) -> None:  # H44
         ann = await self.account("Ann")
         # More commits than those that did not wait for the disk, which may be lost.
         for loss in ("UPDATE commits SET n = n - 10", "DELETE FROM nodes"):
@@ -350,6 +350,6 @@ class KillTests(LossCase, TestCase):
         pid = db.info.backend_pid
         await self.kill_while_sending(lambda: os.kill(pid, signal.SIGKILL))
 
-    async def test_the_server_is_killed(self) -> None:
+    async def test_the_server_is_killed(self) -> None:  # H22
         server = to_kill()
         await self.kill_while_sending(lambda: server.stop(signal.SIGKILL), server.start)

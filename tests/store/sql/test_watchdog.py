@@ -127,7 +127,7 @@ class StalledTests(LossCase, TestCase):
         self.proxy.resume()
         self.database.clock.pump([1.0] * int(limit + GRACE_S + 2))
 
-    async def test_a_batch_that_was_swallowed_is_done_again(self) -> None:
+    async def test_a_batch_that_was_swallowed_is_done_again(self) -> None:  # H43
         ann = await self.account("Ann")
         fired, told = self.swallowed()
         self.proxy.stall(told)
@@ -137,7 +137,7 @@ class StalledTests(LossCase, TestCase):
         self.assertIsNone(pending.error)
         self.assertEqual(await self.texts(), ["one"])
 
-    async def test_a_commit_that_was_swallowed_is_found_out(self) -> None:
+    async def test_a_commit_that_was_swallowed_is_found_out(self) -> None:  # H43
         ann = await self.account("Ann")
         for text, answers in (("request", False), ("answer", True)):
             await self.store.flush()
@@ -154,7 +154,7 @@ class StalledTests(LossCase, TestCase):
                 self.assertIsInstance(pending.error, NotStored)
         self.assertEqual(await self.texts(), ["answer"])
 
-    async def test_a_read_that_was_swallowed_is_done_again(self) -> None:
+    async def test_a_read_that_was_swallowed_is_done_again(self) -> None:  # H43
         ann = await self.account("Ann")
         self.assertIsNone((await self.send("one", ann)).error)
         fired, told = self.swallowed()
