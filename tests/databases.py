@@ -1,7 +1,7 @@
 """Empty databases for tests that are not about their creation.
 
-All migrations one after the other take a quarter of a second of a core: each process does them once
-and copies the file.
+To create one takes a twentieth of a second of a core: each process does it once and copies the
+file.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from tests.e2e.test_operation import OperationCase
 
 #: What only some servers need, with what brings it in there; and what no server needs.
 NOT_LOADED = {
-    "alembic": "an older database",
+    "alembic": "an older database, not a new one",
     "emoji": "the first reaction",
     "re2": "the first regular expression of the word filter",
     "psycopg": "--store postgresql:",
@@ -108,7 +108,7 @@ class Modules(OperationCase):
     """What a start loads."""
 
     def test_an_ordinary_start_does_not_load_what_only_others_need(self) -> None:
-        server = self.server()
+        server = self.server(data=self.folder())
         # The process that other tests fork their servers from has loaded all of it.
         told = Path(self.mktemp()).resolve()
         server.by_fork = False

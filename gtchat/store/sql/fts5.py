@@ -15,6 +15,14 @@ from gtchat.chat.search_query import SearchTerm
 from gtchat.store.sql.database import Connection
 from gtchat.store.sql.search_words import IndexedWords
 
+#: Makes the table. The program separates words by spaces, and does not leave it to SQLite what a
+#: word is: SQLite knows the letters of Unicode 6.1 only.
+CREATE = """
+CREATE VIRTUAL TABLE message_index USING fts5 (
+    text, tags, content='', columnsize=0,
+    tokenize="unicode61 remove_diacritics 0 categories 'L* M* N* P* S* Z* C*' separators ' '"
+)
+"""
 #: Pages that are merged in one transaction.
 MERGE_PAGES = 64
 

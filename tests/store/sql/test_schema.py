@@ -28,6 +28,19 @@ def is_of_index(name: str | None) -> bool:
     return name is not None and name.startswith("message_index")
 
 
+def contents(path: Path) -> dict[str, list[object]]:
+    """Return what a new database has besides empty tables."""
+    with closing(sqlite3.connect(path)) as db:
+        tables = metadata.tables.keys() | {"alembic_version", "message_index_config"}
+        rows = {name: db.execute(f"SELECT * FROM {name}").fetchall() for name in tables}  # noqa: S608
+        settings = ("application_id", "auto_vacuum", "page_size", "journal_mode", "encoding")
+        found = {name: db.execute(f"PRAGMA {name}").fetchall() for name in settings}
+        columns = db.execute(
+            'SELECT name, type, "notnull" FROM pragma_table_info(?)', ("alembic_version",)
+        )
+        return {**rows, **found, "columns": columns.fetchall()}
+
+
 #: Rows for revision 0002: three accounts that have read none, one and both of a room's messages.
 ROWS_0002 = """
 INSERT INTO accounts (id, name, key, registered, created_at, lobby_seen)
@@ -145,22 +158,23 @@ class SchemaTests(SynchronousTestCase):
         return path
 
     def test_migrations_create_the_tables_that_statements_use(self) -> None:
-        engine = create_engine(f"sqlite:///{self.path}")
+        migrated = self.old_database(SQLITE_REVISIONS[0])
+        prepare(migrated)
+        engine = create_engine(f"sqlite:///{migrated}")
         self.addCleanup(engine.dispose)
         with engine.connect() as connection:
             options = {"include_name": lambda name, kind, parents: not is_of_index(name)}
             context = MigrationContext.configure(connection, opts=options)
             self.assertEqual(compare_metadata(context, metadata), [])
 
-    def test_migrations_create_tables_with_the_same_sql(self) -> None:
-        other = self.folder / "other.sqlite"
-        engine = create_engine(f"sqlite:///{other}")
-        metadata.create_all(engine)
-        engine.dispose()
-        created = definitions(self.path)
-        self.assertIn("message_index", created)
-        tables = {name: sql for name, sql in created.items() if not is_of_index(name)}
-        self.assertEqual(tables, definitions(other))
+    def test_new_database_has_the_tables_and_rows_of_the_migrations(self) -> None:
+        created, migrated = (self.folder / name for name in ("created", "migrated"))
+        opening.create(created)
+        opening.create(migrated, SQLITE_REVISIONS[0])
+        opening.migrate(migrated)
+        self.assertIn("message_index", definitions(created))
+        self.assertEqual(definitions(created), definitions(migrated))
+        self.assertEqual(contents(created), contents(migrated))
 
     def test_every_old_revision_is_migrated_to_the_same_tables(self) -> None:
         for revision in SQLITE_REVISIONS[:-1]:

@@ -69,14 +69,14 @@ class NewTests(OpeningCase):
         prepare(self.path)
         self.assertEqual(self.files(), before)
 
-    def test_the_second_start_does_not_use_alembic(self) -> None:
-        create_empty(self.path)
+    def test_new_and_newest_databases_do_not_use_alembic(self) -> None:
         with mock.patch.object(opening, "migrate") as migrate:
+            prepare(self.path)
             prepare(self.path)
         migrate.assert_not_called()
 
     def test_a_database_that_was_half_created_is_created_again(self) -> None:
-        with mock.patch.object(opening, "migrate", side_effect=ZeroDivisionError):
+        with mock.patch.object(opening, "CreateIndex", side_effect=ZeroDivisionError):
             self.assertRaises(ZeroDivisionError, prepare, self.path)
         self.assertEqual(list(self.files()), ["gtchat.sqlite.new"])
         prepare(self.path)
@@ -84,12 +84,12 @@ class NewTests(OpeningCase):
 
     def test_a_killed_creation_leaves_no_database(self) -> None:
         code = (
-            "import os, sys; from pathlib import Path; from alembic import op\n"
-            "from gtchat.store.sql.opening import prepare\n"
-            "create_table = op.create_table\n"
-            "op.create_table = lambda name, *a, **k: "
-            "os._exit(9) if name == 'blocks' else create_table(name, *a, **k)\n"
-            "prepare(Path(sys.argv[1]))\n"
+            "import os, sys; from pathlib import Path\n"
+            "from gtchat.store.sql import opening\n"
+            "create_table = opening.CreateTable\n"
+            "opening.CreateTable = lambda table: "
+            "os._exit(9) if table.name == 'entries' else create_table(table)\n"
+            "opening.prepare(Path(sys.argv[1]))\n"
         )
         root = Path(gtchat.__file__).parent.parent
         ended = subprocess.run(
