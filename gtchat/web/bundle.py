@@ -58,8 +58,8 @@ def bundle(page: str, files: Mapping[str, bytes]) -> Bundled:
         if not files.keys() >= set(names):
             return None
         name = _free_name("scripts.js", files.keys() | made)
-        sources = {source: files[source].decode() for source in names}
-        made[name] = join_scripts(sources.values(), f"{name}.map").encode()
+        sources = {source: files[source] for source in names}
+        made[name] = join_scripts(sources.values(), f"{name}.map")
         made[f"{name}.map"] = source_map(sources)
         return f'<script src="{name}"></script>'
 
@@ -115,21 +115,22 @@ def _replace_runs(
     return "".join(parts) + page[end:]
 
 
-def join_scripts(sources: Iterable[str], map_name: str) -> str:
+def join_scripts(sources: Iterable[bytes], map_name: str) -> bytes:
     """Return classic scripts as one.
 
     Each is in a function of its own, where its directive "use strict" is in force; so what it
-    declares at its top level is not global.
+    declares at its top level is not global. They stay bytes: as text they would take twice as much
+    memory, several times over.
 
     Args:
         sources: the scripts, in order.
         map_name: address of the source map, relative to that of the result.
     """
-    functions = [f"(() => {{\n{source}\n}})();\n" for source in sources]
-    return "".join(functions) + f"//# sourceMappingURL={map_name}\n"
+    functions = (b"(() => {\n%b\n})();\n" % source for source in sources)
+    return b"".join((*functions, f"//# sourceMappingURL={map_name}\n".encode()))
 
 
-def source_map(sources: Mapping[str, str]) -> bytes:
+def source_map(sources: Mapping[str, bytes]) -> bytes:
     """Return the source map (ECMA-426) of what `join_scripts` returns, line by line.
 
     Args:
@@ -138,7 +139,7 @@ def source_map(sources: Mapping[str, str]) -> bytes:
     lines: list[str] = []
     source_step = line_step = 0
     for source in sources.values():
-        count = source.count("\n") + 1
+        count = source.count(b"\n") + 1
         # A segment: column, and the steps of source, line and column from the last segment.
         first = "".join(map(_vlq, (0, source_step, line_step, 0)))
         lines += ["", first, *["AACA"] * (count - 1), ""]
@@ -172,5 +173,6 @@ def _hash(files: Mapping[str, bytes]) -> str:
     """Return a hash of the names and contents of files."""
     digest = hashlib.sha256()
     for name in sorted(files):
-        digest.update(f"{name}\0{len(files[name])}\0".encode() + files[name])
+        digest.update(f"{name}\0{len(files[name])}\0".encode())
+        digest.update(files[name])
     return digest.hexdigest()[:HASH_DIGITS]
