@@ -22,7 +22,7 @@ from gtchat.chat.relay import IRelay, NoRelay
 from gtchat.server.checks import hide_password, split_addresses
 from gtchat.server.process import EXIT_CONFIG, EXIT_UNAVAILABLE, StartError
 from gtchat.server.settings import ServerSettings
-from gtchat.store import MemoryStore, SQLStore, StoreError, StoreUnavailable
+from gtchat.store import SQLStore, StoreError, StoreUnavailable
 from gtchat.store.sql.node_ports import NodePorts
 from gtchat.store.sql.sqlite import give_to_owner
 
@@ -211,6 +211,8 @@ def open_storage(server: ServerSettings, reactor: Any) -> Storage:
     """
     database = database_of(server)
     if database is None:
+        from gtchat.store.memory.store import MemoryStore
+
         return Storage(MemoryStore(reactor))
     bus = None if isinstance(database, Path) else bus_of(server, reactor, database)
     directory = data_directory(server)

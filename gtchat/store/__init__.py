@@ -1,13 +1,12 @@
 """Two stores behind `gtchat.chat.interfaces.IStore`, and what else is done to a database.
 
 `SQLStore` keeps everything in a database (an SQLite file, or one of PostgreSQL) and acknowledges
-nothing that is not on disk; `MemoryStore` keeps it in memory until the process ends. The rules of
-the chat are not here, except for what follows from a room's log. `backup`, `export` and
+nothing that is not on disk; that of `memory` keeps it until the process ends. The rules of the chat
+are not here, except for what follows from a room's log. `backup`, `export` and
 `verify` may be called while a server runs, `reindex`, `begin_epoch`, `restore`, `import_chat` and
 `vacuum_file` only while none does.
 """
 
-from gtchat.store.memory.store import MemoryStore
 from gtchat.store.sql.backup import backup
 from gtchat.store.sql.database import (
     StoreDamaged,
@@ -24,7 +23,6 @@ from gtchat.store.sql.vacuum import vacuum_file
 from gtchat.store.sql.verify import verify
 
 __all__ = [
-    "MemoryStore",
     "SQLStore",
     "StoreDamaged",
     "StoreError",

@@ -21,6 +21,7 @@ NOT_LOADED = {
     "alembic": "an older database, not a new one",
     "emoji": "the first reaction",
     "re2": "the first regular expression of the word filter",
+    "gtchat.store.memory": "--store memory",
     "psycopg": "--store postgresql:",
     "nats": "--notify nats:",
     "gtchat.store.sql.postgres": "--store postgresql:",

@@ -32,7 +32,8 @@ from gtchat.server.process import EXIT_CONFIG, EXIT_UNAVAILABLE, StartError
 from gtchat.server.service import CLOSE_TIMEOUT_S, ChatService
 from gtchat.server.settings import USUAL_PORTS, SettingsError
 from gtchat.server.storage import LOCK
-from gtchat.store import MemoryStore, StoreError
+from gtchat.store import StoreError
+from gtchat.store.memory.store import MemoryStore
 from tests.server.fakes import FakePasswords, FakeReactor, RecordingLog
 
 LOCAL = IPv4Address("TCP", "127.0.0.1", 1)

@@ -28,7 +28,7 @@ from gtchat.server.storage import (
     database_of,
     open_storage,
 )
-from gtchat.store import MemoryStore
+from gtchat.store.memory.store import MemoryStore
 from tests import nats_server, postgres
 from tests.e2e.certificate import make_certificate
 from tests.server.fakes import FakePasswords, FakeReactor, RecordingLog

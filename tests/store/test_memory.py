@@ -7,7 +7,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from gtchat.chat.interfaces import PendingEntry
-from gtchat.store import MemoryStore
+from gtchat.store.memory.store import MemoryStore
 from gtchat.store.memory.tables import MemoryTables
 from tests.store.accounts_contract import (
     AccountContract,

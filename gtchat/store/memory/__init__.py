@@ -1,4 +1,4 @@
 """The store in memory, for tests and trials: everything is lost when the process ends.
 
-`gtchat.store.MemoryStore` is its entry.
+`store.MemoryStore` is its entry; a server with another store does not load it.
 """
