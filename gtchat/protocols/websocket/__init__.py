@@ -69,7 +69,6 @@ Read
     remoteCloseCode         code in the peer's close frame, None without one
     CONFIG_ATTRS            names of the options that it copies into each connection
 Set or removed
-    websocket_extensions    extensions that the client offers: emptied before they are negotiated
     websocket_version, websocket_protocol_in_use, and all of `footprint.HANDSHAKE_PREFIXES` and
     `footprint.FRAME_ATTRIBUTES`: removed from the instance, where the class has the same value
 """

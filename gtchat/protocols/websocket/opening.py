@@ -55,6 +55,9 @@ _NOT_AVAILABLE = "the server has to begin again"
 #: The end of a line before one that is no header field: without a name, or a folded one (RFC 9112
 #: sections 5.1 and 5.2). Autobahn reads some of them as a field, others not at all.
 _ODD_LINE = re.compile(rb"\r\n(?![!#$%&'*+.^_`|~0-9A-Za-z-]+:)")
+#: A field that offers extensions. None is negotiated, so Autobahn sees no offer; of several, which
+#: are allowed (RFC 6455 section 9.1), it would refuse the request.
+_EXTENSIONS = re.compile(rb"(?i)\r\nsec-websocket-extensions:[^\r]*")
 #: NEXT LINE in ISO 8859-1: of the bytes that are allowed within a field (RFC 9110 section 5.5), the
 #: only one that ends a line for Autobahn, so that a client could make its proxy send a field.
 _NEXT_LINE = b"\x85"
@@ -159,7 +162,8 @@ class OpeningProtocol(WebSocketServerProtocol):
             elif _ODD_LINE.search(received, 0, size - len(HEADER_END)):
                 self._refuse(400, _REASONS[400])
             else:
-                self._dataReceived(received[:size].replace(_NEXT_LINE, b"?"))
+                request_bytes = _EXTENSIONS.sub(b"", received[:size])
+                self._dataReceived(request_bytes.replace(_NEXT_LINE, b"?"))
             return received[size:]
         else:
             self.data = received
@@ -188,8 +192,6 @@ class OpeningProtocol(WebSocketServerProtocol):
 
         Returns, raises: as `admit`.
         """
-        # No extension is negotiated (section 9.1); Autobahn would parse the offers again.
-        self.websocket_extensions: list[Any] = []
         return self.admit(request.path, request.headers, request.protocols)
 
     def admit(self, path: str, headers: Mapping[str, str], protocols: Sequence[str]) -> str | None:

@@ -16,6 +16,7 @@ from gtchat.protocols.websocket.opening import HANDSHAKE_BYTES
 from tests.protocols.websocket.fakes import (
     BINARY,
     CLOSE,
+    KEY,
     PING,
     PONG,
     TEXT,
@@ -94,6 +95,32 @@ class Handshake(SynchronousTestCase):
             self.assertEqual(socket.status(), status, request)
             socket.factory.clock.advance(1)
             self.assertTrue(socket.transport.disconnecting)
+
+    def test_unusual_forms_that_are_allowed_are_accepted(self) -> None:
+        request, key = handshake(), b"Sec-WebSocket-Key: " + KEY
+        extensions = (b"permessage-deflate", b'x-other; name="a, b"')
+        for change, other in (
+            (b"", b""),
+            (b"Connection: Upgrade", b"CONNECTION: UPGRADE"),
+            (b"Connection: Upgrade", b"connection:\t keep-alive , Upgrade,TE \t"),
+            (b"Connection: Upgrade", b"Connection: keep-alive\r\nConnection: Upgrade"),
+            (b"Upgrade: websocket", b"Upgrade: h2c, WebSocket"),
+            (b"Upgrade: websocket", b"Upgrade: h2c\r\nupgrade: websocket"),
+            (key, key.replace(b": ", b":")),
+            (
+                key,
+                b"\r\n".join((key, *(b"Sec-WebSocket-Extensions: " + one for one in extensions))),
+            ),
+            (key, key + b"\r\nSec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: gtchat.v1"),
+            (b"GET / ", b"GET ws://chat.example:9000/ws?a=b "),
+        ):
+            self.assertIn(change, request)
+            socket = TestFactory().connect()
+            socket.receive(request.replace(change, other, 1) + frame(b"{}"))
+            self.assertEqual(socket.status(), 101, other)
+            self.assertNotIn(b"Extensions", socket.transport.written)
+            self.assertEqual(b"gtchat.v1" in socket.transport.written, b"gtchat.v1" in other)
+            self.assertEqual(socket.factory.apis[0].received, [b"{}"], other)
 
     def test_a_client_of_another_version_is_told_the_supported_one(self) -> None:  # A08
         socket = TestFactory().connect()

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
-from autobahn.websocket.compress import PerMessageDeflateOfferAccept
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -86,7 +85,7 @@ READ: list[tuple[str, bytes, Callable[[Any], bool]]] = [
 #: Names that have a test of their own below.
 TESTED_BELOW = {
     "CONFIG_ATTRS", "__init__", "_connectionMade", "_dataReceived", "is_closed", "is_open", "log",
-    "utf8validator", "websocket_extensions", "websocket_protocol_in_use", "websocket_version",
+    "utf8validator", "websocket_protocol_in_use", "websocket_version",
 }  # fmt: skip
 #: What we override as Autobahn and Twisted document it.
 DOCUMENTED = {
@@ -269,20 +268,3 @@ class Helpers(SynchronousTestCase):
         Autobahn(log=log).receive(INVALID)
         self.assertIn("warn", log.calls)
         self.assertIsNone(ChatProtocol.log.warn("not written"))
-
-    def test_no_extension_is_negotiated_if_websocket_extensions_is_emptied(self) -> None:
-        def on_connect(protocol: Any, request: Any) -> None:
-            self.assertEqual(
-                [name for name, _ in protocol.websocket_extensions], ["permessage-deflate"]
-            )
-            protocol.websocket_extensions = []
-
-        offer = handshake(Sec_WebSocket_Extensions="permessage-deflate")
-        for attributes, accepted in (({}, True), ({"onConnect": on_connect}, False)):
-            autobahn = Autobahn(
-                perMessageCompressionAccept=lambda protocol, offers: PerMessageDeflateOfferAccept(
-                    offers[0]
-                ),
-                **attributes,
-            ).receive(offer)
-            self.assertEqual(b"Extensions" in autobahn.transport.written, accepted)
