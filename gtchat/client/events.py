@@ -24,9 +24,6 @@ import msgspec
 from msgspec import field
 from msgspec.structs import force_setattr
 
-#: Stands for the word filter as one that reports; no user has such a name.
-WORD_FILTER = "word filter"
-
 #: A position in the log of a room, to be stored: epoch and seq. Made by `Entry.cursor`.
 Cursor: TypeAlias = str
 ResetReason: TypeAlias = Literal["epoch", "recreated", "unknown", "left"]
@@ -65,6 +62,18 @@ class Direct(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True)
         return {"target_user": self.user} if self.id is None else {"direct": self.id}
 
 
+class OfReporter:
+    """What is told of a report; `by` has made it."""
+
+    __slots__ = ()
+    by: str
+
+    @property
+    def by_filter(self) -> bool:
+        """Whether it is the word filter that has reported it, not a user."""
+        return self.by == "word filter"  # no user has such a name
+
+
 class Deletion(msgspec.Struct, frozen=True, kw_only=True):
     """Who deleted a message, and why."""
 
@@ -95,11 +104,7 @@ class ReplyTo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """Something that happened.
-
-    Attributes:
-        raw: the message of the server, decoded; empty in events of the library.
-    """
+    """Something that happened; `raw` is the message of the server, {} in events of the library."""
 
     raw: dict[str, Any] = field(name=" raw", default_factory=dict)
 
@@ -324,7 +329,7 @@ class ReadUpTo(Event, frozen=True, kw_only=True, eq=False):
     read_seq: int
 
 
-class Reported(Event, frozen=True, kw_only=True, eq=False):
+class Reported(OfReporter, Event, frozen=True, kw_only=True, eq=False):
     """`by` has reported the message `of` of `user`; the user may answer the report.
 
     room: None for a direct message, of which operators are told.
@@ -337,11 +342,6 @@ class Reported(Event, frozen=True, kw_only=True, eq=False):
     by: str
     reason: str | None = None
     at: datetime | None = None
-
-    @property
-    def by_filter(self) -> bool:
-        """Whether it is the word filter that has reported it, not a user."""
-        return self.by == WORD_FILTER
 
 
 class ReportAnswered(Event, frozen=True, kw_only=True, eq=False):

@@ -16,7 +16,7 @@ from msgspec.structs import force_setattr
 
 from gtchat.client.errors import ERROR_CLASSES, CommandFailed
 from gtchat.client.event_decoder import EventDecoder
-from gtchat.client.events import WORD_FILTER, Direct, Event
+from gtchat.client.events import Direct, Event, OfReporter
 
 
 class Room(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
@@ -61,7 +61,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     text: str = field(name="msg", default="")
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
+class Report(OfReporter, msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     """A report of a message, with a copy of it.
 
     Attributes:
@@ -95,11 +95,6 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True)
     answer: str | None = None
     answered_by: str | None = None
     answered: datetime | None = None
-
-    @property
-    def by_filter(self) -> bool:
-        """Whether it is the word filter that has reported it, not a user."""
-        return self.by == WORD_FILTER
 
 
 class SessionInfo(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
