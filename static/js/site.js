@@ -47,7 +47,6 @@
     async setUp({ user, new_password: pwd, chat_name: name, registration: mode }) {
       const shell = this.#shell;
       await shell.logIn("register", user.trim(), pwd);
-      this.first.done = true;
       const run = async (command, args) => (await shell.actions.request("admin", { name: command, args, pwd })).result;
       try {
         await run("chat-name", { name });
@@ -57,6 +56,7 @@
         shell.notice(GTChat.reason(error));
       }
       await this.load();
+      this.first.done = true;
       shell.change();
     }
 

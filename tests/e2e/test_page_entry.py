@@ -96,6 +96,9 @@ class PageEntryTest(TestCase):
         page.fill("new_password", PASSWORD)
         page.click("form button.primary:not(:disabled)")
         page.find("h1", "Your chat is ready")
+        page.expect(
+            lambda: page.run("return document.activeElement.innerText"), "Your chat is ready"
+        )
         url = page.find("[name=shared_link]").get_attribute("value")
         path = page.find(".qr path").get_attribute("d")
         self.assertTrue(path.startswith("M0 0h7v1h-7z"))  # the finder pattern of a code

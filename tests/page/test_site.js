@@ -46,6 +46,17 @@
     equal(reloaded.invite, null);
   });
 
+  test("the chat is not ready before it is set up", async () => {
+    const { shell, site } = makeSite(true);
+    const seen = [];
+    shell.logIn = async () => {};
+    shell.actions = { request: async (_, { name }) => { seen.push([name, site.first.done]); return { result: { invite: "secret" } }; } };
+    site.first = { secret: "s", done: false, invite: null };
+    await site.setUp({ user: "ann", new_password: "p", chat_name: "Garden", registration: "invite" });
+    equal(seen, [["chat-name", false], ["registration", false], ["invitations create", false]]);
+    equal([site.first.done, site.first.invite], [true, "secret"]);
+  });
+
   test("who is logged in is told that an invitation is for others", () => {
     let changed;
     const told = [];

@@ -3,7 +3,7 @@
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
-  const { html, useState } = globalThis.htmPreact;
+  const { html, useEffect, useRef, useState } = globalThis.htmPreact;
   const { Note } = GTChat.parts;
   const text = (...details) => GTChat.text(...details);
 
@@ -34,24 +34,29 @@
     { value: "closed", icon: "lock", label: "way_closed", hint: "way_closed_hint" },
   ];
 
-  const Frame = ({ shell, title, children }) => html`
+  // heading: gets the element of the title.
+  const Frame = ({ shell, title, heading, children }) => html`
     <main class="login first-start"><div class="middle"><div class="login-box">
       <div class="login-head"><img class="logo" src=${GTChat.LOGO} alt="" width="48" height="48" />
-        <h1 class="title">${title}</h1></div>
+        <h1 class="title" tabindex="-1" ref=${heading}>${title}</h1></div>
       ${children}</div></div></main>
     <${GTChat.Notices} shell=${shell} pane="login" />`;
 
   // The chosen way is told by the server: it is not closed if it could not be set.
-  const Done = ({ shell, invite }) => html`
-    <${Frame} shell=${shell} title=${text("first_done")}>
-      <div class="form-box">
-        ${invite ? html`<p>${text("first_invite")}</p>
-          <${GTChat.SharedLink} shell=${shell} url=${GTChat.address.inviteUrl(invite)} label=${text("invitation_link")} />
-          <p class="hint">${text("first_invite_hint")}</p>`
-          : shell.site.info.registration === "closed" ? html`<p>${text("first_closed")}</p>`
-          : html`<${Note} kind="warn">${text("first_incomplete")}<//>`}
-        <button type="button" class="button primary full" onClick=${() => shell.site.leaveFirst()}>${text("open_chat")}</button></div>
-    <//>`;
+  const Done = ({ shell, invite }) => {
+    const heading = useRef(null);
+    useEffect(() => heading.current.focus(), []); // the button that had the focus is gone
+    return html`
+      <${Frame} shell=${shell} title=${text("first_done")} heading=${heading}>
+        <div class="form-box">
+          ${invite ? html`<p>${text("first_invite")}</p>
+            <${GTChat.SharedLink} shell=${shell} url=${GTChat.address.inviteUrl(invite)} label=${text("invitation_link")} />
+            <p class="hint">${text("first_invite_hint")}</p>`
+            : shell.site.info.registration === "closed" ? html`<p>${text("first_closed")}</p>`
+            : html`<${Note} kind="warn">${text("first_incomplete")}<//>`}
+          <button type="button" class="button primary full" onClick=${() => shell.site.leaveFirst()}>${text("open_chat")}</button></div>
+      <//>`;
+  };
 
   GTChat.FirstStart = ({ shell }) => {
     const { site } = shell;
