@@ -245,7 +245,7 @@ class Chat:
         self.admin.limits.begin(stored.choices)
         self.word_filter.begin(stored.choices)
         self.bans.begin(stored.bans)
-        self.rooms.public.begin(stored.public, stored.public_total)
+        self.rooms.public.begin(stored.public, self._state.store.count_public())
         for record in stored.rooms:
             self.rooms.add(Room.from_record(record))
         self.users.presence.begin(stored.online)

@@ -4,14 +4,17 @@ What is here of a room that is not in memory stays true on a server that is alon
 only while it is in memory. What other nodes change is told of its settings, not of its members and
 entries: so pages are read from the store there, and the beginning is read again when it is old.
 
-How many public rooms there are is counted by what is done here, and by what other nodes tell: not
-by the entries of their logs, which a node may have or not.
+How many public rooms there are is what the store counts behind the start, and what is done here or
+told by other nodes since: not the entries of their logs, which a node may have or not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from twisted.internet.defer import Deferred
+
+from gtchat.chat.errors import NotStored
 from gtchat.chat.names import SortedNames
 from gtchat.chat.room_records import ListedRoom
 from gtchat.chat.room_store import FIRST_LISTED
@@ -21,7 +24,7 @@ class PublicRooms:
     """The first public rooms by their keys, without the lobby, and how many there are in all.
 
     Attributes:
-        total: number of all public rooms.
+        total: number of all public rooms, once they are `counted`.
         on_short: called when so many rooms have gone that others should be read.
         on_read: called when the beginning of the list is read.
     """
@@ -33,18 +36,52 @@ class PublicRooms:
         self._keys = SortedNames()
         #: Those of `_keys` that are not in memory.
         self._listed: dict[str, ListedRoom] = {}
+        #: The count of what was stored; None once it is known, or if nothing is.
+        self._counting: Deferred[int] | None = None
+        self._waiting: list[Deferred[None]] = []
         #: The last key up to which all are here; None if all are.
         self._until: str | None = None
 
-    def begin(self, first: Sequence[ListedRoom], total: int) -> None:
+    def begin(self, first: Sequence[ListedRoom], counting: Deferred[int]) -> None:
         """Begin with what is stored.
 
         Args:
-            first: the first public rooms, none of them in memory.
-            total: number of all public rooms.
+            first: the first public rooms, `FIRST_LISTED` at most, none of them in memory.
+            counting: the number of all that are stored; it never comes if it can't be found out.
         """
-        self.total = total
-        self.renew(first, (), first[-1].key if len(first) < total else None)
+        self.renew(first, (), first[-1].key if len(first) == FIRST_LISTED else None)
+        self.total, self._counting = 0, counting
+        counting.addCallbacks(self._count, lambda _: None, callbackArgs=(counting,))
+
+    def _count(self, stored: int, counting: Deferred[int]) -> None:
+        """Add what was stored to what was done since."""
+        if counting is self._counting:
+            self.total += stored
+            self._counting = None
+            for waiting in self._take_waiting():
+                waiting.callback(None)
+
+    async def counted(self) -> None:
+        """Return once the number of all public rooms is known.
+
+        Raises:
+            NotStored: this node is lost, and loads the chat anew.
+        """
+        if self._counting is not None:
+            waiting: Deferred[None] = Deferred()
+            self._waiting.append(waiting)
+            await waiting
+
+    def clear(self) -> None:
+        """Forget all rooms."""
+        self.renew((), (), None)
+        self.total, self._counting = 0, None
+        for waiting in self._take_waiting():
+            waiting.errback(NotStored())
+
+    def _take_waiting(self) -> list[Deferred[None]]:
+        waiting, self._waiting = self._waiting, []
+        return waiting
 
     def renew(
         self, outside: Iterable[ListedRoom], in_memory: Iterable[str], until: str | None

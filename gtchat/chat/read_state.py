@@ -346,6 +346,7 @@ async def read_account(
     Raises:
         NotStored: it could not be read.
     """
+    await state.rooms.public.counted()  # a session is told how many there are
     await state.sender_marks.store()
     return await state.store.rooms_of(account_id, token_hash)
 

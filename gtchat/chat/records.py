@@ -352,7 +352,6 @@ class StoredState:
         guests: the temporary accounts that the last run left.
         online: (account id, name, ids of the other nodes where it is online) of accounts.
         public: the first public rooms in the order of their keys, without the lobby.
-        public_total: how many public rooms there are, without the lobby.
         ownerless: ids of the rooms without an owner, without the lobby.
         choices: what operators have chosen at run time, by name.
         bans: the bans from the server.
@@ -363,7 +362,6 @@ class StoredState:
     guests: tuple[StoredGuest, ...]
     online: tuple[tuple[int, str, frozenset[int]], ...] = ()
     public: tuple[ListedRoom, ...] = ()
-    public_total: int = 0
     ownerless: tuple[int, ...] = ()
     choices: Mapping[str, str] = attrs.field(factory=dict)
     bans: tuple[Ban, ...] = ()

@@ -70,6 +70,16 @@ class IRoomStore(Interface):
             limit: the largest number of rooms.
         """
 
+    def count_public() -> Deferred[int]:
+        """Return how many public rooms there were when the chat was loaded, without the lobby.
+
+        Called once after each load, in the same turn. What this or another node has stored since
+        is not counted. A count that fails costs the node: see `INodeStore.lost`.
+
+        Raises:
+            NotStored.
+        """
+
     def rooms_of(
         account_id: int | None, token_hash: bytes | None
     ) -> Deferred[tuple[Mapping[int, tuple[str, str]], Mapping[int, UnreadRecord]]]:

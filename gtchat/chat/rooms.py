@@ -226,7 +226,7 @@ class RoomRegistry:
         """Forget all rooms. What is queued for them will not be stored."""
         self._by_key, self._by_name, self._by_id, self._owned = {}, {}, {}, {}
         self._renamed = {}
-        self.public.begin((), 0)
+        self.public.clear()
 
     def _disown(self, room: Room, owner_id: int | None) -> None:
         """Remove a room from those of an owner."""

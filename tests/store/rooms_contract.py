@@ -166,7 +166,7 @@ class RoomsContract(DirectCase):
         state = self.store.load()
         self.assertEqual(state.ownerless, (orphan,))
         self.assertEqual([room.key for room in state.public], ["b", "c", "garden"])
-        self.assertEqual(state.public_total, 3)
+        self.assertEqual(await self.store.count_public(), 3)
         self.assertEqual([room.key for room in state.rooms], ["lobby"])
 
     async def test_received_rooms_are_counted(self) -> None:

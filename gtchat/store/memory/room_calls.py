@@ -152,6 +152,10 @@ class MemoryRoomCalls(MemoryCalls):
         """See `IRoomStore.public_rooms`."""
         return self._write(self._room_lists.listed, after, limit)
 
+    def count_public(self) -> Deferred[int]:
+        """See `IRoomStore.count_public`."""
+        return succeed(self._room_lists.public_total())
+
     def rooms_of(
         self, account_id: int | None, token_hash: bytes | None
     ) -> Deferred[tuple[Mapping[int, tuple[str, str]], Mapping[int, UnreadRecord]]]:

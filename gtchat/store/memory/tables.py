@@ -111,7 +111,6 @@ class MemoryTables:
             guests=guests,
             online=tuple((one, name, frozenset(ids)) for one, (name, ids) in online.items()),
             public=lists.listed(None, FIRST_LISTED),
-            public_total=lists.public_total(),
             ownerless=lists.ownerless(),
             choices=dict(self.admin.choices),
             bans=self.bans.stored(),

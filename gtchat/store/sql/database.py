@@ -145,6 +145,19 @@ class Database(ABC):
         """
         self.begin_long(db)
 
+    def open_same_moment(self, db: Connection) -> Connection | None:
+        """Return a new connection which reads what the transaction that loads the chat has found.
+
+        It is in a transaction of its own, which may take long.
+
+        Args:
+            db: the connection that loads, within its transaction.
+
+        Returns:
+            None where nothing takes long.
+        """
+        return None
+
     @abstractmethod
     def begin_read(self, db: Connection) -> None:
         """Begin a transaction that sees the database as of one moment."""

@@ -11,6 +11,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 import gtchat.store.room_tells as room_tells
 import gtchat.store.session_tells as session_tells
@@ -33,6 +35,7 @@ from gtchat.store.sql.database import Connection, Database
 from gtchat.store.sql.follower import Follower
 from gtchat.store.sql.living import Life
 from gtchat.store.sql.log_writer import LogWriter
+from gtchat.store.sql.public_count import PublicCount
 from gtchat.store.sql.read_pool import ReadPool
 from gtchat.store.sql.search_index import Indexer
 from gtchat.store.sql.session_calls import new_epoch
@@ -48,6 +51,7 @@ LOAD_S, LOAD_PAUSE_S = 60.0, 0.05
 class NodeCalls(ABC):
     """Calls of `INodeStore`: writes to the queue, reads to the read pool."""
 
+    _log: Logger
     _database: Database
     _wall: Callable[[], float]
     _writer: Writer
@@ -55,6 +59,7 @@ class NodeCalls(ABC):
     _follower: Follower | None
     _catch_ups: CatchUps | None = None
     _life: Life | None
+    _public_count: PublicCount
     _reads: ReadPool
     _searches: ReadPool
     _cleanup: rooms.Cleanup
@@ -135,6 +140,7 @@ class NodeCalls(ABC):
         if self._follower is not None and node_id is not None:
             self._follower.begin(state, system_log.head(db))
             chat = rooms.chat_id(db, node_id)
+        self._public_count.begin(db)
         self._database.commit(db)
         if self._catch_ups is not None:
             self._catch_ups.join(chat)
@@ -170,6 +176,12 @@ class NodeCalls(ABC):
     def _expired(self) -> None:
         """Give up the node: the database says that it is none any more."""
         if self._life is not None:
+            self._life.lose()
+
+    def _count_failed(self, failure: Failure) -> None:
+        """Have the chat loaded anew, which counts the public rooms again."""
+        if self._life is not None and not self._closed and not self.is_lost:
+            self._log.failure("The public rooms can't be counted.", failure)
             self._life.lose()
 
     def _failed(self) -> None:

@@ -274,6 +274,18 @@ class PostgresDatabase(Database):
         )
         self._begin(db, begin, is_long=True)
 
+    def open_same_moment(self, db: Connection) -> Connection:
+        """See `Database.open_same_moment`."""
+        [(snapshot,)] = db.execute("SELECT pg_export_snapshot()")
+        reader = self.open_reader()
+        try:
+            self.begin_long_read(reader)
+            reader.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
+        except BaseException:
+            reader.close()
+            raise
+        return reader
+
     def _begin(
         self, db: Connection, begin: str = "BEGIN", is_long: bool = False, then: str = ""
     ) -> Cursor | None:

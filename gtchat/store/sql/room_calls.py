@@ -18,6 +18,7 @@ from gtchat.store.sql.database import Connection
 from gtchat.store.sql.follower import Follower
 from gtchat.store.sql.history import entries_after
 from gtchat.store.sql.log_writer import LogWriter
+from gtchat.store.sql.public_count import PublicCount
 from gtchat.store.sql.read_pool import ReadPool
 from gtchat.store.sql.room_changes import find_shown
 
@@ -30,6 +31,7 @@ class RoomCalls(ABC):
     _reads: ReadPool
     _log_writer: LogWriter
     _follower: Follower | None
+    _public_count: PublicCount
 
     @abstractmethod
     def _write(self, function: Callable[..., T], *args: Any, plan: Plan = NO_PLAN) -> Deferred[T]:
@@ -57,6 +59,10 @@ class RoomCalls(ABC):
     def public_rooms(self, after: str | None, limit: int) -> Deferred[Sequence[ListedRoom]]:
         """See `IRoomStore.public_rooms`."""
         return self._write(room_records.listed, self._log_writer, after, limit)
+
+    def count_public(self) -> Deferred[int]:
+        """See `IRoomStore.count_public`."""
+        return self._public_count.count()
 
     def rooms_of(
         self, account_id: int | None, token_hash: bytes | None

@@ -87,7 +87,7 @@ _LISTED = Statement(
     .order_by(_rooms.c.key)
     .limit(bindparam("limit"))
 )
-_PUBLIC_TOTAL = Statement(select(func.count()).select_from(_rooms).where(*_is_public))
+_PUBLIC_TOTAL = Statement(select(func.count()).select_from(_rooms).where(*_is_public, ~_is_lobby))
 #: The condition of the index `rooms_ownerless`.
 _OWNERLESS = Statement(
     select(_rooms.c.id)
@@ -260,7 +260,7 @@ def listed(
 def public_total(db: Connection) -> int:
     """Return how many public rooms there are, without the lobby."""
     total: int = _PUBLIC_TOTAL.scalar(db)
-    return total - 1
+    return total
 
 
 def ownerless(db: Connection) -> tuple[int, ...]:

@@ -180,7 +180,6 @@ def load(db: Connection, new_epoch: str, at: int, node: int | None = None) -> St
         guests=guests,
         online=() if node is None else joining.online(db, node),
         public=room_records.listed(db, None, None, FIRST_LISTED),
-        public_total=room_records.public_total(db),
         ownerless=room_records.ownerless(db),
         choices=choices.load(db),
         bans=bans.stored(db, at),

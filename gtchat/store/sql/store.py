@@ -67,6 +67,7 @@ from gtchat.store.sql.measured import MeasuredDelivery
 from gtchat.store.sql.mention_calls import MentionCalls
 from gtchat.store.sql.node_calls import NodeCalls
 from gtchat.store.sql.opening import prepare
+from gtchat.store.sql.public_count import PublicCount
 from gtchat.store.sql.read_pool import ReadPool
 from gtchat.store.sql.room_calls import RoomCalls
 from gtchat.store.sql.search_calls import SearchCalls
@@ -141,6 +142,7 @@ class SQLStore(
             expired=self._expired,
         )
         self._life = database.life(reactor, self)
+        self._public_count = PublicCount(reactor, database, self._count_failed)
         database.start_watching(reactor)
 
     @classmethod
@@ -351,6 +353,7 @@ class SQLStore(
         if self._life is not None:
             self._life.close()
         # The writer closes last: it copies the write-ahead log, which the others may not do.
+        self._public_count.close()
         self._reads.close()
         self._searches.close()
         return Deferred.fromCoroutine(self._finish(self._writer.close()))
