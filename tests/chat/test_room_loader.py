@@ -194,7 +194,8 @@ class InMemory(LoaderTestCase):
         self.log_in("bob").drop()
         login = self.server.store.login
         waiting: list[Any] = []
-        self.patch(self.server.store, "login", lambda *args: waiting.append(args) or Deferred())
+        result = Deferred[Any]()  # kept here, or the login might be collected as garbage
+        self.patch(self.server.store, "login", lambda *args: waiting.append(args) or result)
         self.server.connect().send("login", type="reg", usr="bob", pwd="password")
         self.server.run_pending()
         self.wait(3 * RELEASE_S)
