@@ -142,7 +142,7 @@ def _run(
         now: seconds since 1970, UTC.
         names: the name and the network.
         counts: of both, of the name, of the network.
-        rule: as in `Guesses.count`.
+        rule: as in `Guesses._count`.
     """
     lockout = Lockout(limits, lambda: now)
     pair, *rates = counts

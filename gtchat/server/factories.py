@@ -1,7 +1,7 @@
 """A chat and settings in, Twisted factories out: one for each protocol.
 
 `STREAM_PROTOCOLS` has a row for each protocol with an endpoint of its own: a new one is a row here
-and a setting in `config.py`. WebSocket has a function instead, since the web site serves it too.
+and a setting in `settings.py`. WebSocket has a function instead, since the web site serves it too.
 """
 
 from __future__ import annotations

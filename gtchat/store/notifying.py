@@ -90,7 +90,7 @@ class INotifier(Interface):
         Called in any thread, before `start` and whenever the node has loaded the chat.
 
         Args:
-            chat: letters and digits that all nodes of the chat know; see `joining.chat_id`.
+            chat: letters and digits that all nodes of the chat know; see `rooms.chat_id`.
         """
 
     def start() -> None:

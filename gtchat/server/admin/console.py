@@ -4,7 +4,7 @@
 
 It is on standard input (`--console`) and on a Unix socket in the data directory (`gtchat console`)
 that accepts only the user of the server, and root. All consoles share one session, that of Host.
-`gtchat admin` uses the same socket, for one request a connection (`admin_socket`).
+`gtchat admin` uses the same socket, for one request a connection (`admin.socket`).
 
 The lines of a console take effect one after the other. What looks like a command and is none is
 not sent to the lobby. On a terminal it has the screen of the original: a banner, a prompt with the

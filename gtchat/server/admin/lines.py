@@ -31,7 +31,7 @@ class AdminLines:
         self._seconds = seconds
 
     async def answer(self, line: bytes, write: Callable[[bytes], None]) -> bytes:
-        """Return the reply to a request of `gtchat admin`; see `admin_socket`.
+        """Return the reply to a request of `gtchat admin`; see `admin.socket`.
 
         Args:
             line: the request.
