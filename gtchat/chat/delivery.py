@@ -48,7 +48,7 @@ from gtchat.chat.queued import (
 from gtchat.chat.rooms import QueuedChange, Room
 from gtchat.chat.state import State
 from gtchat.chat.subscribers import connections_of
-from gtchat.chat.users import Session
+from gtchat.chat.users import Session, User, UserRegistry
 
 
 class Delivery(ChangeQueue):
@@ -151,17 +151,12 @@ class Delivery(ChangeQueue):
             self._rooms.add(room)
         room.advance(entry.seq)
         _write_line(change)
-        subject = self._users.get_by_id(entry.subject_id)
-        ends_membership = isinstance(entry, Left | Kicked | Removed)
-        if subject is not None and isinstance(entry, RoomCreated | Joined):
-            subject.add_room(room, entry.seq)
-        elif subject is not None and ends_membership:
-            subject.remove_room(room)
+        leaver = change_membership(self._users, room, entry)
         change.done.callback(change.ack)
         self.publish_change(room, entry, change.actor)
         self.publish_ended(room.name, change.ended)
-        if subject is not None and ends_membership:
-            subject.unsubscribe(room)
+        if leaver is not None:
+            leaver.unsubscribe(room)
         self._loader.idle([room])
 
     def _finish_message_change(self, change: QueuedMessageChange) -> None:
@@ -266,6 +261,28 @@ class Delivery(ChangeQueue):
                     user.send(
                         InvitationEnded(room_name=room_name, usr=inviter.name, at=self._users.now())
                     )
+
+
+def change_membership(users: UserRegistry, room: Room, entry: Entry) -> User | None:
+    """Note in the user that a stored entry is about whether the room is one of theirs now.
+
+    Args:
+        users: those with sessions here.
+        room: the room, of which the entry was folded.
+        entry: the entry.
+
+    Returns:
+        The user whose membership has ended, if it did: to unsubscribe once the entry was sent.
+    """
+    subject = users.get_by_id(entry.subject_id)
+    if subject is None:
+        return None
+    if isinstance(entry, RoomCreated | Joined):
+        subject.add_room(room, entry.seq)
+    elif isinstance(entry, Left | Kicked | Removed):
+        subject.remove_room(room)
+        return subject
+    return None
 
 
 def _write_line(pending: PendingEntry) -> None:

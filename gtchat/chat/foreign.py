@@ -12,18 +12,13 @@ from typing import ParamSpec
 import attrs
 from twisted.logger import Logger
 
-from gtchat.chat.delivery import Delivery
+from gtchat.chat.delivery import Delivery, change_membership
 from gtchat.chat.events import (
     Edited,
     Entry,
-    Joined,
-    Kicked,
-    Left,
     MessageChange,
     MessageSent,
     Reacted,
-    Removed,
-    RoomCreated,
     RoomDeleted,
     RoomListed,
 )
@@ -213,17 +208,12 @@ class ForeignDelivery:
         self._rooms.fold_stored(room, entry)
         room.foreign += 1
         room.advance(entry.seq)
-        subject = self._users.get_by_id(entry.subject_id)
-        ends_membership = isinstance(entry, Left | Kicked | Removed)
-        if subject is not None and isinstance(entry, RoomCreated | Joined):
-            subject.add_room(room, entry.seq)
-        elif subject is not None and ends_membership:
-            subject.remove_room(room)
+        leaver = change_membership(self._users, room, entry)
         try:
             self._delivery.publish_change(room, entry, None)
         finally:
-            if subject is not None and ends_membership:
-                subject.unsubscribe(room)
+            if leaver is not None:
+                leaver.unsubscribe(room)
 
     def _delete(self, node_id: int, deleted: RoomGone) -> None:
         """Forget a room that another node has deleted, and tell of it."""

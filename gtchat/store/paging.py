@@ -8,10 +8,12 @@ from typing import TypeVar
 
 import attrs
 
+from gtchat.chat.errors import NoSuchMessage
 from gtchat.chat.events import AnnotatedMessage, Entry, Event, MessageSent
 from gtchat.chat.history_records import PREVIEW_ENTRIES
-from gtchat.chat.interfaces import Backlog, HistoryQuery, MessageVersion
+from gtchat.chat.interfaces import Backlog, HistoryQuery, MessageVersion, MessageVersions
 from gtchat.chat.limits import REPLY_BYTES
+from gtchat.chat.message_rules import annotated
 
 T = TypeVar("T")
 
@@ -114,6 +116,25 @@ def window(
         taken.append(item)
         sides.append(side)
     return before[::-1] + after, False
+
+
+def versions_of(
+    message: MessageSent | None, texts: Callable[[AnnotatedMessage], Iterator[MessageVersion]]
+) -> MessageVersions:
+    """Return the texts of a message, as many as a reply has place for; see `IStore.versions`.
+
+    Args:
+        message: the message, None if there is none.
+        texts: yields its texts, newest first.
+
+    Raises:
+        NoSuchMessage: there is none.
+    """
+    if message is None:
+        raise NoSuchMessage()
+    found = annotated(message)
+    kept, _ = window(texts(found), iter(()), VERSIONS_LIMIT, version_bytes)
+    return MessageVersions(found.subject_id, found.deleted is not None, tuple(kept))
 
 
 @attrs.define

@@ -8,11 +8,10 @@ from typing import Protocol
 
 import attrs
 
-from gtchat.chat.errors import NoSuchMessage
 from gtchat.chat.events import AnnotatedMessage, Edited, Entry, MessageSent, Reacted
 from gtchat.chat.interfaces import MessageVersion, MessageVersions
-from gtchat.chat.message_rules import OwnReaction, annotated, as_seen_by
-from gtchat.store.paging import VERSIONS_LIMIT, version_bytes, window
+from gtchat.chat.message_rules import OwnReaction, as_seen_by
+from gtchat.store.paging import versions_of
 
 
 @attrs.frozen
@@ -129,12 +128,7 @@ class MemoryMessages:
 
     def versions(self, seq: int) -> MessageVersions:
         """Return the texts of a message; see `IStore.versions`."""
-        found = self.find(seq)
-        if found is None:
-            raise NoSuchMessage()
-        message = annotated(found)
-        kept, _ = window(self._texts(message), iter(()), VERSIONS_LIMIT, version_bytes)
-        return MessageVersions(message.subject_id, message.deleted is not None, tuple(kept))
+        return versions_of(self.find(seq), self._texts)
 
     def _texts(self, message: AnnotatedMessage) -> Iterator[MessageVersion]:
         """Yield the texts of a message, newest first."""

@@ -85,7 +85,8 @@ _RENAME_OWNER = Statement(
 )
 _FREE = Statement(delete(_reserved).where(_reserved.c.key == bindparam("key")))
 _reserve = insert(_reserved)
-_RESERVE = Statement(
+#: Reserves a name for an account.
+RESERVE = Statement(
     _reserve.on_conflict_do_update(
         index_elements=["key"],
         set_={"account_id": _reserve.excluded.account_id, "until": _reserve.excluded.until},
@@ -190,7 +191,7 @@ def rename(db: Connection, account_id: int, old: str, name: str, key: str, at: i
     _FREE(db, key=key)
     if account.key != key:
         former = {"key": account.key, "skeleton": skeleton(old)}
-        _RESERVE(db, account_id=account_id, until=at + RESERVED_MS, **former)
+        RESERVE(db, account_id=account_id, until=at + RESERVED_MS, **former)
 
 
 def _registered(db: Connection, account_id: int) -> Account:

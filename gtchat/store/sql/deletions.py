@@ -24,7 +24,14 @@ from gtchat.chat.errors import NoSuchUser
 from gtchat.chat.events import Entry, MessageSent, RoomChanged
 from gtchat.chat.interfaces import Account, EndedSession
 from gtchat.chat.look_alikes import skeleton
-from gtchat.store.sql import accounts, moderation, schema, search_index, session_ends
+from gtchat.store.sql import (
+    accounts,
+    administration,
+    moderation,
+    schema,
+    search_index,
+    session_ends,
+)
 from gtchat.store.sql.database import Connection, PostgresSQL
 from gtchat.store.sql.entry_rows import COLUMNS, entry_of
 from gtchat.store.sql.message_changes import SQLMessages
@@ -68,14 +75,6 @@ _KEEP_NAMES = Statement(
     update(_reserved)
     .where(_reserved.c.account_id == bindparam("account"))
     .values(until=bindparam("for_ever"))
-)
-_reserve = insert(_reserved)
-_RESERVE = Statement(
-    _reserve.on_conflict_do_update(
-        index_elements=["key"],
-        set_={"account_id": _reserve.excluded.account_id, "until": _reserve.excluded.until},
-    ),
-    columns=("key", "account_id", "skeleton", "until"),
 )
 _UNFINISHED = Statement(
     select(*accounts.COLUMNS)
@@ -174,7 +173,7 @@ def begin(
         statement(db, account=account_id)
     _KEEP_NAMES(db, account=account_id, for_ever=FOR_EVER)
     name = {"key": account.key, "skeleton": skeleton(account.name)}
-    _RESERVE(db, account_id=account_id, until=FOR_EVER, **name)
+    administration.RESERVE(db, account_id=account_id, until=FOR_EVER, **name)
 
 
 def unfinished(db: Connection) -> list[Account]:

@@ -42,16 +42,7 @@ _valid = and_(
 _unused = and_(_devices.c.token_hash.is_(None), ~exists().where(_has_session))
 
 _FIND = Statement(
-    select(
-        _devices.c.device,
-        _accounts.c.id,
-        _accounts.c.name,
-        _accounts.c.key,
-        _accounts.c.registered,
-        _accounts.c.password_hash,
-        _accounts.c.operator,
-        _accounts.c.invite_id,
-    )
+    select(_devices.c.device, *accounts.COLUMNS)
     .join_from(_devices, _accounts, _accounts.c.id == _devices.c.account_id)
     .where(_devices.c.token_hash == bindparam("token"), _valid)
 )

@@ -8,12 +8,11 @@ from collections.abc import Iterator, Sequence
 import attrs
 from sqlalchemy import bindparam, delete, func, literal_column, select, tuple_, update
 
-from gtchat.chat.errors import NoSuchMessage
 from gtchat.chat.events import AnnotatedMessage, Entry, MessageSent, Reacted
 from gtchat.chat.interfaces import MessageVersion, MessageVersions
 from gtchat.chat.mentions import MentionLimits
-from gtchat.chat.message_rules import OwnReaction, annotated, as_seen_by
-from gtchat.store.paging import VERSIONS_LIMIT, version_bytes, window
+from gtchat.chat.message_rules import OwnReaction, as_seen_by
+from gtchat.store.paging import VERSIONS_LIMIT, versions_of
 from gtchat.store.sql import mentions, schema, undelivered
 from gtchat.store.sql.database import Connection
 from gtchat.store.sql.entry_rows import COLUMNS, WRITTEN, entry_of, message_values, row_of
@@ -228,12 +227,7 @@ class SQLMessages:
 
     def versions(self, seq: int) -> MessageVersions:
         """Return the texts of a message; see `IStore.versions`."""
-        found = self.find(seq)
-        if found is None:
-            raise NoSuchMessage()
-        message = annotated(found)
-        kept, _ = window(self._texts(message), iter(()), VERSIONS_LIMIT, version_bytes)
-        return MessageVersions(message.subject_id, message.deleted is not None, tuple(kept))
+        return versions_of(self.find(seq), self._texts)
 
     def _texts(self, message: AnnotatedMessage) -> Iterator[MessageVersion]:
         """Yield the texts of a message, newest first."""

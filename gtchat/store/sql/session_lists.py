@@ -16,16 +16,17 @@ from gtchat.store.sql.statements import Statement
 LOOKED_AT = 10 * LISTED_SESSIONS
 
 _sessions = schema.sessions
+#: What a `SessionRecord` begins with.
+COLUMNS = (
+    _sessions.c.token_hash,
+    _sessions.c.protocol,
+    _sessions.c.address,
+    _sessions.c.created_at,
+    _sessions.c.expires_from,
+    _sessions.c.device,
+)
 _AT = Statement(
-    select(
-        schema.accounts.c.name,
-        _sessions.c.token_hash,
-        _sessions.c.protocol,
-        _sessions.c.address,
-        _sessions.c.created_at,
-        _sessions.c.expires_from,
-        _sessions.c.device,
-    )
+    select(schema.accounts.c.name, *COLUMNS)
     .join_from(_sessions, schema.accounts, schema.accounts.c.id == _sessions.c.account_id)
     .where(
         _sessions.c.address.like(bindparam("pattern")),

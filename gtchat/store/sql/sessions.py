@@ -37,6 +37,7 @@ from gtchat.store.sql import (
     room_records,
     schema,
     session_ends,
+    session_lists,
 )
 from gtchat.store.sql.database import Connection
 from gtchat.store.sql.history import entries_after
@@ -91,12 +92,7 @@ _RESUME = Statement(
 )
 _LIST = Statement(
     select(
-        _sessions.c.token_hash,
-        _sessions.c.protocol,
-        _sessions.c.address,
-        _sessions.c.created_at,
-        _sessions.c.expires_from,
-        _sessions.c.device,
+        *session_lists.COLUMNS,
         func.coalesce(schema.devices.c.name, ""),
         devices.IS_REMEMBERED,
     )
