@@ -35,8 +35,9 @@ from gtchat.chat.session_records import listed_session_id
 from gtchat.chat.state import State
 from gtchat.chat.users import Session
 
-#: Seconds between two exports of an account, and for which a link is good.
-INTERVAL_S, LINK_S = 24 * 3600, 600
+#: Seconds between two exports of an account, after one that was not sent whole, and for which a
+#: link is good.
+INTERVAL_S, RETRY_S, LINK_S = 24 * 3600, 600, 600
 #: Exports that a server sends at a time: to all users, and to those of an address (of IPv6 a /64).
 MAX_SENT, MAX_SENT_ADDRESS = 10, 3
 #: Items of a page that is read at a time.
@@ -103,6 +104,8 @@ class DataExports:
         self.files: IExportFiles | None = None
         #: Network key of an address -> how many are being sent to its users.
         self._sent: Counter[str] = Counter()
+        #: Ids of these users.
+        self._receiving: set[int] = set()
         self._is_writing = False
 
     # For users.
@@ -119,7 +122,7 @@ class DataExports:
         Raises:
             BadRequest, BadCredentials, LockedOut.
             NotAllowed: the account is temporary, or this server makes no exports.
-            RateLimited: the account had one within a day.
+            RateLimited: the account had one within a day, or one began ten minutes ago.
             NotStored.
         """
         user, now = session.user, self._users.now()
@@ -144,11 +147,11 @@ class DataExports:
 
         Args:
             token: the secret in the link.
-            take: takes the pieces; what it raises ends the export, which counts as sent.
+            take: takes the pieces; what it raises ends the export, which was not sent whole then.
 
         Raises:
-            RateLimited: as many are being sent; the link stays good.
-            NotStored: it can't be made, or not be completed; the user can ask for another one.
+            RateLimited: as many are being sent, or one to the user; the link stays good.
+            NotStored: it can't be made, or not be completed.
         """
         link_hash = token_hash(token)
         link = await self._store.find_export_link(link_hash, self._users.now())
@@ -159,10 +162,14 @@ class DataExports:
         network = network_key(actor.address)
         if self._sent.total() >= MAX_SENT or self._sent[network] >= MAX_SENT_ADDRESS:
             raise RateLimited("Too many exports are being sent.", retry_after=30)
+        if link.account_id in self._receiving:
+            raise RateLimited("An export of this account is being sent.", retry_after=30)
         self._sent[network] += 1
+        self._receiving.add(link.account_id)
         try:
             return await self._use(link, link_hash, actor, files, take)
         finally:
+            self._receiving.remove(link.account_id)
             self._sent -= Counter({network: 1})  # which leaves out what is 0
 
     async def _holder(self, link: StoredExportLink) -> Actor | None:
@@ -187,18 +194,16 @@ class DataExports:
     ) -> bool:
         """Use up a link, and send the export; see `send`."""
         now = self._users.now()
+        counts_from = now - (INTERVAL_S - RETRY_S) * 1000
         record = self._audit.record("own_export", actor, name=actor.name, address=actor.address)
         try:
-            await self._store.use_export_link(link, link_hash, now, record)
+            await self._store.use_export_link(link, link_hash, now, counts_from, record)
         except BadCredentials:
             return False
         write_line(record)
-        try:
-            await files.send(self._parts(link.account_id), take)
-        except ChatError:
-            with suppress(ChatError):  # else the user waits for a day
-                await self._store.return_export(link.account_id, now)
-            raise
+        await files.send(self._parts(link.account_id), take)
+        with suppress(ChatError):  # the user has it, and can have another one
+            await self._store.count_export(link.account_id, now)
         return True
 
     def stop(self) -> None:

@@ -19,6 +19,7 @@ from gtchat.chat.data_export import (
     LINK_S,
     MAX_SENT,
     MAX_SENT_ADDRESS,
+    RETRY_S,
     IExportFiles,
     Part,
     TakePiece,
@@ -200,27 +201,49 @@ class Links(Exported):
         self.done(self.exports.write(account, "/b", AT_CONSOLE))
         self.assertEqual({*self.files.files}, {"/a", "/b"})
 
-    def test_one_that_has_failed_can_be_asked_for_again(self) -> None:
-        self.files.error = NotStored()
-        self.refused_to_send(self.token(self.ann), NotStored)
-        self.files.error = None
-        self.assertTrue(self.fetch(self.token(self.ann)))
-
-    def test_one_that_has_failed_counts_where_the_store_does_not_answer(self) -> None:
-        self.files.error = NotStored()
+    def test_one_that_was_not_sent_whole_can_be_had_again(self) -> None:
         token = self.token(self.ann)
-        refuse(self, self.server, "return_export")
-        self.refused_to_send(token, NotStored)
+        for error in (ClientGone, NotStored):
+            self.patch(self, "take", lambda data, error=error: fail(error()))
+            self.refused_to_send(token, error)
+            refused = self.ask(self.ann)
+            self.assertEqual(refused["code"], "rate_limited")
+            self.assertAlmostEqual(refused["retry_after"], RETRY_S, delta=1)
+            self.server.clock.advance(RETRY_S)
+            token = self.token(self.ann)
+        self.patch(self, "take", lambda data: succeed(None))
+        self.assertTrue(self.fetch(token))
+        self.server.clock.advance(RETRY_S)
         self.assertEqual(self.ask(self.ann)["code"], "rate_limited")
 
-    def test_one_that_the_client_gives_up_counts(self) -> None:
+    def test_one_that_the_server_did_not_finish_can_be_had_again(self) -> None:
         token = self.token(self.ann)
-        take = self.take
-        self.patch(self, "take", lambda data: fail(ClientGone()))
-        self.refused_to_send(token, ClientGone)
-        self.patch(self, "take", take)
-        self.assertEqual(self.ask(self.ann)["code"], "rate_limited")
-        self.assertTrue(self.fetch(self.token(self.server.member("Bob"))))
+        self.files.held = Deferred()
+        sending = self.begin(token)
+        self.server.run_pending()
+        self.assertNoResult(sending)
+        self.server.start()  # it was killed
+        self.use(self.server)
+        self.server.clock.advance(RETRY_S)
+        self.assertTrue(self.fetch(self.token(self.server.member("Ann"))))
+
+    def test_a_link_ends_when_an_earlier_export_was_sent_whole(self) -> None:
+        token = self.token(self.ann)
+        self.files.held = held = Deferred()
+        sending = self.begin(token)
+        self.server.run_pending()
+        self.server.clock.advance(RETRY_S)
+        other = self.token(self.ann)
+        self.refused_to_send(other, RateLimited)  # one to a user at a time
+        held.callback(None)
+        self.server.run_pending()
+        self.assertTrue(self.successResultOf(sending))
+        self.assertFalse(self.fetch(other))
+
+    def test_one_that_can_not_be_counted_was_sent(self) -> None:
+        token = self.token(self.ann)
+        refuse(self, self.server, "count_export")
+        self.assertTrue(self.fetch(token))
 
     def test_a_link_that_is_not_stored_is_not_given(self) -> None:
         refuse(self, self.server, "add_export_link")
@@ -295,7 +318,9 @@ class OwnSessions(Exported):
         self.patch(
             self.server.store, "listed_account", lambda one: Deferred.fromCoroutine(wait(one))
         )
-        both = [self.begin(token), self.begin(token)]
+        elsewhere = data_export.DataExports(self.server.chat._state, self.server.chat.accounts)
+        elsewhere.files = self.files
+        both = [self.begin(token), Deferred.fromCoroutine(elsewhere.send(token, self.take))]
         held.callback(None)
         self.server.run_pending()
         self.assertEqual([self.successResultOf(one) for one in both], [True, False])

@@ -29,35 +29,38 @@ class ExportLinkContract(DeletionCase):
         self.assertEqual(await self.store.find_export_link(b"b" * 32, 59), link)
         self.assertIsNone(await self.store.find_export_link(b"b" * 32, 60))
         used = self.store.use_export_link
-        await self.assertFails(used(link, b"a" * 32, 40, record()), BadCredentials)
-        await self.assertFails(used(link, b"b" * 32, 60, record()), BadCredentials)
+        await self.assertFails(used(link, b"a" * 32, 40, 0, record()), BadCredentials)
+        await self.assertFails(used(link, b"b" * 32, 60, 0, record()), BadCredentials)
         self.assertEqual(await self.store.audit_records(AuditQuery()), [])
-        await used(link, b"b" * 32, 59, record())
+        await used(link, b"b" * 32, 59, 0, record())
         self.assertEqual(len(await self.store.audit_records(AuditQuery())), 1)
-        await self.assertFails(used(link, b"b" * 32, 59, record()), BadCredentials)
+        await self.assertFails(used(link, b"b" * 32, 59, 0, record()), BadCredentials)
         self.assertIsNone(await self.store.find_export_link(b"b" * 32, 59))
 
-    async def test_another_export_has_to_wait_unless_one_has_failed(self) -> None:
+    async def test_another_export_has_to_wait_longer_after_one_that_was_sent(self) -> None:
         link = await self.link("Ann")
-        add = self.store.add_export_link
+        add, use = self.store.add_export_link, self.store.use_export_link
         await add(link, b"a" * 32, 60, 0)
-        await self.store.use_export_link(link, b"a" * 32, 59, record())
-        refused = await self.assertFails(add(link, b"b" * 32, 90, 49), RateLimited)
+        await use(link, b"a" * 32, 59, 20, record())
+        refused = await self.assertFails(add(link, b"b" * 32, 90, 19), RateLimited)
+        self.assertEqual(refused.retry_after, 0.001)
+        await add(link, b"b" * 32, 90, 20)
+        await self.store.count_export(link.account_id, 59)
+        self.assertIsNone(await self.store.find_export_link(b"b" * 32, 61))
+        refused = await self.assertFails(add(link, b"c" * 32, 90, 49), RateLimited)
         self.assertEqual(refused.retry_after, 0.01)
-        await add(link, b"b" * 32, 90, 59)
-        await self.store.use_export_link(link, b"b" * 32, 80, record())
-        await self.store.return_export(link.account_id, 59)  # an earlier one
-        await self.assertFails(add(link, b"c" * 32, 99, 70), RateLimited)
-        await self.store.return_export(link.account_id, 80)
-        await add(link, b"c" * 32, 99, 70)
-        await self.store.return_export(99, 80)
+        await self.store.count_export(link.account_id, 50)  # an earlier one
+        await add(link, b"c" * 32, 99, 59)
+        await self.store.count_export(link.account_id, 59)
+        self.assertEqual(await self.store.find_export_link(b"c" * 32, 61), link)
+        await self.store.count_export(99, 80)
 
     async def test_a_link_needs_a_session_that_goes_on(self) -> None:
         link = await self.link("Ann")
         add = self.store.add_export_link
         await add(link, b"a" * 32, 60, 0)
         await self.store.end_session(EndedSession(link.account_id, link.session, {}), 9)
-        used = self.store.use_export_link(link, b"a" * 32, 10, record())
+        used = self.store.use_export_link(link, b"a" * 32, 10, 10, record())
         await self.assertFails(used, BadCredentials)
         await self.assertFails(add(link, b"b" * 32, 60, 0), NotLoggedIn)
         for account_id in (99, await self.store.login_guest("Gus", "gus", new_session(b"g" * 32))):
@@ -68,7 +71,7 @@ class ExportLinkContract(DeletionCase):
         ann, bob = await self.link("Ann"), await self.link("Bob")
         for link, token in ((ann, b"a" * 32), (bob, b"b" * 32)):
             await self.store.add_export_link(link, token, 60, 0)
-        await self.store.use_export_link(bob, b"b" * 32, 59, record())
+        await self.store.use_export_link(bob, b"b" * 32, 59, 60, record())
         await self.store.prune(60, 0, 0)
         self.assertEqual(await self.store.find_export_link(b"a" * 32, 1), ann)
         await self.store.prune(61, 0, 0)

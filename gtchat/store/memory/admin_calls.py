@@ -178,15 +178,20 @@ class MemoryAdminCalls(MemoryCalls):
         return self._read(self._tables.exports.find, token_hash, at)
 
     def use_export_link(
-        self, link: StoredExportLink, token_hash: bytes, at: int, audit: AuditRecord
+        self,
+        link: StoredExportLink,
+        token_hash: bytes,
+        at: int,
+        counts_from: int,
+        audit: AuditRecord,
     ) -> Deferred[None]:
         """See `IExportStore.use_export_link`."""
-        plan = admin_tells.use_export_link(link, audit)
-        return self._write(self._tables.exports.use, link, token_hash, at, plan=plan)
+        plan, args = admin_tells.use_export_link(link, audit), (link, token_hash, at, counts_from)
+        return self._write(self._tables.exports.use, *args, plan=plan)
 
-    def return_export(self, account_id: int, at: int) -> Deferred[None]:
-        """See `IExportStore.return_export`."""
-        return self._write(self._tables.exports.give_back, account_id, at)
+    def count_export(self, account_id: int, at: int) -> Deferred[None]:
+        """See `IExportStore.count_export`."""
+        return self._write(self._tables.exports.count, account_id, at)
 
     def count_names(self, pattern: NamePattern) -> Deferred[int]:
         """See `IAdminStore.count_names`."""

@@ -11,7 +11,7 @@ from gtchat.store.memory.accounts import AccountTable
 
 @attrs.define
 class _Row:
-    """The link of an account, and when the last export of it began."""
+    """The link of an account, and from when the last export of it counts."""
 
     link: StoredExportLink
     token_hash: bytes | None
@@ -47,19 +47,19 @@ class ExportLinks:
         rows = (row for row in self._rows.values() if row.token_hash == token_hash)
         return next((row.link for row in rows if row.until > at), None)
 
-    def use(self, link: StoredExportLink, token_hash: bytes, at: int) -> None:
+    def use(self, link: StoredExportLink, token_hash: bytes, at: int, counts_from: int) -> None:
         """End a link; see `IExportStore.use_export_link`."""
         found = self.find(token_hash, at)
         if found is None or found.session not in self._accounts.sessions:
             raise BadCredentials()
         row = self._rows[link.account_id]
-        row.token_hash, row.begun_at = None, at
+        row.token_hash, row.begun_at = None, counts_from
 
-    def give_back(self, account_id: int, at: int) -> None:
-        """Let an export not count; see `IExportStore.return_export`."""
+    def count(self, account_id: int, at: int) -> None:
+        """Let an export count; see `IExportStore.count_export`."""
         row = self._rows.get(account_id)
-        if row is not None and row.begun_at == at:
-            row.begun_at = 0
+        if row is not None and row.begun_at < at:
+            row.token_hash, row.begun_at = None, at
 
     def prune(self, at: int) -> None:
         """Delete the rows with nothing that is later than a time, in milliseconds."""

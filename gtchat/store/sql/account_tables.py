@@ -155,9 +155,10 @@ login_links = Table(
     sqlite_with_rowid=False,
 )
 
-#: Links to exports of accounts, and when the last export began. `token_hash`: of the secret in the
+#: Links to exports of accounts, and when the next one can begin. `token_hash`: of the secret in the
 #: link, NULL once it was used. `session`: token hash of the session that has asked. `until`: when
-#: the link ends. `begun_at`: when the last export began, 0 for none that counts.
+#: the link ends. `begun_at`: when the last export began that was sent whole; of one that was not,
+#: so much earlier that another one can follow soon; 0 for none.
 export_links = Table(
     "export_links",
     metadata,

@@ -244,15 +244,20 @@ class AdminCalls(ABC):
         return self._reads.run(lambda db: export_links.find(db, token_hash, at))
 
     def use_export_link(
-        self, link: StoredExportLink, token_hash: bytes, at: int, audit: AuditRecord
+        self,
+        link: StoredExportLink,
+        token_hash: bytes,
+        at: int,
+        counts_from: int,
+        audit: AuditRecord,
     ) -> Deferred[None]:
         """See `IExportStore.use_export_link`."""
-        plan = admin_tells.use_export_link(link, audit)
-        return self._write(export_links.use, link, token_hash, at, plan=plan)
+        plan, args = admin_tells.use_export_link(link, audit), (link, token_hash, at, counts_from)
+        return self._write(export_links.use, *args, plan=plan)
 
-    def return_export(self, account_id: int, at: int) -> Deferred[None]:
-        """See `IExportStore.return_export`."""
-        return self._write(export_links.give_back, account_id, at)
+    def count_export(self, account_id: int, at: int) -> Deferred[None]:
+        """See `IExportStore.count_export`."""
+        return self._write(export_links.count, account_id, at)
 
     def count_names(self, pattern: NamePattern) -> Deferred[int]:
         """See `IAdminStore.count_names`."""

@@ -1,8 +1,8 @@
-"""Links to exports of accounts, and when the last one began; see `IExportStore`."""
+"""Links to exports of accounts, and from when the last one counts; see `IExportStore`."""
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, delete, exists, literal_column, null, select, update
+from sqlalchemy import bindparam, delete, exists, null, select, update
 
 from gtchat.chat.errors import BadCredentials
 from gtchat.chat.export_store import StoredExportLink, check_interval
@@ -36,13 +36,13 @@ _USE = Statement(
         _links.c.until > bindparam("at"),
         exists().where(_sessions.c.token_hash == _links.c.session),
     )
-    .values(token_hash=null(), begun_at=bindparam("at"))
+    .values(token_hash=null(), begun_at=bindparam("counts_from"))
     .returning(_links.c.account_id)
 )
-_RETURN = Statement(
+_COUNT = Statement(
     update(_links)
-    .where(_of_account, _links.c.begun_at == bindparam("at"))
-    .values(begun_at=literal_column("0"))
+    .where(_of_account, _links.c.begun_at < bindparam("at"))
+    .values(token_hash=null(), begun_at=bindparam("at"))
 )
 _PRUNE = Statement(
     delete(_links).where(_links.c.until < bindparam("at"), _links.c.begun_at < bindparam("at"))
@@ -72,15 +72,18 @@ def find(db: Connection, token_hash: bytes, at: int) -> StoredExportLink | None:
     return None if row is None else StoredExportLink(*row)
 
 
-def use(db: Connection, link: StoredExportLink, token_hash: bytes, at: int) -> None:
+def use(
+    db: Connection, link: StoredExportLink, token_hash: bytes, at: int, counts_from: int
+) -> None:
     """End a link; see `IExportStore.use_export_link`."""
-    if _USE.scalar(db, account=link.account_id, token=token_hash, at=at) is None:
+    values = {"token": token_hash, "at": at, "counts_from": counts_from}
+    if _USE.scalar(db, account=link.account_id, **values) is None:
         raise BadCredentials()
 
 
-def give_back(db: Connection, account_id: int, at: int) -> None:
-    """Let an export not count; see `IExportStore.return_export`."""
-    _RETURN(db, account=account_id, at=at)
+def count(db: Connection, account_id: int, at: int) -> None:
+    """Let an export count; see `IExportStore.count_export`."""
+    _COUNT(db, account=account_id, at=at)
 
 
 def prune(db: Connection, at: int) -> None:
