@@ -14,7 +14,15 @@ from gtchat.chat.changes import check_reason
 from gtchat.chat.delivery import Delivery
 from gtchat.chat.directory import ResolvedUser
 from gtchat.chat.entries import Entry
-from gtchat.chat.errors import BadRequest, NotAllowed, NotInRoom, NotOwner, SelfTarget, TooMany
+from gtchat.chat.errors import (
+    NEEDS_MODERATOR,
+    BadRequest,
+    NotAllowed,
+    NotInRoom,
+    NotOwner,
+    SelfTarget,
+    TooMany,
+)
 from gtchat.chat.interfaces import IStore, RepeatableRequest
 from gtchat.chat.moderation import Rank, rank_of
 from gtchat.chat.repeats import RoomAck
@@ -24,7 +32,6 @@ from gtchat.chat.users import Session, User
 
 #: Longest mute and ban with an end, in seconds: ten years.
 MAX_SECONDS = 10 * 366 * 24 * 3600
-NEEDS_MODERATOR = "Only the owner and the moderators of the room can do this."
 
 
 @attrs.frozen

@@ -17,6 +17,7 @@ from gtchat.chat.audit import AuditRecord
 from gtchat.chat.conversations import Conversation, Conversations, Target
 from gtchat.chat.delivery import Delivery
 from gtchat.chat.errors import (
+    NEEDS_MODERATOR,
     MessageDeleted,
     NoSuchMessage,
     NoSuchUser,
@@ -236,7 +237,7 @@ class Changes:
         check_reason(reason)
         room = await self._conversations.find_any(raw, session.user)
         if not isinstance(room, Room) or not may_moderate(session.user, room):
-            raise NotOwner()
+            raise NotOwner(NEEDS_MODERATOR)
         name, account_id = target, 0
         with suppress(NoSuchUser):
             found = await self._directory.resolve(target)
@@ -323,7 +324,7 @@ class Changes:
         """
         room = await self._conversations.find_any(target, session.user)
         if not may_moderate(session.user, room):
-            raise NotOwner()
+            raise NotOwner(NEEDS_MODERATOR)
         entry = self._entry(Pinned if on else Unpinned, session, room, seq)
         return await self._append(session, room, entry, txn)
 

@@ -220,6 +220,10 @@ class NotOwner(ChatError):
     default = "Only the owner of the room can do this."
 
 
+#: Text of `NotOwner` where moderators can do it, too.
+NEEDS_MODERATOR = "Only the owner and the moderators of the room can do this."
+
+
 class BannedFromRoom(ChatError):
     """The user is banned from the room."""
 

@@ -1,7 +1,6 @@
 """Membership: creating, joining and leaving rooms, and what only the owner of a room can do.
 
 Who may do what is checked here; settings, owners and deletion are in `ownership`.
-
 Each change is an entry, which `Delivery` folds into the room when it is queued, and takes back in
 the rare case that it can't be stored: so the rules see a room with all earlier requests. What they
 have seen may be stale, since other nodes write too: then they run again (`repeated`).
@@ -19,6 +18,7 @@ from gtchat.chat.background import run_in_background
 from gtchat.chat.delivery import Delivery
 from gtchat.chat.directory import ResolvedUser
 from gtchat.chat.errors import (
+    NEEDS_MODERATOR,
     AlreadyInRoom,
     Blocked,
     ChatError,
@@ -149,7 +149,7 @@ class Membership:
             or rank_of(room, user.id, user.name) < needed
             or room.is_awaited_by(user)
         ):
-            raise NotOwner()
+            raise NotOwner(NEEDS_MODERATOR) if is_moderation else NotOwner()
         return room
 
     @repeated

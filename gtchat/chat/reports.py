@@ -14,10 +14,11 @@ from collections.abc import Iterator, Sequence
 import attrs
 
 from gtchat.chat.audit import Actor, AuditRecord, write_line
-from gtchat.chat.authority import NEEDS_MODERATOR, is_operator, moderates
+from gtchat.chat.authority import is_operator, moderates
 from gtchat.chat.changes import REASON_CHARS, check_reason
 from gtchat.chat.conversations import Conversation, Conversations, Target
 from gtchat.chat.errors import (
+    NEEDS_MODERATOR,
     BadRequest,
     MessageDeleted,
     NoSuchMessage,

@@ -237,7 +237,8 @@ def _moderation(renderer: Renderer, parsed: ParsedCommand, reply: Reply) -> list
 
 def _reported(renderer: Renderer, parsed: ParsedCommand, reply: Reply) -> list[str]:
     before = "you had reported this message before" if reply.dup else "reported"
-    return [renderer.notice(f"{before}: report {reply.report_id}")]
+    seq, report_id = parsed.fields["seq"], reply.report_id
+    return [renderer.notice(f"{before}: message #{seq}, report {report_id}")]
 
 
 def _reports(renderer: Renderer, parsed: ParsedCommand, reply: Reply) -> list[str]:

@@ -413,6 +413,19 @@ class WhoMaySpeak(ModeratedCase):
         for slow in (-1, 10**6):
             self.assertEqual(self.code("mod", "set_room", slow=slow), "bad_request")
 
+    def test_a_refusal_says_who_may_do_it(self) -> None:
+        seq = self.ok("ann", "speak", msg="x")["seq"]
+        for cmd, fields, moderators in (
+            ("set_room", {"slow": 5}, True),
+            ("set_room", {"topic": "t"}, False),
+            ("pin", {"seq": seq}, True),
+            ("delete_messages", {"user": "ann"}, True),
+            ("delete_room", {}, False),
+        ):
+            reply = self.call("bob", cmd, **fields)
+            self.assertEqual(reply["code"], "not_owner", cmd)
+            self.assertEqual("moderators" in reply["msg"], moderators, cmd)
+
     def test_a_room_begins_moderated_and_in_slow_mode(self) -> None:
         for slow in (-1, 10**6):
             code = self.code("ann", "create_room", room_name="new", slow=slow)

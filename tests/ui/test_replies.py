@@ -91,7 +91,7 @@ class ReplyTests(SynchronousTestCase):
             },
         )
         for command in COMMANDS.values():
-            fields = {"usr": EVIL, "target_user": EVIL, "room_name": EVIL}
+            fields = {"usr": EVIL, "target_user": EVIL, "room_name": EVIL, "seq": 1}
             for line in reply_lines(self.renderer, ParsedCommand(command, fields), reply):
                 self.assertTrue(line.isprintable(), repr(line))
         line = error_line(CommandFailed(EVIL, EVIL))
@@ -123,7 +123,9 @@ class ReplyTests(SynchronousTestCase):
             found = msgspec.structs.replace(flagged, rule=rule)
             self.assertEqual(self.replied("/reports", reports=(found,))[1], shown)
         self.assertEqual(self.replied("/reports"), ["* no reports"])
-        self.assertEqual(self.replied("/report #3", report_id=4), ["* reported: report 4"])
+        self.assertEqual(
+            self.replied("/report #3", report_id=4), ["* reported: message #3, report 4"]
+        )
         [line] = self.replied("/report #3", report_id=4, dup=True)
         self.assertIn("before", line)
 

@@ -14,7 +14,7 @@
     room_full: ["The room is full. Its owner can raise the member limit.", "房间已满，房主可以提高成员上限。"],
     private_room: ["This room is private. Ask a member to invite you.", "这是私密房间，请让成员邀请你。"],
     blocked: ["This user does not accept messages from you.", "对方不接收你的消息。"],
-    not_owner: ["Only the room owner can do this.", "只有房主可以执行此操作。"],
+    not_owner: ["You have no right to do this here.", "你没有权限执行此操作。"],
     bad_key: ["Wrong broadcast key. Ask the administrator for it.", "广播密钥错误，请向管理员询问。"],
     registration_closed: ["Only the operator creates accounts here.", "此处仅由管理员创建账号。"],
     bad_invite: ["This invitation is not valid any more. If you have registered with it, log in.", "此邀请已失效。如果你已用它注册，请直接登录。"],
