@@ -303,6 +303,7 @@ class Controller(Interpreter):
             self.switch_to(self._model.current)
 
     def _switch_room(self, room_name: str) -> None:
+        self._require_login()
         buffer = self._model.find_room(room_name)
         if buffer is None:
             raise InputError(f"you are not in {room_name}: /join {room_name}")

@@ -176,6 +176,8 @@ class SelectionTests(MessagesTestCase):
     def test_before_the_login_there_is_no_message(self) -> None:
         self.type("/logout", "/reply yes")
         self.assertIn("you are not logged in", self.controller.last_error)
+        self.type("/room garden")
+        self.assertIn("you are not logged in", self.shown()[-1])
 
     def test_a_command_ends_the_selection(self) -> None:
         self.keys("shift up", "shift up")
