@@ -1,9 +1,9 @@
 """Membership: creating, joining and leaving rooms, and what only the owner of a room can do.
 
-Who may do what is checked here; settings, owners and deletion are in `ownership`.
-Each change is an entry, which `Delivery` folds into the room when it is queued, and takes back in
-the rare case that it can't be stored: so the rules see a room with all earlier requests. What they
-have seen may be stale, since other nodes write too: then they run again (`repeated`).
+Who may do what is checked here; settings, owners and deletion are in `ownership`. Each change is an
+entry, which `Delivery` folds into the room when it is queued, and takes back in the rare case that
+it can't be stored: so the rules see a room with all earlier requests. What they have seen may be
+stale, since other nodes write too: then they run again (`repeated`).
 """
 
 from __future__ import annotations
