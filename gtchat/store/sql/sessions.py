@@ -245,6 +245,56 @@ def listed(db: Connection, account_id: int, oldest: int, tokens_after: int) -> l
     )
 
 
+@attrs.define(eq=False)
+class _ClientLogs:
+    """The logs of which a client that resumes its session has received a part, as they are now.
+
+    Args:
+        db: the writer's connection.
+        log_writer: knows the ends of logs.
+        account_id: the account of the session.
+        mark: the newest row of `entries` at the first start since the client connected, None if
+            there was none since.
+
+    Attributes:
+        directs: the direct conversations among them whose `info` was asked for.
+    """
+
+    db: Connection
+    log_writer: LogWriter
+    account_id: int
+    mark: int | None
+    directs: list[Direct] = attrs.field(init=False, factory=list)
+    _names: dict[int, str] = attrs.field(init=False, factory=dict)
+
+    def info(self, room_id: int) -> LogInfo | None:
+        """Return the log of a room, None if there is none for the account."""
+        room = _ROOM(self.db, room=room_id).fetchone()
+        position = self.log_writer.position(self.db, room_id)
+        if room is None or position is None:
+            return None
+        self._names[room_id], deleted_at, first, is_direct = room
+        if is_direct:
+            own = direct.find(self.db, self.account_id, room_id, None)
+            if own is None:
+                return None
+            self.directs.append(attrs.evolve(own, last_seq=position.seq))
+        return LogInfo(first, position.seq, deleted_at)
+
+    def read(self, room_id: int, start: int, stop: int) -> Generator[Entry, None, None]:
+        """Return the entries after `start` up to `stop` of a room whose `info` was asked for."""
+        return entries_after(self.db, room_id, self._names[room_id], start, stop - start)
+
+    def was_lost(self, room_id: int, seq: int, last: int) -> bool:
+        """Return whether the log had no such entry when the client received it; see `backlogs`."""
+        if self.mark is None or seq > last:
+            return self.mark is not None
+        # Rows of a log have growing numbers: one above the mark was stored after that start. An
+        # entry that is not kept any more is older than all that could have been lost.
+        row = _ENTRY_ROW.scalar(self.db, room=room_id, seq=seq)
+        return row is not None and row > self.mark
+
+
 def resume(
     db: Connection,
     log_writer: LogWriter,
@@ -277,43 +327,17 @@ def resume(
     account_id, began_at, lost_at, _, start_id = row
     moved = row[3] is None and session_ends.is_elsewhere(db, token_hash, node_id)
     mark = _FIRST_MARK_AFTER.scalar(db, start=start_id)
+    logs = _ClientLogs(db, log_writer, account_id, mark)
     interval = ConnectedInterval(began_at, lost_at)
-    names: dict[int, str] = {}
-    directs: list[Direct] = []
-
-    def log_info(room_id: int) -> LogInfo | None:
-        room = _ROOM(db, room=room_id).fetchone()
-        position = log_writer.position(db, room_id)
-        if room is None or position is None:
-            return None
-        names[room_id], deleted_at, first, is_direct = room
-        if is_direct:
-            own = direct.find(db, account_id, room_id, None)
-            if own is None:
-                return None
-            directs.append(attrs.evolve(own, last_seq=position.seq))
-        return LogInfo(first, position.seq, deleted_at)
-
-    def read(room_id: int, start: int, stop: int) -> Generator[Entry, None, None]:
-        return entries_after(db, room_id, names[room_id], start, stop - start)
-
-    def was_lost(room_id: int, seq: int, last: int) -> bool:
-        if mark is None or seq > last:
-            return mark is not None
-        # Rows of a log have growing numbers: one above the mark was stored after that start. An
-        # entry that is not kept any more is older than all that could have been lost.
-        row = _ENTRY_ROW.scalar(db, room=room_id, seq=seq)
-        return row is not None and row > mark
-
     epoch = None
     try:
         missed = backlogs(
             seen,
             limit,
             lambda deleted_at: interval.saw_deletion(deleted_at, liveness_ms),
-            log_info,
-            read,
-            was_lost,
+            logs.info,
+            logs.read,
+            logs.was_lost,
         )
     except LogsShortened:
         missed = dict.fromkeys(seen, Backlog(reset="epoch"))
@@ -332,4 +356,4 @@ def resume(
     if not state.account.registered:
         _set_network(db, account_id, network, at)
         session_ends.left_others(db, account_id, node_id)
-    return ResumeResult(state, missed, epoch, tuple(directs), moved)
+    return ResumeResult(state, missed, epoch, tuple(logs.directs), moved)
