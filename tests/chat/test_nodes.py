@@ -27,7 +27,7 @@ from gtchat.store.memory.follower import MemoryFollower
 from gtchat.store.memory.node_calls import MemoryNodeCalls
 from gtchat.store.memory.sessions import SessionTable
 from gtchat.store.stale_check import ALLOWED, StaleCheck
-from tests.chat.nodes_world import NodeRequests
+from tests.chat.node_requests import NodeRequests
 
 
 class Machine(NodeRequests):
