@@ -6,21 +6,19 @@ It is on standard input (`--console`) and on a Unix socket in the data directory
 that accepts only the user of the server, and root. All consoles share one session, that of Host.
 `gtchat admin` uses the same socket, for one request a connection (`admin.socket`).
 
-The lines of a console take effect one after the other. What looks like a command and is none is
-not sent to the lobby. On a terminal it has the screen of the original: a banner, a prompt with the
-time, and the list of users after each login and logout; elsewhere each answer is a plain line.
+The lines of a console take effect one after the other; what they mean is in `console_lines`. On a
+terminal it has the screen of the original: a banner, a prompt with the time, and the list of users
+after each login and logout; elsewhere each answer is a plain line.
 Source: seed 004; spec/livechat.md 5.2.
 """
 
 from __future__ import annotations
 
 import contextlib
-import difflib
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
-import attrs
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol
 from twisted.internet.protocol import Factory
@@ -38,7 +36,8 @@ from gtchat.chat.rooms import LOBBY
 from gtchat.chat.users import Session
 from gtchat.protocols.base.text import TextEncoder, split_text, strip_controls
 from gtchat.protocols.livechat import render
-from gtchat.server.admin.commands import AdminCommands, find_command
+from gtchat.server.admin.commands import AdminCommands
+from gtchat.server.admin.console_lines import ConsoleCommand, read_line
 from gtchat.server.admin.lines import AdminLines
 from gtchat.server.admin.socket import ADMIN_LINE, READY
 from gtchat.server.console_host import HostConnection, is_permitted
@@ -57,10 +56,6 @@ SCREEN_LINE = b"\0screen"
 OPENING_S = 0.25
 #: Columns of the command in the output of HELP.
 _HELP_WIDTH = 14
-#: What a line is taken for that looks like a command: share of equal letters (difflib).
-_LIKENESS = 0.75
-#: Commands of other chat servers, which operators try here.
-_FOREIGN = frozenset({"BAN", "DISCONNECT", "LIST", "MUTE", "NAMES", "QUIT", "USERS", "WHO"})
 
 _log = Logger()
 
@@ -269,7 +264,7 @@ class Console(LineReceiver):
 
     async def _run(self, line: str) -> None:
         """Run a command, send a line to the lobby, or say why neither was done."""
-        command, arguments, hint = read_line(line)
+        command, arguments, hint = read_line(line, COMMANDS)
         if hint:
             self.show(hint)
         elif command is None:
@@ -336,15 +331,7 @@ class Console(LineReceiver):
                 self.show(result.text)
 
 
-@attrs.frozen
-class ConsoleCommand:
-    """A command: the names of its arguments, what runs it, and its help."""
-
-    arguments: tuple[str, ...]
-    run: Callable[..., Awaitable[None]]
-    help: str
-
-
+#: Name -> command.
 COMMANDS: dict[str, ConsoleCommand] = {
     "HELP": ConsoleCommand((), Console.help, "list the commands"),
     "KICK": ConsoleCommand(("NAME",), Console.kick, "disconnect a user, who may log in again"),
@@ -352,49 +339,3 @@ COMMANDS: dict[str, ConsoleCommand] = {
     "ADMIN": ConsoleCommand(("COMMAND",), Console.run_admin, "administration; ADMIN HELP lists it"),
     "EXIT": ConsoleCommand((), Console.exit, "stop the server"),
 }
-
-
-def read_line(line: str) -> tuple[ConsoleCommand | None, list[str], str]:
-    """Return what a line of a console means.
-
-    A command may be written in any case and with a slash before it. As in the original, a command
-    without arguments may be followed by one word, and a longer line that begins with the word of a
-    command is a message; here only if that word is not in capitals. A line that begins with a space
-    is always a message. Behind ADMIN there may be any number of words; a line that begins with
-    `admin` is a message unless a command follows. `/accounts list` is `ADMIN accounts list`.
-
-    Args:
-        line: without control characters and white space at its end.
-
-    Returns:
-        The command with its arguments, or None with the text of a message, and a hint that is
-        shown instead if the line is neither.
-    """
-    first, *rest = line.split() or [""]
-    word = first.removeprefix("/").upper()
-    command = COMMANDS.get(word)
-    capitals = first.startswith("/") or first == word
-    if line.startswith(" ") or not word:
-        return None, [line.strip()], ""
-    if command is COMMANDS["ADMIN"]:
-        if capitals or find_command(rest) is not None:
-            return command, [line.strip()[len(first) :].strip()], ""
-        return None, [line], ""
-    if command is None and first.startswith("/") and find_command([first[1:], *rest]) is not None:
-        return COMMANDS["ADMIN"], [line[1:]], ""
-    if command is not None:
-        wanted = len(command.arguments)
-        if len(rest) == wanted or (not wanted and len(rest) == 1):
-            return command, rest[:wanted], ""
-        if len(rest) < 2 or capitals:
-            usage = " ".join([word, *command.arguments])
-            return None, [], f"not sent; the command is: {usage}. {_SEND_ANYWAY}"
-    elif capitals and (len(rest) < 2 or first != word):
-        near = difflib.get_close_matches(word, COMMANDS, 1, _LIKENESS)
-        if near or first != word or word in _FOREIGN:
-            meant = f"; did you mean {near[0]}?" if near else ""
-            return None, [], f"not sent; there is no command {first}{meant} {_SEND_ANYWAY}"
-    return None, [line], ""
-
-
-_SEND_ANYWAY = "To send the line, begin it with a space."

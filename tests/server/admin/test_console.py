@@ -29,7 +29,6 @@ from gtchat.server.admin.console import (
     SCREEN_LINE,
     Console,
     ConsoleServer,
-    read_line,
 )
 from gtchat.server.admin.lines import SILENCE_S
 from gtchat.server.admin.socket import ADMIN_LINE, READY
@@ -119,28 +118,6 @@ class Commands(AdminConsole):
         self.type("EXIT")
         self.assertEqual(self.stopped, 1)
 
-    def test_meaning_of_lines(self) -> None:
-        names = {command: name for name, command in COMMANDS.items()}
-        for line, command, arguments in (
-            ("HELP", "HELP", []),
-            ("help", "HELP", []),
-            ("/Help", "HELP", []),
-            ("HELP x", "HELP", []),
-            ("LIST_USERS x", "LIST_USERS", []),
-            ("EXIT now", "EXIT", []),
-            ("kick bob", "KICK", ["bob"]),
-            ("/kick bob", "KICK", ["bob"]),
-            ("hello all", None, ["hello all"]),
-            ("help me with that", None, ["help me with that"]),
-            ("kick off is at noon", None, ["kick off is at noon"]),
-            ("HELLO", None, ["HELLO"]),
-            ("OK then", None, ["OK then"]),
-            (" HELP", None, ["HELP"]),
-            ("", None, [""]),
-        ):
-            found, given, hint = read_line(line)
-            self.assertEqual((found and names[found], given, hint), (command, arguments, ""), line)
-
     def test_line_that_looks_like_a_command_is_not_sent(self) -> None:
         ann = self.server.guest("ann")
         for line, hint in (
@@ -165,21 +142,6 @@ class Commands(AdminConsole):
 
 class AdminLines(AdminConsole):
     """`ADMIN` and what looks like it; the commands themselves are in `test_admin`."""
-
-    def test_meaning_of_lines(self) -> None:
-        for line, words in (
-            ("ADMIN accounts list", "accounts list"),
-            ("ADMIN", ""),
-            ("/admin nonsense", "nonsense"),
-            ("admin rooms list --limit 1", "rooms list --limit 1"),
-            ("/accounts list", "accounts list"),
-            ("/audit", "audit"),
-            ("ADMIN  announce it's  on", "announce it's  on"),
-        ):
-            command, given, hint = read_line(line)
-            self.assertEqual((command, given, hint), (COMMANDS["ADMIN"], [words], ""), line)
-        for line in ("admin is away", "admin", "accounts list", "announce it", " ADMIN audit"):
-            self.assertEqual(read_line(line), (None, [line.strip()], ""), line)
 
     def test_a_result_is_shown_on_the_screen(self) -> None:
         self.server.member("ann")
