@@ -169,32 +169,6 @@ class DialbackServer:
         self.chat.measures.refusals[error.code] += 1
         self.requests.note(name, client, error)
 
-    # Commands that are the same in both protocols.
-
-    def speak(self, client: DialbackClient, text: str) -> None:
-        """Send a text to the lobby, in as many messages as its length needs.
-
-        Raises:
-            ChatError: the rules refuse it. What they refuse later is sent to the client.
-        """
-
-        def answered(result: Ack | ChatError) -> None:
-            if isinstance(result, ChatError):
-                self.note_refusal(self.broadcast_command, client, result)
-                client.push(self.error_text(result))
-            else:
-                self.requests.note(self.broadcast_command, client)
-
-        for part in client.commands.split(text):
-            self.chat.speak(client.require_session, LOBBY, part, None, answered)
-
-    async def log_out(self, client: DialbackClient, rest: str) -> None:
-        """Log out."""
-        await client.log_out()
-
-    async def heartbeat(self, client: DialbackClient, rest: str) -> None:
-        """Do nothing: any command shows that the client is alive."""
-
     def run(self, work: Coroutine[Any, Any, None], what: str) -> None:
         """Do something in the background, for which the end of the server waits.
 
@@ -267,6 +241,32 @@ class DialbackServer:
 
     async def _wait_for_background(self) -> None:
         await DeferredList(self._background).addTimeout(STOP_TIMEOUT, self.clock)
+
+    # Commands that are the same in both protocols.
+
+    def speak(self, client: DialbackClient, text: str) -> None:
+        """Send a text to the lobby, in as many messages as its length needs.
+
+        Raises:
+            ChatError: the rules refuse it. What they refuse later is sent to the client.
+        """
+
+        def answered(result: Ack | ChatError) -> None:
+            if isinstance(result, ChatError):
+                self.note_refusal(self.broadcast_command, client, result)
+                client.push(self.error_text(result))
+            else:
+                self.requests.note(self.broadcast_command, client)
+
+        for part in client.commands.split(text):
+            self.chat.speak(client.require_session, LOBBY, part, None, answered)
+
+    async def log_out(self, client: DialbackClient, rest: str) -> None:
+        """Log out."""
+        await client.log_out()
+
+    async def heartbeat(self, client: DialbackClient, rest: str) -> None:
+        """Do nothing: any command shows that the client is alive."""
 
     # How the protocol reads and writes.
 
