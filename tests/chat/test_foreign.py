@@ -122,15 +122,6 @@ class ForeignTestCase(SynchronousTestCase):
         """Deliver system entries of the node A."""
         self.store.foreign(Foreign(system=tuple((A, entry) for entry in entries), **parts))
 
-    def fold_of(self, room: Room) -> dict[str, Any]:
-        """Return what a room is by its entries."""
-        return {
-            "settings": room.settings,
-            "members": dict(room.members),
-            "names": room.member_names.page(None, 99),
-            "guests": set(room.guests),
-        }
-
 
 class Changes(ForeignTestCase):
     """Each kind of change x where its subject is x whether an own change is queued."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import attrs
 
 from gtchat.chat.errors import BadSession, NameTaken, NoSuchUser, NotAllowed, NotStored
@@ -20,6 +18,8 @@ from gtchat.chat.interfaces import (
 )
 from tests.store.contract import (
     NETWORK,
+    TOKEN,
+    ResumeCase,
     StoreCase,
     joined,
     left,
@@ -28,7 +28,6 @@ from tests.store.contract import (
     room_changed,
 )
 
-TOKEN = b"t" * 32
 OTHER = b"o" * 32
 UUID = b"u" * 32
 
@@ -333,18 +332,8 @@ class SessionContract(StoreCase):
         self.assertEqual(found.account_state.memberships, (MembershipRecord(self.lobby, 0),))
 
 
-class ResumeContract(StoreCase):
+class ResumeContract(ResumeCase):
     """What a session missed that began at 1,000; five messages are in the lobby."""
-
-    async def missed(self, seen: dict[int, int], **options: Any) -> dict[int, Backlog]:
-        if not getattr(self, "ann", None):
-            self.ann = await self.account("Ann")
-            await self.store.login(self.ann, "hash", new_session(TOKEN, 1000))
-        for text in "abcde":
-            self.append(self.lobby, message(text, room="lobby"))
-        defaults = {"at": 9000, "oldest": 0, "liveness_ms": 50, "limit": 500, "network": NETWORK}
-        self.resumed = await self.store.resume(TOKEN, seen=seen, **(defaults | options))
-        return dict(self.resumed.missed)
 
     async def test_missed_entries_come_in_order(self) -> None:
         missed = await self.missed({self.lobby: 3})

@@ -18,7 +18,14 @@ from gtchat.chat.events import (
     RoomChanged,
     RoomCreated,
 )
-from gtchat.chat.interfaces import EndedSession, IStore, NewSession, PendingEntry, PendingRoomChange
+from gtchat.chat.interfaces import (
+    Backlog,
+    EndedSession,
+    IStore,
+    NewSession,
+    PendingEntry,
+    PendingRoomChange,
+)
 from gtchat.chat.node_records import ROOM_CHANGES
 
 
@@ -50,6 +57,8 @@ def left(usr: str, room: str = "Garden") -> Left:
 
 #: Where the clients of the tests connect from.
 NETWORK = "192.0.2.1"
+#: Token hash of a session.
+TOKEN = b"t" * 32
 
 
 def new_session(
@@ -155,6 +164,25 @@ class StoreCase:
     async def assertFails(self, deferred: Any, error: type[Exception]) -> Any:
         """Wait for a failure, check its type and return it."""
         return await self.assertFailure(deferred, error)
+
+
+class ResumeCase(StoreCase):
+    """A session of Ann that began at 1,000; each resume adds five messages to the lobby.
+
+    Attributes:
+        ann: the account of Ann, from the first resume on.
+        resumed: the result of the last resume.
+    """
+
+    async def missed(self, seen: dict[int, int], **options: Any) -> dict[int, Backlog]:
+        if not getattr(self, "ann", None):
+            self.ann = await self.account("Ann")
+            await self.store.login(self.ann, "hash", new_session(TOKEN, 1000))
+        for text in "abcde":
+            self.append(self.lobby, message(text, room="lobby"))
+        defaults = {"at": 9000, "oldest": 0, "liveness_ms": 50, "limit": 500, "network": NETWORK}
+        self.resumed = await self.store.resume(TOKEN, seen=seen, **(defaults | options))
+        return dict(self.resumed.missed)
 
 
 class GuestsTogether(StoreCase):

@@ -21,6 +21,8 @@ from gtchat.chat.interfaces import (
 )
 from tests.store.contract import (
     NETWORK,
+    TOKEN,
+    ResumeCase,
     StoreCase,
     joined,
     left,
@@ -30,7 +32,6 @@ from tests.store.contract import (
     room_created,
 )
 
-TOKEN = b"t" * 32
 OTHER = b"o" * 32
 
 
@@ -248,18 +249,8 @@ class SessionEndContract(StoreCase):
         await self.assertFails(self.store.set_password(999, "hash", "x", None, []), NoSuchUser)
 
 
-class EpochContract(StoreCase):
+class EpochContract(ResumeCase):
     """A session of Ann that began at 1,000 in an earlier start; each resume adds five messages."""
-
-    async def missed(self, seen: dict[int, int], **options: Any) -> dict[int, Backlog]:
-        if not getattr(self, "ann", None):
-            self.ann = await self.account("Ann")
-            await self.store.login(self.ann, "hash", new_session(TOKEN, 1000))
-        for text in "abcde":
-            self.append(self.lobby, message(text, room="lobby"))
-        defaults = {"at": 9000, "oldest": 0, "liveness_ms": 50, "limit": 500, "network": NETWORK}
-        self.resumed = await self.store.resume(TOKEN, seen=seen, **(defaults | options))
-        return dict(self.resumed.missed)
 
     async def test_a_client_that_knows_more_than_was_kept_begins_a_new_epoch(self) -> None:
         await self.missed({})
