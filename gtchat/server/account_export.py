@@ -1,6 +1,7 @@
 """Exports of accounts: a zip with JSON Lines, one file for each kind of data.
 
-It is made in a thread, a slice at a time. What users fetch is in no file.
+It is made in a thread, a slice at a time, and so is the file of an operator. What users fetch is in
+no file.
 """
 
 from __future__ import annotations
@@ -115,11 +116,10 @@ class ExportFiles:
         self._reactor = reactor
         self._limits = limits
         self._pool = ThreadPool(minthreads=0, maxthreads=1, name="gtchat export")
+        self._is_stopped = False
 
     async def send(self, parts: AsyncIterator[Part], take: TakePiece) -> None:
         """See `IExportFiles.send`."""
-        if not self._pool.started:
-            self._pool.start()
         made = _Zip(self._limits.export_bytes)
         try:
             async for name, items in parts:
@@ -134,24 +134,34 @@ class ExportFiles:
 
     async def write(self, parts: AsyncIterator[Part], path: str) -> None:
         """See `IExportFiles.write`."""
-        file = _open(path)
+        file = await self._run(_open, path)
         try:
             await self.send(parts, lambda data: self._run(file.write, data))
             await self._run(_close, file)
-        except BaseException as error:
-            with suppress(OSError):
-                file.close()
-            os.unlink(path)
+        except Exception as error:
+            if self._is_stopped:
+                _discard(file, path)  # no thread is left for it, and no client that would wait
+            else:
+                await self._run(_discard, file, path)
             if isinstance(error, OSError):
                 raise NotStored(f"The export can't be written: {error.strerror}.") from error
             raise
 
     async def _run(self, work: Callable[..., Any], *args: Any) -> Any:
-        """Return the result of a function, which is called in the thread."""
+        """Return the result of a function, which is called in the thread.
+
+        Raises:
+            NotStored: no more is written; a thread pool that has stopped would never answer.
+        """
+        if self._is_stopped:
+            raise NotStored("The server is stopping.")
+        if not self._pool.started:
+            self._pool.start()
         return await deferToThreadPool(self._reactor, self._pool, work, *args)
 
     def stop(self) -> None:
         """See `IExportFiles.stop`."""
+        self._is_stopped = True
         if self._pool.started:
             self._pool.stop()
 
@@ -172,3 +182,11 @@ def _close(file: IO[bytes]) -> None:
     file.flush()
     os.fsync(file.fileno())
     file.close()
+
+
+def _discard(file: IO[bytes], path: str) -> None:
+    """Delete a file that can't be completed."""
+    with suppress(OSError):  # it can't be written
+        file.close()
+    with suppress(FileNotFoundError):
+        os.unlink(path)

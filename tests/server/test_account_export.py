@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor
+from twisted.python.threadable import isInIOThread
 from twisted.trial.unittest import TestCase
 
 from gtchat.chat.data_export import Part
@@ -108,6 +109,42 @@ class Files(TestCase):
             path = str(self.directory / "ann.zip")
             await self.failed(self.files().write(parts(("a", []), error=error), path), NotStored)
             self.assertEqual(list(self.directory.iterdir()), [])
+
+    async def test_files_are_made_and_deleted_in_a_thread(self) -> None:
+        used: dict[str, set[bool]] = {}
+        for name in ("open", "unlink", "fsync"):
+            work = getattr(os, name)
+
+            def noted(*args: Any, name: str = name, work: Any = work, **options: Any) -> Any:
+                used.setdefault(name, set()).add(isInIOThread())
+                return work(*args, **options)
+
+            self.patch(os, name, noted)
+        files, path = self.files(), str(self.directory / "ann.zip")
+        await files.write(parts(("a", [])), path)
+        broken = str(self.directory / "eve.zip")
+        await self.failed(files.write(parts(error=NotStored()), broken), NotStored)
+        self.assertEqual(used, {name: {False} for name in ("open", "unlink", "fsync")})
+
+    async def test_nothing_is_made_after_the_stop(self) -> None:
+        files, path = self.files(), str(self.directory / "ann.zip")
+        files.stop()
+        await self.failed(files.write(parts(("a", [])), path), NotStored)
+        await self.failed(files.send(parts(("a", [])), self.take), NotStored)
+        self.assertEqual((self.pieces, list(self.directory.iterdir())), ([], []))
+
+    async def test_what_is_under_way_at_the_stop_ends_and_leaves_no_file(self) -> None:
+        async def stopped() -> AsyncIterator[Part]:
+            yield "a", []
+            files.stop()
+            yield "b", []
+
+        files, path = self.files(), str(self.directory / "ann.zip")
+        await self.failed(files.write(stopped(), path), NotStored)
+        self.assertEqual(list(self.directory.iterdir()), [])
+        files = self.files()
+        await self.failed(files.send(stopped(), self.take), NotStored)
+        self.assertEqual(len(self.pieces), 1)
 
     async def failed(self, writing: Any, error: type[Exception]) -> Exception:
         try:
