@@ -9,6 +9,7 @@ are not here, except for what follows from a room's log. `backup`, `export` and
 
 from gtchat.store.sql.backup import backup
 from gtchat.store.sql.database import (
+    StoreAhead,
     StoreDamaged,
     StoreError,
     StoreTooNew,
@@ -24,6 +25,7 @@ from gtchat.store.sql.verify import verify
 
 __all__ = [
     "SQLStore",
+    "StoreAhead",
     "StoreDamaged",
     "StoreError",
     "StoreTooNew",

@@ -29,7 +29,7 @@ from gtchat.server.factories import STREAM_PROTOCOLS
 from gtchat.server.process import StartError
 from gtchat.server.settings import ServerSettings, Settings
 from gtchat.server.storage import data_directory, database_of
-from gtchat.store import StoreDamaged, StoreError, StoreTooNew, StoreUnprepared
+from gtchat.store import StoreAhead, StoreDamaged, StoreError, StoreTooNew, StoreUnprepared
 from gtchat.store.sql.consistency import sample_contradictions
 from gtchat.store.sql.database import Database
 from gtchat.store.sql.opening import find_revision
@@ -197,8 +197,12 @@ def _check_database(server: ServerSettings) -> Finding:
         return ok("database", f"{place} is created by the first start")
     except OSError as reason:
         return error("database", f"{place} cannot be opened: {reason.strerror}", _AS_USER)
+    except StoreAhead as reason:
+        text = f"{reason} Servers of this version go on, and can start."
+        return warning("database", text, "upgrade the servers that are left, and look again")
     except StoreTooNew as reason:
-        return error("database", str(reason), "install the version that has written it")
+        text = f"{reason} Servers of this version do not start."
+        return error("database", text, "install the version that has written it")
     except StoreDamaged as reason:
         return error("database", str(reason), _RESTORE)
     except StoreError as reason:

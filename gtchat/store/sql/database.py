@@ -31,6 +31,10 @@ class StoreTooNew(StoreError):
     """A newer program has written a database or an export; this one cannot read it."""
 
 
+class StoreAhead(StoreTooNew):
+    """A newer program has migrated a database; servers of this version can go on with it."""
+
+
 class StoreUnprepared(StoreError):
     """A server has to be started with a database first: it is empty, or of an older version."""
 

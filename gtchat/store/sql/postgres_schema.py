@@ -20,7 +20,13 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from twisted.logger import Logger
 
 from gtchat.store.sql import nodes, schema, tsvector
-from gtchat.store.sql.database import Connection, StoreError, StoreTooNew, StoreUnprepared
+from gtchat.store.sql.database import (
+    Connection,
+    StoreAhead,
+    StoreError,
+    StoreTooNew,
+    StoreUnprepared,
+)
 from gtchat.store.sql.nodes import WrittenByAnother
 from gtchat.store.sql.opening import Progress
 
@@ -83,6 +89,7 @@ def require_newest(db: Connection, name: str) -> None:
     """Check a database that is only read; see `prepare`.
 
     Raises:
+        StoreAhead: it is of a later revision, which servers of this version can use.
         StoreError: it has no chat, or is of another revision.
     """
     revision = _revision(db)
@@ -94,7 +101,9 @@ def require_newest(db: Connection, name: str) -> None:
             " once, which migrates it."
         )
     if revision[0] != schema.REVISIONS[-1]:
-        raise StoreTooNew(f"The {name} was written by a newer version: install that one.")
+        raise StoreAhead(
+            f"A newer version has migrated the {name} (revision {revision[0]}): install that one."
+        )
 
 
 def _check_server(db: Connection, name: str) -> None:
@@ -137,6 +146,11 @@ def _is_older(found: tuple[str, str], name: str) -> bool:
     """
     revision, min_program = found
     if revision < BASE or min_program > schema.REVISIONS[-1]:
+        if revision > schema.REVISIONS[-1]:
+            raise StoreTooNew(
+                f"A newer version has migrated the {name} (revision {revision}), and servers of"
+                " this version can't use it: install that one."
+            )
         kind = StoreError if revision < BASE else StoreTooNew
         raise kind(
             f"The {name} was written by another version (revision {revision}): install that one."

@@ -14,7 +14,9 @@ from twisted.internet import reactor
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from gtchat.chat.interfaces import HistoryQuery
-from gtchat.store import SQLStore, StoreError, StoreUnavailable
+from gtchat.server.doctor.local import _check_database
+from gtchat.server.settings import ServerSettings
+from gtchat.store import SQLStore, StoreAhead, StoreError, StoreUnavailable
 from gtchat.store.sql import schema
 from tests import example_count, postgres
 
@@ -212,16 +214,30 @@ class ProgramTests(MigrationCase, SynchronousTestCase):
         self.execute("UPDATE alembic_version SET version_num = '9999'")
         PostgresDatabase(self.url).prepare()
         self.assertEqual(self.revision(), "9999")
+        self.assertRaises(StoreAhead, PostgresDatabase(self.url).require_newest)
+        self.assertDoctorSays(
+            "warning database: A newer version has migrated .*9999.* go on, and can start"
+        )
+
+    def assertDoctorSays(self, line: str) -> None:  # noqa: N802
+        self.assertRegex(_check_database(ServerSettings(store=self.url)).line, line)
 
     def test_a_program_that_is_too_old_is_refused(self) -> None:  # H28
         PostgresDatabase(self.url).prepare()
-        for change in (
-            "UPDATE alembic_version SET version_num = '9999';"
-            " UPDATE meta SET value = '9998' WHERE key = 'min_program'",
-            "DELETE FROM meta WHERE key = 'min_program'",
-            "UPDATE alembic_version SET version_num = '0011'",
+        newer, other = "A newer version has migrated", "written by another version"
+        for change, text in (
+            (
+                "UPDATE alembic_version SET version_num = '9999';"
+                " UPDATE meta SET value = '9998' WHERE key = 'min_program'",
+                newer,
+            ),
+            ("DELETE FROM meta WHERE key = 'min_program'", newer),
+            ("UPDATE alembic_version SET version_num = '0011'", other),
         ):
             self.execute(change)
             error = self.assertRaises(StoreError, PostgresDatabase(self.url).prepare)
             self.assertNotIsInstance(error, StoreUnavailable)
-            self.assertIn("written by another version", str(error))
+            self.assertIn(text, str(error))
+            if text == newer:
+                self.assertNotIsInstance(error, StoreAhead)
+                self.assertDoctorSays(f"error   database: {text} .* do not start")
