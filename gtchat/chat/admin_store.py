@@ -72,13 +72,17 @@ class ListedAccount:
     rooms: int
 
 
+#: Most names of a query of the audit log.
+AUDIT_NAMES = 8
+
+
 @attrs.frozen
 class AuditQuery:
     """Which records of the audit log are listed, newest first.
 
     Attributes:
         since, until: from and before these times, in milliseconds since 1970, UTC; None for any.
-        name: of the account that did it, or that it is about; "" for any.
+        names: of the account that did it, or that it is about, `AUDIT_NAMES` at most; () for any.
         code: a code, "" for any.
         before: number of the record before which the page begins, None for the newest.
         limit: the most records of the page.
@@ -86,7 +90,7 @@ class AuditQuery:
 
     since: int | None = None
     until: int | None = None
-    name: str = ""
+    names: tuple[str, ...] = ()
     code: str = ""
     before: int | None = None
     limit: int = 100

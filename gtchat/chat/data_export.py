@@ -19,7 +19,8 @@ from zope.interface import Interface
 from gtchat.chat.account_deletion import authenticate_own
 from gtchat.chat.accounts import Accounts
 from gtchat.chat.admin_store import AuditQuery, ListedAccount
-from gtchat.chat.audit import Actor, AuditRecord, write_line
+from gtchat.chat.audit import Actor, write_line
+from gtchat.chat.audit_names import names_of, records
 from gtchat.chat.background import Progress, no_progress
 from gtchat.chat.entries import Entry
 from gtchat.chat.errors import BadCredentials, ChatError, NoSuchUser, NotAllowed, RateLimited
@@ -287,25 +288,10 @@ class DataExports:
 
         The log knows names only: guests, and accounts that were renamed, may have had it before.
         """
-        name, since = account.name, account.created_at
-        async for one in self._records(AuditQuery(since=since, code="account_renamed")):
-            if one.what.get("new_name") == name:
-                since = one.at
-                break
-        async for one in self._records(AuditQuery(since=since, name=name)):
-            if one.who == name:  # not what operators did, with their addresses
+        known = await names_of(self._store, account.name, account.created_at)
+        async for one in records(self._store, AuditQuery(since=known.since, names=known.names)):
+            if one.who in known.names:  # not what operators did, with their addresses
                 yield {"at": one.at, "code": one.code, **one.what}
-
-    async def _records(self, query: AuditQuery) -> AsyncIterator[AuditRecord]:
-        """Yield records of the audit log, newest first, in pages."""
-        query = attrs.evolve(query, limit=PAGE)
-        while True:
-            found = await self._store.audit_records(query)
-            for one in found:
-                yield one
-            if len(found) < PAGE:
-                return
-            query = attrs.evolve(query, before=found[-1].id)
 
     async def _entries(self, account_id: int, progress: Progress) -> AsyncIterator[Part]:
         """Yield the entries of rooms that are about an account, and what mentions it."""

@@ -20,6 +20,7 @@ from gtchat.chat.account_deletion import AccountDeletions
 from gtchat.chat.accounts import Accounts, login_key
 from gtchat.chat.admin_store import AuditQuery
 from gtchat.chat.audit import Actor, AuditRecord
+from gtchat.chat.audit_names import names_of
 from gtchat.chat.authority import is_operator
 from gtchat.chat.background import Progress, no_progress
 from gtchat.chat.ban_admin import BanAdmin
@@ -212,17 +213,21 @@ class Administration:
         self._state.audit.note("space_given_back", actor, bytes=size)
         return given
 
-    async def audit(self, query: AuditQuery) -> list[AuditRecord]:
+    async def audit(self, query: AuditQuery, name: str = "") -> list[AuditRecord]:
         """Return records of the audit log, newest first.
 
         Args:
-            query: which; its name in any case, if there is such an account.
+            query: which, without names.
+            name: of the account that did it, or that it is about, as it was typed; "" for any. If
+                there is such an account, it is found however it was written at that time.
 
         Raises:
             NotStored.
         """
         store = self._state.store
-        account = await store.find_account(login_key(query.name), None)
-        if account is not None:
-            query = attrs.evolve(query, name=account.name)
-        return list(await store.audit_records(query))
+        names: tuple[str, ...] = (name,) if name else ()
+        account = await store.find_account(login_key(name), None)
+        listed = None if account is None else await store.listed_account(account.id)
+        if listed is not None:
+            names = (await names_of(store, listed.name, listed.created_at)).names
+        return list(await store.audit_records(attrs.evolve(query, names=names)))

@@ -434,10 +434,22 @@ class OperatorsOfAccounts(Administered):
             self.records(code="admin_refused"),
             [("admin_refused", "Bob", ""), ("admin_refused", "Gus", "")],
         )
-        [record] = self.done(self.admin.audit(AuditQuery(name="BOB", code="admin_refused")))
+        [record] = self.done(self.admin.audit(AuditQuery(code="admin_refused"), "BOB"))
         self.assertEqual(record.address, "192.0.2.1")
         self.assertEqual(record.what["reason"], "not_allowed")
         self.assertNotEqual(record.session, "")
+
+    def test_records_are_found_however_a_name_was_written(self) -> None:
+        self.server.member("bob").drop()
+        for name in ("BOB", "Bob"):
+            self.done(self.admin.accounts.rename("bob", name, AT_CONSOLE))
+        for typed in ("bob", "BOB", "Bob"):
+            found = self.done(self.admin.audit(AuditQuery(), typed))
+            codes = ["account_renamed", "account_renamed", "login", "registered"]
+            self.assertEqual([one.code for one in found], codes, typed)
+        self.done(self.admin.accounts.rename("bob", "Zoe", AT_CONSOLE))
+        found = self.done(self.admin.audit(AuditQuery(), "zoe"))
+        self.assertEqual(found, [])  # others may have had the names before
 
     def test_the_mark_counts_as_it_is_stored(self) -> None:
         self.done(self.run_as(self.ann, "password"))

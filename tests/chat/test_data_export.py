@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from gtchat.chat import data_export
+from gtchat.chat import audit_names, data_export
 from gtchat.chat.admin_store import RESERVED_MS, OwnEntries
 from gtchat.chat.audit import AT_CONSOLE
 from gtchat.chat.ban_admin import BanTerms
@@ -376,7 +376,8 @@ class Contents(Exported):
             for text in ("a", "b", "c"):
                 self.ann.call("whisper", target_user=f"U{number}", msg=text)
             other.call("speak", room_name="lobby", msg="@Ann")
-        self.patch(data_export, "PAGE", 2)
+        for module in (data_export, audit_names):
+            self.patch(module, "PAGE", 2)
         pages = iter([OwnEntries((), 7, 9), OwnEntries((), None, 9)])
         self.patch(self.server.store, "own_entries", lambda *args: succeed(next(pages)))
         shown: list[tuple[int, int]] = []
@@ -411,6 +412,11 @@ class Contents(Exported):
         self.done(self.admin.accounts.rename("Bob", "Ann", AT_CONSOLE))
         self.done(self.admin.accounts.rename("Eve", "Eva", AT_CONSOLE))
         self.assertEqual(self.audited("Ann"), [])
+
+    def test_records_from_before_a_change_of_capitals_are_there(self) -> None:
+        self.ann.drop()
+        self.done(self.admin.accounts.rename("Ann", "ANN", AT_CONSOLE))
+        self.assertEqual(self.audited("ANN"), ["login", "registered"])
 
     def test_an_account_that_ends_meanwhile_has_none(self) -> None:
         account = self.done(self.admin.accounts.find("Ann"))

@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 
 from gtchat.chat.admin_store import (
+    AUDIT_NAMES,
     RESERVED_MS,
     AccountQuery,
     AuditLimits,
@@ -68,8 +69,10 @@ class AuditContract(Recorded):
         ):
             await self.store.record(record(code, at, name=name))
         self.assertEqual(await self.codes(since=2, until=4), ["kicked", "login"])
-        self.assertEqual(await self.codes(name="Ann"), ["kicked", "login"])
-        self.assertEqual(await self.codes(name="Zoe", code="kicked"), ["kicked", "kicked"])
+        self.assertEqual(await self.codes(names=("Ann",)), ["kicked", "login"])
+        self.assertEqual(await self.codes(names=("Zoe",), code="kicked"), ["kicked", "kicked"])
+        names = ("Cat", *map(str, range(AUDIT_NAMES - 2)), "Bob")
+        self.assertEqual(await self.codes(names=names), ["kicked", "login"])
         self.assertEqual(await self.codes(code="locked_out"), [])
 
     async def test_records_come_in_pages(self) -> None:

@@ -128,12 +128,11 @@ async def list_audit(call: Call) -> Output:
     query = AuditQuery(
         since=call["since"],
         until=call["until"],
-        name=call["account"] or "",
         code=call["code"] or "",
         before=call["before"],
         limit=limit + 1,
     )
-    found = await call.chat.admin.audit(query)
+    found = await call.chat.admin.audit(query, call["account"] or "")
     rows = [_record(one) for one in found[:limit]]
     shown_rows = [{**row, "what": _fields(row["what"])} for row in rows]
     return listing("records", rows, rows[-1]["id"] if len(found) > limit else None, shown_rows)

@@ -187,7 +187,7 @@ def _is_wanted(record: AuditRecord, query: AuditQuery) -> bool:
         (query.before is None or record.id < query.before)
         and (query.since is None or record.at >= query.since)
         and (query.until is None or record.at < query.until)
-        and query.name in ("", record.who, record.subject)
+        and (not query.names or not {record.who, record.subject}.isdisjoint(query.names))
         and query.code in ("", record.code)
     )
 

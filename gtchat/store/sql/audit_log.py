@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain, repeat
 from typing import Any
 
 import msgspec
 from sqlalchemy import Text, bindparam, delete, func, or_, select
 
-from gtchat.chat.admin_store import AuditLimits, AuditQuery
+from gtchat.chat.admin_store import AUDIT_NAMES, AuditLimits, AuditQuery
 from gtchat.chat.audit import AUDIT, AuditRecord
 from gtchat.store.sql import schema
 from gtchat.store.sql.database import Connection
@@ -18,6 +19,8 @@ _audit = schema.audit
 
 _COLUMNS = ("at", "code", "who", "session", "address", "subject", "what", "counted")
 _INSERT = BulkInsert(insert(_audit), _COLUMNS)
+#: The parameters with the names of a query; each has one.
+_NAMES = [f"name_{number}" for number in range(AUDIT_NAMES)]
 #: A parameter that is NULL, or "" for a text, means no condition.
 _PAGE = Statement(
     select(
@@ -36,9 +39,9 @@ _PAGE = Statement(
         _audit.c.at < bindparam("until"),
         or_(bindparam("code", type_=Text) == "", _audit.c.code == bindparam("code")),
         or_(
-            bindparam("name", type_=Text) == "",
-            _audit.c.who == bindparam("name"),
-            _audit.c.subject == bindparam("name"),
+            bindparam(_NAMES[0], type_=Text) == "",
+            _audit.c.who.in_([*map(bindparam, _NAMES)]),
+            _audit.c.subject.in_([*map(bindparam, _NAMES)]),
         ),
     )
     .order_by(_audit.c.id.desc())
@@ -80,7 +83,7 @@ def page(db: Connection, query: AuditQuery) -> list[AuditRecord]:
         before=_MAX if query.before is None else query.before,
         since=0 if query.since is None else query.since,
         until=_MAX if query.until is None else query.until,
-        name=query.name,
+        **dict(zip(_NAMES, chain(query.names, repeat((*query.names, "")[0])), strict=False)),
         code=query.code,
         limit=query.limit,
     )
