@@ -55,6 +55,14 @@ _CONFLICTS = (
     psycopg.errors.SerializationFailure,
     psycopg.errors.LockNotAvailable,
 )
+#: Errors that may be over without a change of settings. After a failover the address may lead to a
+#: standby that takes no writes yet.
+_PASSING = (
+    psycopg.OperationalError,
+    psycopg.errors.ReadOnlySqlTransaction,
+    UncertainCommit,
+    WrittenByAnother,
+)
 #: Severities of errors after which the server closes the connection.
 _FATAL = ("FATAL", "PANIC")
 #: Milliseconds to wait for the end of the connection that was lost.
@@ -132,8 +140,7 @@ class PostgresDatabase(Database):
 
     def refused(self, error: Exception) -> StoreError:
         """Return the reason why the database cannot be used, for an error of the driver."""
-        passing = isinstance(error, (psycopg.OperationalError, UncertainCommit, WrittenByAnother))
-        kind = StoreUnavailable if passing else StoreError
+        kind = StoreUnavailable if isinstance(error, _PASSING) else StoreError
         return kind(self.describe(error))
 
     def _connect(self, settings: dict[str, str]) -> PostgresConnection:

@@ -179,6 +179,16 @@ class SchemaTests(SynchronousTestCase):
         self.assertIn("The PostgreSQL database chat at 127.0.0.1 can't be used", str(error))
         self.assertNotIn("sesame", str(error))
 
+    def test_a_standby_that_takes_no_writes_yet(self) -> None:  # H44
+        url = f"{postgres.create_empty()}&options=-c%20default_transaction_read_only%3Don"
+        database = PostgresDatabase(url)
+        database.prepare()  # reads only: its tables are there
+        with self.assertRaises(database.errors) as raised:
+            database.open_writer()
+        error = database.refused(raised.exception)
+        self.assertIsInstance(error, StoreUnavailable)
+        self.assertIn("read-only transaction", str(error))
+
     def test_settings_of_the_address_come_last(self) -> None:
         url = f"{postgres.create_empty()}&options=-c%20statement_timeout%3D7s&application_name=x"
         with closing(PostgresDatabase(url).open_writer()) as db:
