@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from typing import Any
 
 import attrs
@@ -75,7 +74,7 @@ def build_chat(settings: Settings, storage: Storage, reactor: Any, passwords: IP
         lambda: secrets.token_urlsafe(TOKEN_BYTES),
         sessions=server.sessions,
         broadcast_key=server.broadcast_key or None,
-        wall=time.time,
+        wall=storage.wall,
         keep_versions=server.keep_versions,
         legacy_edits=server.legacy_edits == "show",
         relay=storage.relay,

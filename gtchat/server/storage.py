@@ -6,7 +6,8 @@ import fcntl
 import os
 import shutil
 import ssl
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -51,6 +52,7 @@ class Storage:
         relay: tells other nodes of the store what is not stored.
         has_nodes: whether other servers may use the store.
         ports: of all servers that use it.
+        wall: returns the time in seconds since 1970, UTC.
     """
 
     store: IStore
@@ -59,6 +61,7 @@ class Storage:
     relay: IRelay = attrs.field(factory=NoRelay)
     has_nodes: bool = False
     ports: NodePorts = attrs.field(factory=NodePorts)
+    wall: Callable[[], float] = time.time
 
     async def close(self) -> None:
         """Finish what is queued, close the store, then let another server use the directory."""
@@ -222,9 +225,11 @@ def open_storage(server: ServerSettings, reactor: Any) -> Storage:
             return Storage(SQLStore.open(database, reactor), directory, lock)
         database.prepare()
         _log.info("store: {database}", database=database)
-        store = SQLStore(database, reactor, notifier=bus)
+        store = SQLStore(database, reactor, wall=database.clock, notifier=bus)
         relay = NoRelay() if bus is None else bus.relay
-        return Storage(store, directory, lock, relay, has_nodes=True, ports=database.ports)
+        return Storage(
+            store, directory, lock, relay, has_nodes=True, ports=database.ports, wall=database.clock
+        )
     except StoreError as error:
         lock.close()
         raise cannot_start(error) from error

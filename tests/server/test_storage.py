@@ -201,11 +201,18 @@ class Database(SynchronousTestCase):
             raise SkipTest(postgres.MISSING)
         from gtchat.store.sql.bus import BusRelay, PgBus
         from gtchat.store.sql.nats_bus import NatsBus
+        from gtchat.store.sql.node_clock import NodeClock
         from gtchat.store.sql.postgres import PostgresDatabase
 
         made: list[object] = []
         self.patch(PostgresDatabase, "prepare", lambda _: None)
-        self.patch(storage, "SQLStore", lambda *_, notifier=None: made.append(notifier))
+        clocks: list[object] = []
+
+        def store(_: object, reactor: object, *, wall: object, notifier: object) -> None:
+            made.append(notifier)
+            clocks.append(wall)
+
+        self.patch(storage, "SQLStore", store)
         for notify, notifier, relay in (
             ("postgres", PgBus, BusRelay),
             ("nats://ann:secret@nats.example", NatsBus, BusRelay),
@@ -218,6 +225,8 @@ class Database(SynchronousTestCase):
             assert opened._lock is not None
             opened._lock.close()
             self.assertEqual((type(made[-1]), type(opened.relay)), (notifier, relay))
+            self.assertIsInstance(opened.wall, NodeClock)
+            self.assertIs(clocks[-1], opened.wall)
 
     def test_a_client_of_nats_that_is_missing_is_said(self) -> None:
         if postgres.MISSING is not None:

@@ -18,6 +18,7 @@ from twisted.logger import Logger
 
 from gtchat.store.sql import expiry
 from gtchat.store.sql.database import Connection
+from gtchat.store.sql.node_clock import NodeClock
 from gtchat.store.sql.node_ports import NodePorts
 
 #: Seconds between two beats, and after the last one that a node lives.
@@ -40,9 +41,11 @@ class HeartbeatDatabase(Protocol):
 
     Attributes:
         ports: what the nodes tell each other.
+        clock: tells the time by which the node goes; each beat measures it.
     """
 
     ports: NodePorts
+    clock: NodeClock
 
     def open_heartbeat(self) -> Connection:
         """Return a new connection whose statements end within a second."""
@@ -63,7 +66,6 @@ class Heartbeat:
         lost: called in a thread of the heartbeat, once, when the row is gone.
         told: called in a thread of the heartbeat with the seq of an entry of the system log, when
             it has ended another node.
-        wall: returns the time in seconds since 1970, UTC.
         seconds: returns monotonic seconds.
     """
 
@@ -75,14 +77,12 @@ class Heartbeat:
         node_id: int,
         lost: Callable[[], None],
         told: Callable[[int], None],
-        wall: Callable[[], float] = time.time,
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._node_id = node_id
         self._lost = lost
         self._told = told
-        self._wall = wall
         self._seconds = seconds
         self._stopped = Event()
         self._db: Connection | None = None
@@ -150,6 +150,7 @@ class Heartbeat:
             return False
         self._prolonged = began
         self._beats += 1
+        self._database.clock.measure(self._db)
         others = self._db.execute(_OTHERS, (self._node_id,)).fetchall()
         ports.hear(url for _, url, _ in others)
         expired = next((id_ for id_, _, is_expired in others if is_expired), None)
@@ -168,7 +169,7 @@ class Heartbeat:
     def _end(self, function: Callable[[Connection, int], int | None]) -> None:
         try:
             with closing(self._database.open_expiry()) as db:
-                told = function(db, int(self._wall() * 1000))
+                told = function(db, int(self._database.clock() * 1000))
         except psycopg.Error as error:
             reason = self._database.reason(error)
             self._log.warn("Another node could not be ended: {reason}", reason=reason)

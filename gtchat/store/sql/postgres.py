@@ -31,6 +31,7 @@ from gtchat.store.sql.database import (
     UncertainCommit,
 )
 from gtchat.store.sql.living import Life, LivingStore
+from gtchat.store.sql.node_clock import NodeClock
 from gtchat.store.sql.node_life import NodeLife
 from gtchat.store.sql.node_ports import NodePorts
 from gtchat.store.sql.nodes import Node, NodeExpired, WrittenByAnother
@@ -81,11 +82,12 @@ class PostgresDatabase(Database):
     Args:
         url: where it is, `postgresql://…`: any URI of libpq.
         node: name of this node; "" for that of the machine with the number of the process.
-        wall: returns the time in seconds since 1970, UTC.
+        wall: returns the time in seconds since 1970, UTC, by the machine's clock.
 
     Attributes:
         alone: whether no other server may use it meanwhile.
         ports: those of all servers.
+        clock: tells the time by which this server goes.
 
     Raises:
         StoreError: that is no such URI.
@@ -98,7 +100,8 @@ class PostgresDatabase(Database):
         self._address = PostgresAddress(url)
         self.alone = False
         self.ports = NodePorts()
-        self._node = Node(node, wall)
+        self.clock = NodeClock(wall)
+        self._node = Node(node, self.clock)
         self._watchdog = Watchdog()
         self._waits_for_disk = True
         #: Number of the process of PostgreSQL that writes for this server, and when it began: after
@@ -197,6 +200,7 @@ class PostgresDatabase(Database):
         db = self._connect(WRITER)
         try:
             self.wait_for_disk(db, True)
+            self.clock.measure(db)
             self._end_predecessor(db)
             self._lock(db)
             if self._node.entered:

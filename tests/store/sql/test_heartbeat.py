@@ -16,9 +16,11 @@ if postgres.MISSING is None:
     from gtchat.chat.node_records import NodeGone
     from gtchat.store.sql import expiry, heartbeat, system_log
     from gtchat.store.sql.heartbeat import BEAT_S, LIFE_S, RETRY_S, Heartbeat
+    from gtchat.store.sql.node_clock import NodeClock
     from gtchat.store.sql.nodes import NodeExpired
 
 EXPIRE = "UPDATE nodes SET expires = clock_timestamp() - interval '1 s' WHERE name = %s"
+TIME = "SELECT extract(epoch FROM clock_timestamp())::float8"
 ACCOUNT = (
     "INSERT INTO accounts (name, key, registered, created_at, lobby_read_seq)"
     " VALUES (%s, %s, %s, 1, 0) RETURNING id"
@@ -304,6 +306,22 @@ class BeatTests(ExpiryCase):
         self.change(EXPIRE, "one")
         heart._run()
         self.assertEqual(self.lost, [0])
+
+    def test_a_beat_measures_the_clock_of_the_machine(self) -> None:  # H47
+        clock = self.nodes[0].clock = NodeClock(lambda: 1000.0)
+        [(before,)] = self.rows(TIME)
+        self.beat(self.heart(0))
+        [(after,)] = self.rows(TIME)
+        self.assertTrue(before - 0.01 < clock() < after + 0.01, (before, clock(), after))
+
+    def test_a_connection_that_writes_measures_it_before_it_enters(self) -> None:
+        late = self.node("late")
+        late.clock._wall = lambda: 1000.0
+        self.change(EXPIRE, "three")  # is ended by what enters
+        [(before,)] = self.rows(TIME)
+        self.open(late)
+        [(at,)] = self.rows("SELECT max(at) FROM system_log")
+        self.assertGreaterEqual(at, int(before * 1000) - 1)
 
     def test_an_error_is_tried_again(self) -> None:
         self.patch(heartbeat, "RETRY_S", 0)
