@@ -158,9 +158,13 @@ class MessagesTest(TestCase):
     def test_an_action_and_a_message_of_a_blocked_user(self) -> None:
         page = self.page
         page.send("/me waves")
-        page.wait_until(
-            lambda: page.text_of(".message.action", "waves").split() == ["AN", "ann", "waves"]
-        )
+        page.wait_sent()
+        shown = page.text_of(".message.action:has(> .said > time)", "waves").split()
+        self.assertEqual(shown[:3], ["AN", "ann", "waves"])
+        page.hover("waves")
+        page.click(".entry .toolbar button", "More")
+        page.click(".menu-item", "Pin")
+        page.find(".message.action .pinned-mark", "Pinned")
         self.speak("hear me")
         page.open_card("bob")
         page.click(".person-card .menu-item", "Block")

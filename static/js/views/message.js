@@ -116,19 +116,20 @@
     const isAction = entry.style === "action";
     const mention = GTChat.mentionsUser(state, conversation, entry);
     const head = !continued && !isAction;
+    const sent = time ?? html`<${Time} at=${at} />`;
     const rights = toolbar || entry.reactions ? actions.rights(conversation, entry) : {};
     return html`
       <div class=${`message ${continued ? "continued" : "first"} ${isAction ? "action" : ""} ${mention ? "mention" : ""} ${kind}`}>
         ${continued ? html`<${Time} at=${at} kind="at" />` : html`<${AvatarButton} usr=${usr} room=${conversation} />`}
         ${head && html`<p class="by"><${Name} usr=${usr} /><${Roles} entry=${entry} conversation=${conversation} />
-          ${time ?? html`<${Time} at=${at} />`}
+          ${sent}
           ${entry.pinned && html`<${Icon} name="pin" size="s" /><span class="visually-hidden">${text("pinned_message")}</span>`}</p>`}
         ${continued && html`<span class="visually-hidden">${usr}: </span>`}
         ${reply && html`<${ReplyLine} actions=${actions} conversation=${conversation} reply=${reply} quote=${quote} />`}
         <div class="said">${isAction && html`<${Name} usr=${usr} /> `}
           <${GTChat.MessageText} msg=${edit?.msg ?? entry.msg} state=${state} />
-          ${entry.edited && html`<span class="edited">${text("edited")}</span>`}</div>
-        ${continued && entry.pinned && html`<p class="pinned-mark tiny third"><${Icon} name="pin" size="s" />${text("pinned_message")}</p>`}
+          ${entry.edited && html`<span class="edited">${text("edited")}</span>`}${isAction && html` ${sent}`}</div>
+        ${!head && entry.pinned && html`<p class="pinned-mark tiny third"><${Icon} name="pin" size="s" />${text("pinned_message")}</p>`}
         <${Reactions} entry=${entry} canReact=${rights.react} />
         ${edit && html`<${Delivery} actions=${actions} conversation=${conversation} item=${edit} />`}
         ${children}
