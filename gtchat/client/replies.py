@@ -32,6 +32,11 @@ class Room(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
         notify: of which messages the user wants to be notified: all, mentions or none.
         preview: whether users who are not members can read its newest messages while it is public.
         max: maximum number of members; 0: no limit.
+        role: that of the user, `moderator` or `voice`; "" for none.
+        moderated: whether members need a role to speak.
+        slow: seconds between two messages of a member; 0: none.
+        keep_messages, keep_days: how many of its newest messages, and for how many days they are
+            kept; 0: as the server keeps them.
         users: names of members, in the reply of a command that enters the room.
         users_total: number of members, where `users` is only a part.
     """
@@ -49,6 +54,11 @@ class Room(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     notify: str = "all"
     preview: bool = False
     max: int = 0
+    role: str = ""
+    moderated: bool = False
+    slow: int = 0
+    keep_messages: int = 0
+    keep_days: int = 0
     users: tuple[str, ...] = ()
     users_total: int = 0
 

@@ -110,8 +110,10 @@ class Actions(ConnectedTestCase):
 
     def test_rooms_sessions_and_invitations_have_methods(self) -> None:
         c = self.connection
-        answer = {"room": {"room_name": "den"}}
-        den = Room(name="den")
+        told: dict[str, Any] = {"role": "voice", "moderated": True, "slow": 5}
+        told |= {"keep_messages": 9, "keep_days": 2}
+        answer = {"room": {"room_name": "den", **told}}
+        den = Room(name="den", **told)
         settings: dict[str, Any] = {"public": False, "topic": "t", "max": 3, "preview": False}
         settings |= {"moderated": True, "slow": 5, "keep_messages": 9, "keep_days": 2}
         asked = {"room_name": "den", "inviter": "bob"}
