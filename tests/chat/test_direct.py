@@ -249,7 +249,12 @@ class Lists(DirectCase):
             if before is None:
                 break
         self.assertEqual(found, names[::-1])
-        for fields in ({"before": "no cursor"}, {"before": "f" * 40}, {"limit": 0}):
+        for fields in (
+            {"before": "no cursor"},
+            {"before": "1f"},
+            {"before": "f" * 40},
+            {"limit": 0},
+        ):
             self.assertEqual(self.code(self.ann, "get_direct_list", **fields), "bad_request")
 
     def test_reading_is_told_to_other_sessions_and_counted(self) -> None:

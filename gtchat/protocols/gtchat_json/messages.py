@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import attrs
@@ -26,8 +25,6 @@ from gtchat.protocols.gtchat_json.responses import Reply
 
 #: In `kinds`: all entries, also of kinds that the client does not know.
 ALL_KINDS = "all"
-
-_CURSOR = re.compile("[0-9a-f]{1,13}")
 
 
 def target_of(request: requests.TargetRequest | requests.Speak) -> Target:
@@ -208,23 +205,15 @@ async def get_direct_list(
     session, limit = context.require_session, min(request.limit, LISTED_DIRECTS)
     if limit < 1:
         raise BadRequest("limit: must be 1 or more.")
-    page = await context.chat.conversations.page(session, _cursor(request.before), limit)
+    before = None if request.before is None else cursors.decode(request.before)
+    page = await context.chat.conversations.page(session, before, limit)
     listed = fitting_directs(page.directs, reply_bytes(request))
     last = page.next if len(listed) == len(page.directs) else page.directs[len(listed) - 1].position
     if session.marks_read:
         context.chat.whispers.told(session, page.directs[: len(listed)])
     return responses.DirectListReply(
-        directs=listed, next=msgspec.UNSET if last is None else f"{last:x}"
+        directs=listed, next=msgspec.UNSET if last is None else cursors.encode(last)
     )
-
-
-def _cursor(raw: str | None) -> int | None:
-    """Return the position that a client was given as `next`."""
-    if raw is None:
-        return None
-    if not _CURSOR.fullmatch(raw):
-        raise BadRequest("before: must be the `next` of another page.")
-    return int(raw, 16)
 
 
 async def block(context: Context, request: requests.Block) -> responses.BlockedReply:
