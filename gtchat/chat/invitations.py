@@ -18,9 +18,6 @@ from gtchat.chat.state import State
 from gtchat.chat.told import Told
 from gtchat.chat.users import Session
 
-#: Pending invitations: for a user, from a user to one other, and from a user in all.
-LIMITS = InvitationLimits(invited=200, pair=20, inviter=1_000)
-
 
 class Invitations:
     """Sends and answers invitations.
@@ -34,6 +31,7 @@ class Invitations:
         self._store = state.store
         self._users = state.users
         self._quota = state.quota
+        self._limits = state.limits
         self._directory = state.directory
         self._loader = state.loader
         self._membership = membership
@@ -77,13 +75,22 @@ class Invitations:
             inviter.id,
             event,
             online,
-            LIMITS,
+            self._pending(),
             request,
             (Told(target.id, event, inviter.id),),
         )
         if is_new:
             self._push(target.id, event, online)
         return RoomAck(None, Ack("", 0, event.at))
+
+    def _pending(self) -> InvitationLimits:
+        """Return how many invitations can be pending, by the settings of this moment."""
+        limits = self._limits
+        return InvitationLimits(
+            invited=limits.invitations_per_user,
+            pair=limits.invitations_per_pair,
+            inviter=limits.invitations_per_inviter,
+        )
 
     def _push(self, account_id: int, event: Invited, online: bool) -> None:
         """Send a stored invitation to its user.

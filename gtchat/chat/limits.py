@@ -96,6 +96,11 @@ class Limits:
     mentions_per_account: int = _limit(
         1_000, "mentions that are kept of a user, and of all members of a room"
     )
+    invitations_per_user: int = _limit(200, "invitations that wait for the answer of a user")
+    invitations_per_pair: int = _limit(
+        20, "invitations of one user that wait for the answer of one other"
+    )
+    invitations_per_inviter: int = _limit(1_000, "invitations of a user that wait for answers")
     typing_interval: float = _limit(
         3.0, "seconds between two typing notifications of a user to a room"
     )

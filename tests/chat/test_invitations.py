@@ -282,3 +282,31 @@ class Bounded(InvitationTestCase):
             codes.append(self.invite(self.ann, f"r{number}"))
         self.assertEqual(codes, [None] * 20 + ["not_allowed"])
         self.assertIsNone(self.invite(self.bob))
+
+    def test_each_bound_is_a_setting_that_holds_from_now_on(self) -> None:
+        self.server.member("zoe")
+        for number in range(2):
+            self.ann.call("create_room", room_name=f"r{number}")
+        self.assertIsNone(self.invite(self.ann))
+        limits = dict.fromkeys(
+            ("invitations_per_user", "invitations_per_pair", "invitations_per_inviter"), 0
+        )
+        for name, invitee, text in (
+            ("invitations_per_user", "eve", "This user has too many unanswered invitations."),
+            (
+                "invitations_per_pair",
+                "eve",
+                "This user has not answered your other invitations yet.",
+            ),
+            (
+                "invitations_per_inviter",
+                "zoe",
+                "Too many of your invitations are not answered yet.",
+            ),
+        ):
+            chosen = Limits(commands_per_second=0, **{**limits, name: 1})
+            self.server.chat.change_limits(chosen)
+            reply = self.ann.call("invite", room_name="r0", invitee=invitee)
+            self.assertEqual((reply.get("code"), reply["msg"]), ("not_allowed", text), name)
+        self.server.chat.change_limits(Limits(commands_per_second=0, **limits))
+        self.assertIsNone(self.invite(self.ann, "r0"))
