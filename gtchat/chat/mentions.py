@@ -18,7 +18,8 @@ from itertools import chain, islice
 import attrs
 
 from gtchat.chat.events import Entry
-from gtchat.chat.names import HOST, USER_CHARS, fold_user, is_name_character
+from gtchat.chat.moderation import ModeratedPlace, Rank, rank_of
+from gtchat.chat.names import USER_CHARS, fold_user, is_name_character
 
 #: After an `@`, the word that mentions all members of a room.
 ROOM = "room"
@@ -70,7 +71,7 @@ def find_mentions(
     text: str,
     author_id: int | None,
     find_member: Callable[[str], int | None],
-    owns_room: Callable[[], bool],
+    may_mention_all: Callable[[], bool],
     limit: int,
 ) -> list[int | None]:
     """Return the accounts that a message mentions, in order, without its author.
@@ -81,7 +82,7 @@ def find_mentions(
         text: the text of the message.
         author_id: the account of its author, None if it is not known.
         find_member: returns the account of the member with a name as it is compared, None for none.
-        owns_room: returns whether the author may mention all members with `@room`.
+        may_mention_all: returns whether the author may mention all members with `@room`.
         limit: largest number of mentions, 0 for no limit.
 
     Returns:
@@ -91,7 +92,7 @@ def find_mentions(
     found: dict[int | None, None] = {}
     for names in mentioned_names(text):
         for key in names:
-            if key == ROOM and (None in found or owns_room()):
+            if key == ROOM and (None in found or may_mention_all()):
                 found[None] = None
                 break
             if key not in known:
@@ -108,15 +109,15 @@ def find_mentions(
     return list(found)
 
 
-def may_mention_room(owner_id: int | None, author_id: int | None, author: str) -> bool:
-    """Return whether a user may mention all members of a room: its owner, and the operator.
+def may_mention_room(room: ModeratedPlace, author_id: int | None, author: str) -> bool:
+    """Return whether a user may mention all members of a room: its owner, and its moderators.
 
     Args:
-        owner_id: the owner of the room, None for none.
+        room: the room.
         author_id: the account of the user, None if it is not known.
         author: the name of the user.
     """
-    return author == HOST.display or (author_id is not None and author_id == owner_id)
+    return rank_of(room, author_id, author) >= Rank.MODERATOR
 
 
 def possible_names(text: str) -> set[str]:

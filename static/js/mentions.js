@@ -6,7 +6,7 @@
 
   // Suggestions shown at a time.
   const LIMIT = 8;
-  // After an "@", what mentions all members of a room; only its owner can, and in the lobby the operator.
+  // After an "@", what mentions all members of a room; only its owner and moderators can, and the operator.
   const ROOM = "room";
   const OPERATOR = "host";
 
@@ -39,7 +39,7 @@
     });
   };
 
-  const mayMentionAll = ({ kind, owner }, usr) => kind === "room" && (fold(usr) === OPERATOR || (owner !== "" && usr === owner));
+  const mayMentionAll = (room, usr) => room.kind === "room" && (fold(usr) === OPERATOR || room.moderates(usr));
 
   // Returns whether a message of another user mentions the user, by the rules of the server. Of a name that is
   // longer than the user's it is known only if it is that of a member.

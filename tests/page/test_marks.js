@@ -21,9 +21,10 @@
 
   // What mentions the user.
 
-  const mentionsAnn = (msg, { members = ["Ann-Marie", "bob"], owner = "bob", usr = "bob" } = {}) => {
+  const mentionsAnn = (msg, { members = ["Ann-Marie", "bob"], owner = "bob", usr = "bob", role = "voice" } = {}) => {
     const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den")]);
-    const den = Object.assign(state.rooms.get("den"), { members: new Set(["ann", ...members]), owner });
+    const roles = new Map([["carol", role]]);
+    const den = Object.assign(state.rooms.get("den"), { members: new Set(["ann", ...members]), owner, roles });
     return GTChat.mentionsUser(state, den, { usr, msg });
   };
 
@@ -34,6 +35,7 @@
     equal(no.filter((msg) => mentionsAnn(msg)), []);
     equal([mentionsAnn("@ann-marie", { members: [] }), mentionsAnn("@room", { owner: "carol" }), mentionsAnn("@room", { usr: "Host", owner: "" }),
       mentionsAnn("@ann", { usr: "ann" })], [true, false, true, false]);
+    equal(["voice", "moderator"].map((role) => mentionsAnn("@room", { usr: "carol", role })), [false, true]);
   });
 
   // Marks that go back.

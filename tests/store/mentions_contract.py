@@ -18,6 +18,7 @@ from gtchat.chat.interfaces import (
     PendingMessageChange,
 )
 from gtchat.chat.message_rules import annotated
+from gtchat.chat.moderation_events import RoleChanged
 from tests.store.contract import StoreCase, joined, left, message, new_session
 
 TOKEN = b"t" * 32
@@ -143,6 +144,18 @@ class MentionsContract(MentionCase):
         self.assertEqual(await self.mentions("Cid"), [last])
         self.assertEqual(await self.mentions("Ann"), [])
         self.assertEqual(await self.unread("Bob"), {self.room_id: (2, 2)})
+
+    async def test_moderators_mention_all_while_they_are_moderators(self) -> None:
+        await self.prepare()
+        await self.stored(self.room_id, joined("Cid"), self.ids["Cid"])
+        for room_id in (self.room_id, self.lobby):
+            seqs = {}
+            for role in ("", "voice", "moderator", ""):
+                event = RoleChanged(room_name="Garden", usr="Bob", role=role, by="Ann", at=990)
+                await self.stored(room_id, event, self.ids["Bob"])
+                seqs[await self.say("Bob", "@room", room_id)] = role
+            mentioned = set(await self.mentions("Cid")) & seqs.keys()
+            self.assertEqual({seqs[seq] for seq in mentioned}, {"moderator"})
 
     async def test_the_operator_mentions_all_in_the_lobby(self) -> None:
         await self.prepare()

@@ -79,7 +79,7 @@ class MentionTable:
             msg,
             message.subject_id,
             lambda key: self._find_member(room, key),
-            lambda: may_mention_room(room.owner_id, message.subject_id, message.usr),
+            lambda: may_mention_room(room, message.subject_id, message.usr),
             self.limits.message,
         )
         for account_id, row in list(before.items()):

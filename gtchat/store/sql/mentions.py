@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+import attrs
 from sqlalchemy import and_, bindparam, delete, exists, or_, select
 
 from gtchat.chat.events import MessageSent
@@ -18,10 +19,20 @@ from gtchat.chat.mentions import (
     may_mention_room,
     possible_names,
 )
+from gtchat.chat.moderation import Moderation
 from gtchat.chat.rooms import LOBBY
-from gtchat.store.sql import schema
+from gtchat.store.sql import moderation, schema
 from gtchat.store.sql.database import Connection
 from gtchat.store.sql.statements import BulkInsert, Lookup, Statement, insert
+
+
+@attrs.frozen
+class _Place:
+    """Of a room, what says who moderates it (ModeratedPlace)."""
+
+    owner_id: int | None
+    moderation: Moderation
+
 
 _mentions = schema.mentions
 _older = _mentions.alias("older")
@@ -49,7 +60,9 @@ _MEMBER = Statement(
     )
 )
 _ACCOUNTS_NAMED = Lookup(select(_accounts.c.key), _accounts.c.key)
-_OWNER = Statement(select(_rooms.c.owner_id).where(_rooms.c.id == bindparam("room")))
+_PLACE = Statement(
+    select(_rooms.c.owner_id, _rooms.c.moderation).where(_rooms.c.id == bindparam("room"))
+)
 _INSERT = BulkInsert(insert(_mentions), ("account_id", "room_id", "seq"))
 _is_of_message = (_mentions.c.room_id == bindparam("room"), _mentions.c.seq == bindparam("number"))
 _OF_MESSAGE = Statement(select(_mentions.c.account_id).where(*_is_of_message))
@@ -155,9 +168,14 @@ def _find(
         msg,
         author_id,
         lambda key: _MEMBER.scalar(db, name=key, room=room_id),
-        lambda: may_mention_room(_OWNER.scalar(db, room=room_id), author_id, message.usr),
+        lambda: may_mention_room(_place(db, room_id), author_id, message.usr),
         limits.message,
     )
+
+
+def _place(db: Connection, room_id: int) -> _Place:
+    owner_id, stored = _PLACE(db, room=room_id).fetchone()
+    return _Place(owner_id, moderation.decode(stored))
 
 
 def _insert(
