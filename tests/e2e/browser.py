@@ -10,6 +10,7 @@ not there, it waits for what is drawn together with it.
 from __future__ import annotations
 
 import atexit
+import re
 import shutil
 import time
 from abc import ABC, abstractmethod
@@ -103,6 +104,11 @@ DRAWN = """() => new Promise((resolve) => {
   if (document.visibilityState === 'visible') requestAnimationFrame(() => setTimeout(resolve));
   else setTimeout(resolve, 1000);
 })"""
+#: Closes the notices. Whether there is none.
+DISMISSED = """() => {
+  for (const button of document.querySelectorAll('.notice .icon-button')) button.click();
+  return !document.querySelector('.notice');
+}"""
 #: Whether a message with a text is shown.
 SHOWN = "(text) => [...document.querySelectorAll('.log .text')].some(e => e.textContent === text)"
 #: Fills in the form to log in and submits it; a step at each call, as the page draws between them.
@@ -151,6 +157,25 @@ EDITED = """(text) => {
   return box?.value === text && box === document.activeElement
     && box.selectionStart === text.length;
 }"""
+#: The constants in which the page has the times for which it shows something, by script.
+SHOWN_FOR = {"views/log.js": "LIT", "views/status.js": "NOTICE_SHOWN", "actions.js": "TYPING_SHOWN"}
+
+
+def milliseconds(script: str, name: str) -> int:
+    """Return a time of the page by the script and the constant in which it is."""
+    source = (STATIC / "js" / script).read_text(encoding="utf-8")
+    found = re.search(rf"const {name} = (\d+);", source)
+    assert found, f"{script} has no {name}"
+    return int(found[1])
+
+
+#: Has the page show for minutes what it shows for seconds: a message that was jumped to, notices,
+#: who is typing. On a busy machine they may end before a test looks.
+STAY = """(() => {
+  const { setTimeout } = window;
+  window.setTimeout = (call, time, ...args) => (
+    setTimeout(call, %s.includes(time) ? 100 * time : time, ...args));
+})()""" % [milliseconds(*one) for one in SHOWN_FOR.items()]
 #: What Chromium deletes of what pages have stored.
 EVERYTHING = {"origin": "*", "storageTypes": "all"}
 #: The reason to skip tests that need a browser; "" if there is one.
@@ -320,20 +345,17 @@ class User(ABC):
 
     def dismiss_notices(self) -> None:
         """Close the notices: messages move when they appear and end."""
-        self.run(
-            "for (const button of document.querySelectorAll('.notice .icon-button')) button.click()"
-        )
-        self.wait_gone(".notice")
+        self.wait_in_page(DISMISSED)
 
     def hover(self, text: str) -> None:
         """Move the pointer to a message, so that its toolbar is shown."""
         self.dismiss_notices()
-        self.wait_until(lambda: self._hovered(text))
-        self.find(".log .entry:has(.toolbar)", text)
+        self.wait_until(lambda: self._hovered(text), f"the toolbar of {text}")
 
-    def _hovered(self, text: str) -> bool:
+    def _hovered(self, text: str) -> Any:
         ActionChains(self.driver).move_to_element(self.find(".log .entry", text)).perform()
-        return True
+        # What was drawn meanwhile may have moved another message below the pointer.
+        return self.call(WAIT % FIRST, ".log .entry:has(.toolbar)", text)
 
     def open_card(self, name: str) -> None:
         """Open the card of a member of the open room."""
@@ -405,6 +427,7 @@ class Browser(User):
         width, height = size.split(",")
         self.driver.set_window_size(int(width), int(height))
         self.driver.execute_cdp_cmd("Page.bringToFront", {})  # a new tab has no focus
+        self.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": STAY})
         self.driver.get(url)
 
     @classmethod

@@ -21,7 +21,7 @@ import websocket
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.keys import Keys
 
-from tests.e2e.browser import SECONDS, User
+from tests.e2e.browser import SECONDS, STAY, User
 
 FIREFOX = shutil.which("firefox-esr") or shutil.which("firefox")
 #: The reason to skip tests that need Firefox; "" if there is one.
@@ -202,6 +202,11 @@ class FirefoxBrowser(User):
         self.context = created["context"]
         width, height = (int(number) for number in size.split(","))
         self.set_viewport(width, height)
+        firefox.call(
+            "script.addPreloadScript",
+            functionDeclaration=f"() => {STAY}",
+            contexts=[self.context],
+        )
         firefox.call("browsingContext.navigate", context=self.context, url=url, wait="complete")
 
     def set_viewport(self, width: int, height: int) -> None:

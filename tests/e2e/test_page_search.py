@@ -29,12 +29,12 @@ JSON.parse = (text) => {
 };
 """
 STATUS = ".panel.search [role=status]"
-#: Counts the timers of two seconds, which end nothing from now on.
+#: Keeps the timers of lit messages, which end nothing from now on.
 KEEP_TIMERS = """
 window.timers = new Map();
 const { setTimeout, clearTimeout } = window;
 window.setTimeout = (call, time, ...args) => {
-  if (time !== 2000) return setTimeout(call, time, ...args);
+  if (time !== 2500) return setTimeout(call, time, ...args);
   const timer = `timer ${timers.size}`;
   timers.set(timer, "set");
   return timer;
@@ -110,7 +110,7 @@ class SearchTest(TestCase):
         page.find(".panel.search .chip[aria-pressed=true]", "Only in lobby")
         page.find(".search-help")
         self.check(page)
-        page.driver.switch_to.active_element.send_keys("te", Keys.ENTER)
+        page.find(".panel.search input:focus").send_keys("te", Keys.ENTER)
         page.find(STATUS, "1 message")
         page.expect(lambda: page.run(HITS), [["bob", "", "茶 or TEA?", ["TEA"]]])
 

@@ -14,7 +14,7 @@
   // Pixels from the upper edge at which the target of a jump is shown.
   const JUMP_TOP = 90;
   // Milliseconds for which the target of a jump is lit.
-  const LIT = 2000;
+  const LIT = 2500;
 
   // Returns the text of the button that leads to what is new above. entry: the first new message, if it is loaded.
   const newAboveText = (count, entry) => {
