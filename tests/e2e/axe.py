@@ -87,9 +87,12 @@ const contrast = (element) => {
 };
 const kinds = { resultTypes: ['violations', 'incomplete'], preload: false, ...rules };
 axe.run({ include: [document], exclude: known }, kinds).then(({ violations, incomplete }) => {
+  // What is gone meanwhile is shown no more.
   const undecided = incomplete.filter(({ id }) => id === 'color-contrast')
-    .map(({ id, nodes }) => ({ id: `undecided ${id}`, nodes: nodes.filter(({ target }) => (
-      contrast(document.querySelector(target.join(' '))) < 4.5)) }));
+    .map(({ id, nodes }) => ({ id: `undecided ${id}`, nodes: nodes.filter(({ target }) => {
+      const element = document.querySelector(target.join(' '));
+      return element && contrast(element) < 4.5;
+    }) }));
   done([...violations, ...undecided].flatMap(({ id, nodes }) => nodes.map(({ html, any }) => (
     `${id}: ${html.slice(0, 160)} ${any[0]?.message ?? ''}`))));
 });

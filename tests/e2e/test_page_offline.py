@@ -31,7 +31,11 @@ ASKED = """
     const ask = (address) => fetch(address).then(({ status }) => status, () => "no connection");
     Promise.all(["healthz", "ws", "metrics", "js/app.js", "service-worker.js"].map(ask)).then(done);
 """
-VERSION = "return getComputedStyle(document.body).getPropertyValue('--version')"
+#: Returns the version that the style sheet names; a page that is loading may have no body.
+VERSION = """
+const { body } = document;
+return body && getComputedStyle(body).getPropertyValue('--version');
+"""
 
 
 class OwnFiles(Server):

@@ -185,6 +185,7 @@ class ReadingTest(TestCase):
         page.open_conversation("bob")
         page.wait_for_message("psst")
         page.log_out()
+        page.find("#name")  # the server has taken what was read
         self.server.kill()
         page.driver.close()
         page.driver.switch_to.window(first)

@@ -262,7 +262,7 @@ class RoomsTest(TestCase):
         """Let ann say something, which bob reads on the card."""
         ann.open_settings("Profile")
         ann.fill("about", "I grow roses")
-        ann.find("[name=colour] option[value='340']").click()
+        ann.choose("colour", "340")
         ann.click(".settings .page button.primary", "Save")
         ann.find(".notice", "Profile saved")
         ann.close_dialog()
@@ -292,7 +292,7 @@ class RoomsTest(TestCase):
         self.open_settings(ann, "Delete account")
         for password, problem in (("wrong one", "Wrong"), ("longer still", "")):
             ann.fill("old_password", password)
-            ann.find("[name=messages] option[value=erase]").click()
+            ann.choose("messages", "erase")
             ann.click("dialog button.danger", "Delete account")
             if problem:
                 ann.find(".field:has([name=old_password]) .problem", problem)
