@@ -445,6 +445,7 @@ class Browser(User):
             *FRUGAL,
         ):
             options.add_argument(argument)
+        options.timeouts = {"script": 1000 * SECONDS}  # axe takes long on a busy machine
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         driver = webdriver.Chrome(options=options, service=Service(DRIVER))
         atexit.register(cls._end, driver)
