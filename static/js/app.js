@@ -40,6 +40,9 @@
   GTChat.keepHistory(shell);
   shell.start();
   GTChat.listenToKeys(shell);
+  // A slow device takes the next keys before the next frame: they go to what this one has opened. Not after clicks: a
+  // box that is drawn while it is clicked does not change.
+  document.addEventListener("keydown", () => shell.draw());
   GTChat.listenToSwipes(shell);
   GTChat.refuseFiles(shell);
   GTChat.keepOffline(shell);

@@ -135,12 +135,16 @@
     change() {
       if (this.#drawing) return;
       this.#drawing = true;
-      const draw = () => {
-        this.#drawing = false;
-        this.emit("change");
-      };
+      const draw = () => this.draw();
       if (document.visibilityState === "visible") requestAnimationFrame(draw);
       else setTimeout(draw, HIDDEN_DRAW_INTERVAL);
+    }
+
+    // Draws at once what has changed.
+    draw() {
+      if (!this.#drawing) return;
+      this.#drawing = false;
+      this.emit("change");
     }
   };
 })();

@@ -153,7 +153,7 @@
     const [field, box] = [useRef(null), useRef(null)];
     const moreAt = useRef(0); // the number of messages before more were asked for; 0: they were not
     const { found, searched, problem, loading } = search;
-    useEffect(() => {
+    useLayoutEffect(() => {
       if (!search.wantsFocus) return;
       search.wantsFocus = false;
       field.current?.focus();
