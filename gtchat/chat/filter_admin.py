@@ -10,7 +10,7 @@ from gtchat.chat.admin_store import COUNTED_ENTRIES, ScanQuery
 from gtchat.chat.audit import Actor, write_line
 from gtchat.chat.authority import MAX_SECONDS
 from gtchat.chat.background import Progress, no_progress
-from gtchat.chat.errors import BadRequest, TooMany
+from gtchat.chat.errors import BadRequest, RateLimited, TooMany
 from gtchat.chat.filter_rules import PATTERN_CHARS, FilterRule, Matcher, require_regexes
 from gtchat.chat.names import room_key
 from gtchat.chat.node_records import ChoiceMade, ForeignHandlers
@@ -55,6 +55,7 @@ class FilterAdmin:
         self._loader = state.loader
         self._now = state.users.now
         self._filter = state.word_filter
+        self._is_testing = False
 
     def foreign_handlers(self) -> ForeignHandlers:
         """Return what this part does with system entries of other nodes."""
@@ -121,7 +122,20 @@ class FilterAdmin:
 
         Raises:
             BadRequest, NoSuchRoom, TooLong, NotStored.
+            RateLimited: another rule is being tested.
         """
+        if self._is_testing:  # several would take all threads that read
+            raise RateLimited("Another rule is being tested.", retry_after=10)
+        self._is_testing = True
+        try:
+            return await self._test(rule, room, days, progress)
+        finally:
+            self._is_testing = False
+
+    async def _test(
+        self, rule: FilterRule, room: str | None, days: int, progress: Progress
+    ) -> Trial:
+        """See `test`."""
         rule = await self._checked(rule, room)
         room_id = None if room is None else (await self._loader.look(room)).id
         since = self._now() - days * 24 * 3600 * 1000

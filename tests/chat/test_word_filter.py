@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.defer import Deferred
+
 from gtchat.chat import filter_admin, filter_rules
 from gtchat.chat.admin_store import AuditQuery
 from gtchat.chat.audit import AT_CONSOLE
-from gtchat.chat.errors import BadRequest, Filtered, NoSuchRoom, TooLong, TooMany
+from gtchat.chat.errors import BadRequest, Filtered, NoSuchRoom, RateLimited, TooLong, TooMany
 from gtchat.chat.filter_rules import FilterRule
 from gtchat.chat.limits import Limits
 from gtchat.chat.word_filter import NO_ROOM, RECORDS_AT_ONCE, RECORDS_PER_MINUTE
@@ -337,6 +339,21 @@ class Trials(FilterCase):
         self.server.chat.word_filter.directs = True
         self.assertEqual(self.try_rule("spam"), (4, 2, 5, True))
         self.assertEqual(self.say("spam"), "")
+
+    def test_one_rule_is_tried_at_a_time(self) -> None:
+        self.say("spam")
+        scan, held, rule = self.server.store.scan, Deferred[None](), FilterRule("spam", "flag")
+        patch = self.patch(
+            self.server.store, "scan", lambda *args: held.addCallback(lambda _: scan(*args))
+        )
+        first = Deferred.fromCoroutine(self.admin.word_filter.test(rule, None, 7))
+        self.server.run_pending()
+        self.refused(self.admin.word_filter.test(rule, None, 7), RateLimited)
+        held.callback(None)
+        self.server.run_pending()
+        self.assertEqual(self.successResultOf(first).messages, 1)
+        patch.restore()
+        self.assertEqual(self.try_rule("spam"), (1, 1, 1, True))
 
     def test_it_looks_back_so_many_days(self) -> None:
         self.say("old spam")
