@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 from gtchat.chat.audit import AT_CONSOLE
 from gtchat.chat.background import Progress, no_progress
-from gtchat.chat.errors import BadRequest, ChatError
+from gtchat.chat.errors import BadRequest, ChatError, TooLong
 from gtchat.server.admin.arguments import check_arguments, read_words
 from gtchat.server.admin.command import Channel
 from gtchat.server.admin.commands import AdminCommands, help_output, require_found
 from gtchat.server.admin.output import NARROW, Output
-from gtchat.server.admin.socket import decode_request, encode_progress, encode_reply
+from gtchat.server.admin.socket import MAX_REPLY, decode_request, encode_progress, encode_reply
 
 #: Seconds after which progress is written that is none, so that the client goes on waiting.
 SILENCE_S = 10
@@ -49,7 +49,10 @@ class AdminLines:
             )
         except ChatError as error:
             result = error
-        return encode_reply(result)
+        reply = encode_reply(result)
+        if len(reply) > MAX_REPLY:  # the client reads no more
+            return encode_reply(TooLong("The result is too long: ask for fewer with --limit."))
+        return reply
 
     def _progress(self, write: Callable[[bytes], None]) -> Progress:
         """Return what writes how far a command is: each percent, and whenever it was silent."""

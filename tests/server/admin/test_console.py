@@ -21,6 +21,7 @@ from gtchat.chat.limits import Limits
 from gtchat.chat.measures import SpaceGivenBack
 from gtchat.server import console_output
 from gtchat.server.admin import console as admin_console
+from gtchat.server.admin import lines
 from gtchat.server.admin.console import (
     COMMANDS,
     LINE_BYTES,
@@ -168,6 +169,15 @@ class AdminLines(AdminConsole):
         self.assertTrue(transport.disconnecting)
         self.assertEqual(self.consoles.consoles, [])
         console.connectionLost()
+
+    def test_a_result_that_gtchat_admin_would_not_read_is_refused(self) -> None:
+        self.patch(lines, "MAX_REPLY", 200)
+        console, transport = self.consoles.buildProtocol(None), Socket(0)
+        console.makeConnection(transport)
+        console.dataReceived(ADMIN_LINE + b'\n{"name": "help"}\n')
+        self.server.run_pending()
+        answer = json.loads(transport.value().splitlines()[-1])
+        self.assertEqual((answer["status"], answer["code"]), ("error", "too_long"))
 
     def test_gtchat_admin_does_not_wait_for_a_command_that_has_an_unexpected_error(self) -> None:
         console, transport = self.consoles.buildProtocol(None), Socket(0)
