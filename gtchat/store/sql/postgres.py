@@ -45,6 +45,8 @@ from gtchat.store.sql.postgres_address import (
 )
 from gtchat.store.sql.watchdog import PostgresConnection, Watchdog
 
+#: Seconds that a statement has which reads what a load has found.
+_MOMENT_S = 300.0
 #: Row of a node that writes alone: nothing has to wait for its end.
 _ALONE_S = 0.0
 #: Statements that a connection keeps prepared; each size of a bulk insert is one.
@@ -288,9 +290,10 @@ class PostgresDatabase(Database):
     def open_same_moment(self, db: Connection) -> Connection:
         """See `Database.open_same_moment`."""
         [(snapshot,)] = db.execute("SELECT pg_export_snapshot()")
-        reader = self.open_reader()
+        reader = self._connect(READER)
         try:
             self.begin_long_read(reader)
+            reader.patience = _MOMENT_S  # logins wait for what it reads
             reader.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
         except BaseException:
             reader.close()

@@ -16,6 +16,8 @@ from tests.store.contract import StoreCase, room_created
 if postgres.MISSING is None:
     import psycopg
 
+    from gtchat.store.sql.postgres import _MOMENT_S
+
 
 class FakeLife:
     """Notes that the node was given up."""
@@ -50,6 +52,10 @@ class CountTests(StoreCase, TestCase):
 
     async def test_the_lobby_of_a_new_chat_is_not_counted(self) -> None:
         self.assertEqual(await self.store.count_public(), 0)
+
+    def test_a_count_that_gets_no_answer_is_cut_off_at_some_time(self) -> None:
+        moment: Any = self.store._public_count._moment
+        self.assertEqual(moment.patience, _MOMENT_S)
 
     async def fail(self, life: FakeLife) -> None:
         def count(db: Any) -> int:
