@@ -19,7 +19,7 @@ from zope.interface import Interface
 from gtchat.chat.account_deletion import authenticate_own
 from gtchat.chat.accounts import Accounts
 from gtchat.chat.admin_store import AuditQuery, ListedAccount
-from gtchat.chat.audit import Actor, write_line
+from gtchat.chat.audit import Actor, AuditRecord, write_line
 from gtchat.chat.audit_names import names_of, records
 from gtchat.chat.background import Progress, no_progress
 from gtchat.chat.entries import Entry
@@ -235,11 +235,18 @@ class DataExports:
         record = self._audit.record("account_exported", actor, name=account.name)
         self._is_writing = True
         try:
-            await files.write(self._parts(account.id, progress), path)
-            await self._store.record(record)
+            await files.write(self._recorded(record, self._parts(account.id, progress)), path)
         finally:
             self._is_writing = False
+
+    async def _recorded(
+        self, record: AuditRecord, parts: AsyncIterator[Part]
+    ) -> AsyncIterator[Part]:
+        """Yield parts of an export, once it is recorded: no file has more than is recorded."""
+        await self._store.record(record)
         write_line(record)
+        async for part in parts:
+            yield part
 
     # What is in it.
 

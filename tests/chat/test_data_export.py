@@ -433,3 +433,9 @@ class Contents(Exported):
         account = self.done(self.admin.accounts.find("Ann"))
         self.refused(self.exports.write(account, "/x", AT_CONSOLE), BadRequest)
         self.assertEqual(self.records(code="account_exported"), [])
+
+    def test_no_file_has_more_than_is_recorded(self) -> None:
+        account = self.done(self.admin.accounts.find("Ann"))
+        refuse(self, self.server, "record")
+        self.refused(self.exports.write(account, "/x", AT_CONSOLE), NotStored)
+        self.assertEqual(self.files.files, {})
