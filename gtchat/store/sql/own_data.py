@@ -11,8 +11,9 @@ from gtchat.store.sql.database import Connection
 from gtchat.store.sql.entry_rows import COLUMNS, entry_of
 from gtchat.store.sql.statements import Statement
 
-#: Rows of `entries` that are read at a time.
-SLICE = 2000
+#: Rows of `entries` that are looked at at a time, and entries of the account that are read: with
+#: the longest texts these are 1.6 MB, of which a server may send ten exports.
+SLICE, FOUND = 2000, 100
 
 _accounts = schema.accounts
 _blocks = schema.blocks
@@ -70,7 +71,7 @@ _LAST = Statement(
 )
 _NEWEST = Statement(select(func.coalesce(func.max(_log.c.row), 0)))
 _FIND = Statement(
-    select(_rooms.c.name, *COLUMNS)
+    select(_log.c.row, _rooms.c.name, *COLUMNS)
     .join_from(_log, _rooms, _rooms.c.id == _log.c.room_id)
     .where(
         _log.c.row > bindparam("after"),
@@ -79,6 +80,7 @@ _FIND = Statement(
         _rooms.c.kind == literal_column("'room'"),
     )
     .order_by(_log.c.row)
+    .limit(bindparam("limit"))
 )
 
 
@@ -102,6 +104,8 @@ def entries(db: Connection, account_id: int, after: int) -> OwnEntries:
     """Return a part of the entries about an account; see `IAdminStore.own_entries`."""
     last = _LAST.scalar(db, after=after, skipped=SLICE - 1)
     end = 2**62 if last is None else last
-    found = _FIND(db, account=account_id, after=after, last=end)
-    own = tuple(entry_of(row[1:], row[0]) for row in found)
+    found = _FIND(db, account=account_id, after=after, last=end, limit=FOUND).fetchall()
+    if len(found) == FOUND:
+        last = found[-1][0]
+    own = tuple(entry_of(row[2:], row[1]) for row in found)
     return OwnEntries(own, last, _NEWEST.scalar(db))

@@ -23,6 +23,7 @@ from gtchat.store.sql import (
     history,
     mention_pages,
     mentions,
+    own_data,
     read_state,
     rooms,
     session_ends,
@@ -111,7 +112,10 @@ class ExportLinkTests(OnDisk, ExportLinkContract, TestCase):
 
 
 class OwnDataTests(OnDisk, OwnDataContract, TestCase):
-    pass
+    async def test_its_entries_are_read_in_parts(self) -> None:
+        self.patch(own_data, "FOUND", 3)
+        await self.test_its_entries_are_those_of_rooms()
+        self.assertEqual(len((await self.store.own_entries(self.ann, 0)).entries), 3)
 
 
 class DeletedWordsTests(OnDisk, DeletedWordsContract, TestCase):
