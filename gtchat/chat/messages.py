@@ -32,7 +32,7 @@ from gtchat.chat.guesses import Guesses
 from gtchat.chat.interfaces import Ack, FoundRoom, HistoryPage, HistoryQuery
 from gtchat.chat.limits import Limits, network_key
 from gtchat.chat.message_rules import annotated
-from gtchat.chat.moderation import UNMODERATED, find_refusal, slow_seconds
+from gtchat.chat.moderation import UNMODERATED, check_ban, find_refusal, slow_seconds
 from gtchat.chat.names import HOST
 from gtchat.chat.normalization import MAX_COMPOSED, nfc, too_long
 from gtchat.chat.queued import PendingMessage
@@ -116,16 +116,22 @@ def _check_limit(query: HistoryQuery) -> None:
         raise BadRequest(f"limit: must be 1 to {HISTORY_LIMIT}.")
 
 
-def _check_preview(room: Room | FoundRoom) -> None:
-    """Check that users who are not members can read the newest messages of a room.
+def _check_preview(room: Room | FoundRoom, user: User, at: int) -> None:
+    """Check that a user who is no member can read the newest messages of a room.
+
+    Args:
+        room: the room.
+        user: the user.
+        at: now, in milliseconds since 1970, UTC.
 
     Raises:
-        PrivateRoom, NotAllowed.
+        PrivateRoom, NotAllowed, BannedFromRoom.
     """
     if not room.public:
         raise PrivateRoom()
     if not room.preview:
         raise NotAllowed("The owner of this room allows no preview.")
+    check_ban(room, user.id, user.name, at)
 
 
 def _preview_rate(limits: Limits) -> tuple[float, float]:
@@ -299,16 +305,17 @@ class Messages:
             BadRequest: the query asks for no entries or for more than `HISTORY_LIMIT`.
             PrivateRoom: the room is private.
             NotAllowed: the owner has turned previews off.
+            BannedFromRoom: the user is banned from the room.
             RateLimited: the network of the user reads too many previews.
         """
         _check_limit(query)
         room = await self._loader.look(raw)
-        _check_preview(room)
+        _check_preview(room, session.user, self._users.now())
         if wait := self._previews.take(network_key(session.connection.address)):
             raise RateLimited("Too many previews from your address.", retry_after=wait)
         query = attrs.evolve(query, viewer=session.user.id, preview=True)
         page = await self._store.history(room.id, query)
-        _check_preview(await self._loader.look(raw))
+        _check_preview(await self._loader.look(raw), session.user, self._users.now())
         return page
 
     async def broadcast(self, session: Session, msg: str, key: str) -> int:

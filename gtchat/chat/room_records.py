@@ -86,6 +86,8 @@ class FoundRoom:
     id: int
     public: bool
     preview: bool
+    owner_id: int | None = None
+    moderation: Moderation = UNMODERATED
 
 
 @attrs.frozen

@@ -123,6 +123,24 @@ class Reading(PreviewCase):
         self.server.run_pending()
         self.assertEqual(self.eve.reply("a")["code"], "private_room")
 
+    def test_a_user_who_is_banned_from_the_room_sees_nothing(self) -> None:
+        self.ann.call("ban", room_name="r", user="eve", seconds=90)
+        reply = self.preview(self.eve)
+        self.assertEqual((reply["code"], round(reply["retry_after"])), ("room_banned", 90))
+        self.server.start()  # the room is not in memory now
+        eve = self.server.connect()
+        eve.login("eve", pwd="password")
+        self.assertFalse(self.server.chat.rooms.has_key("r"))
+        self.assertEqual(self.preview(eve)["code"], "room_banned")
+        self.server.clock.advance(91)
+        self.assertEqual(self.texts(eve), ["1", "2"])
+
+    def test_a_user_who_is_banned_meanwhile_sees_nothing(self) -> None:
+        self.eve.send("history", room_name="r", preview=True, tracker="a")
+        self.ann.send("ban", room_name="r", user="eve")
+        self.server.run_pending()
+        self.assertEqual(self.eve.reply("a")["code"], "room_banned")
+
     def test_an_address_can_read_10_a_minute(self) -> None:
         server = TestServer(Limits(commands_per_second=0))
         owner = server.member("ann")

@@ -6,6 +6,7 @@ from typing import Any
 
 from gtchat.chat.errors import BadSession
 from gtchat.chat.interfaces import FoundRoom
+from gtchat.chat.moderation_events import UserBanned
 from tests.store.contract import (
     joined,
     left,
@@ -139,7 +140,13 @@ class RoomsContract(DirectCase):
             (self.garden, "Garden", "plants", "Ann", 3, False, True),
         )
         self.assertEqual(room.member_count, 3)
+        rooms = await self.store.find_rooms(["b", "garden"])
+        event = UserBanned(room_name="Garden", usr="eve", by="Ann", at=990)
+        await self.stored(self.garden, event, None)
         self.assertEqual(await self.store.find_rooms(["a", "b", "x"]), await self.found("a", "b"))
+        found = await self.store.find_rooms(["garden"])
+        self.assertNotEqual(found["garden"], rooms["garden"])
+        self.assertEqual(found, await self.found("garden"))
 
     async def test_rooms_are_searched_by_name(self) -> None:
         await self.begin()
@@ -156,7 +163,10 @@ class RoomsContract(DirectCase):
 
     async def found(self, *keys: str) -> dict[str, FoundRoom]:
         rooms = [(await self.load_rooms([], key))[0] for key in keys]
-        return {room.key: FoundRoom(room.id, room.public, room.preview) for room in rooms}
+        return {
+            room.key: FoundRoom(room.id, room.public, room.preview, room.owner_id, room.moderation)
+            for room in rooms
+        }
 
     async def test_a_start_has_the_first_public_rooms_and_their_number(self) -> None:
         await self.begin()

@@ -84,7 +84,7 @@ class RoomLists:
         """Return what is told of rooms; see `IRoomStore.find_rooms`."""
         found = {key: self._rooms.keys.get(key) for key in keys}
         return {
-            key: FoundRoom(room.id, room.public, room.preview)
+            key: FoundRoom(room.id, room.public, room.preview, room.owner_id, room.moderation)
             for key, room in found.items()
             if room is not None
         }

@@ -65,7 +65,14 @@ _SOME = Lookup(_records.where(_is_room).order_by(_rooms.c.id), _rooms.c.id)
 _MEMBERS_OF_SOME = Lookup(_members_of.order_by(*_in_order), _members.c.room_id)
 _ID = Statement(select(_rooms.c.id).where(_rooms.c.key == bindparam("key"), _is_room))
 _FOUND = Lookup(
-    select(_rooms.c.key, _rooms.c.id, _rooms.c.public, _rooms.c.preview).where(_is_room),
+    select(
+        _rooms.c.key,
+        _rooms.c.id,
+        _rooms.c.public,
+        _rooms.c.preview,
+        _rooms.c.owner_id,
+        _rooms.c.moderation,
+    ).where(_is_room),
     _rooms.c.key,
 )
 
@@ -280,8 +287,8 @@ def of_account(
 def find(db: Connection, keys: Collection[str]) -> dict[str, FoundRoom]:
     """Return what is told of rooms; see `IRoomStore.find_rooms`."""
     return {
-        key: FoundRoom(id_, bool(public), bool(preview))
-        for key, id_, public, preview in _FOUND(db, list(keys))
+        key: FoundRoom(id_, bool(public), bool(preview), owner_id, moderation.decode(stored))
+        for key, id_, public, preview, owner_id, stored in _FOUND(db, list(keys))
     }
 
 
