@@ -225,10 +225,10 @@ def open_storage(server: ServerSettings, reactor: Any) -> Storage:
             return Storage(SQLStore.open(database, reactor), directory, lock)
         database.prepare()
         _log.info("store: {database}", database=database)
-        store = SQLStore(database, reactor, wall=database.clock, notifier=bus)
+        store = SQLStore(database, reactor, wall=database.wall, notifier=bus)
         relay = NoRelay() if bus is None else bus.relay
         return Storage(
-            store, directory, lock, relay, has_nodes=True, ports=database.ports, wall=database.clock
+            store, directory, lock, relay, has_nodes=True, ports=database.ports, wall=database.wall
         )
     except StoreError as error:
         lock.close()

@@ -41,11 +41,11 @@ class HeartbeatDatabase(Protocol):
 
     Attributes:
         ports: what the nodes tell each other.
-        clock: tells the time by which the node goes; each beat measures it.
+        wall: tells the time by which the node goes; each beat measures it.
     """
 
     ports: NodePorts
-    clock: NodeClock
+    wall: NodeClock
 
     def open_heartbeat(self) -> Connection:
         """Return a new connection whose statements end within a second."""
@@ -150,7 +150,7 @@ class Heartbeat:
             return False
         self._prolonged = began
         self._beats += 1
-        self._database.clock.measure(self._db)
+        self._database.wall.measure(self._db)
         others = self._db.execute(_OTHERS, (self._node_id,)).fetchall()
         ports.hear(url for _, url, _ in others)
         expired = next((id_ for id_, _, is_expired in others if is_expired), None)
@@ -169,7 +169,7 @@ class Heartbeat:
     def _end(self, function: Callable[[Connection, int], int | None]) -> None:
         try:
             with closing(self._database.open_expiry()) as db:
-                told = function(db, int(self._database.clock() * 1000))
+                told = function(db, int(self._database.wall() * 1000))
         except psycopg.Error as error:
             reason = self._database.reason(error)
             self._log.warn("Another node could not be ended: {reason}", reason=reason)

@@ -89,7 +89,7 @@ class PostgresDatabase(Database):
     Attributes:
         alone: whether no other server may use it meanwhile.
         ports: those of all servers.
-        clock: tells the time by which this server goes.
+        wall: tells the time by which this server goes.
 
     Raises:
         StoreError: that is no such URI.
@@ -102,8 +102,8 @@ class PostgresDatabase(Database):
         self._address = PostgresAddress(url)
         self.alone = False
         self.ports = NodePorts()
-        self.clock = NodeClock(wall)
-        self._node = Node(node, self.clock)
+        self.wall = NodeClock(wall)
+        self._node = Node(node, self.wall)
         self._watchdog = Watchdog()
         self._waits_for_disk = True
         #: Number of the process of PostgreSQL that writes for this server, and when it began: after
@@ -202,7 +202,7 @@ class PostgresDatabase(Database):
         db = self._connect(WRITER)
         try:
             self.wait_for_disk(db, True)
-            self.clock.measure(db)
+            self.wall.measure(db)
             self._end_predecessor(db)
             self._lock(db)
             if self._node.entered:

@@ -308,7 +308,7 @@ class BeatTests(ExpiryCase):
         self.assertEqual(self.lost, [0])
 
     def test_a_beat_measures_the_clock_of_the_machine(self) -> None:  # H47
-        clock = self.nodes[0].clock = NodeClock(lambda: 1000.0)
+        clock = self.nodes[0].wall = NodeClock(lambda: 1000.0)
         [(before,)] = self.rows(TIME)
         self.beat(self.heart(0))
         [(after,)] = self.rows(TIME)
@@ -316,7 +316,7 @@ class BeatTests(ExpiryCase):
 
     def test_a_connection_that_writes_measures_it_before_it_enters(self) -> None:
         late = self.node("late")
-        late.clock._wall = lambda: 1000.0
+        late.wall._wall = lambda: 1000.0
         self.change(EXPIRE, "three")  # is ended by what enters
         [(before,)] = self.rows(TIME)
         self.open(late)
