@@ -16,6 +16,12 @@ _PARAMETERS = {"application_name": "gtchat", "connect_timeout": "5", "tcp_user_t
 #: is gone, or that stops within a transaction, keeps its locks no longer than these times.
 _SESSION = {
     "client_encoding": "UTF8",
+    # The driver reads times of this style only.
+    "datestyle": "ISO",
+    "timezone": "UTC",
+    "intervalstyle": "postgres",
+    "extra_float_digits": "1",
+    "idle_session_timeout": "0",
     "default_transaction_isolation": "read\\ committed",
     "jit": "off",
     "tcp_keepalives_idle": "10",

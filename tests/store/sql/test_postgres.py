@@ -40,6 +40,7 @@ from tests.store import (
 if postgres.MISSING is None:
     import psycopg
 
+    from gtchat.store.sql.node_list import list_nodes
     from gtchat.store.sql.postgres import PostgresDatabase
 
 NUMBERS = count(1)
@@ -188,6 +189,28 @@ class SchemaTests(SynchronousTestCase):
         error = database.refused(raised.exception)
         self.assertIsInstance(error, StoreUnavailable)
         self.assertIn("read-only transaction", str(error))
+
+    def test_settings_of_the_database_do_not_count(self) -> None:
+        url = postgres.create_empty()
+        name = url.split("/")[3].split("?")[0]
+        for setting in (
+            "datestyle = 'German'",
+            "timezone = 'Asia/Kolkata'",
+            "intervalstyle = 'sql_standard'",
+            "extra_float_digits = -10",
+            "idle_session_timeout = '1s'",
+            "statement_timeout = '1ms'",
+            "synchronous_commit = off",
+            "default_transaction_isolation = 'serializable'",
+        ):
+            postgres.server().execute(f"ALTER DATABASE {name} SET {setting}")
+        database = PostgresDatabase(url)
+        names = ("idle_session_timeout", "synchronous_commit", "transaction_isolation")
+        with closing(database.open_writer()) as db:
+            self.assertEqual([each.id for each in list_nodes(database)], [database.node_id])
+            found = [db.execute(f"SHOW {each}").fetchone()[0] for each in names]
+            database.leave(db)
+        self.assertEqual(found, ["0", "on", "read committed"])
 
     def test_settings_of_the_address_come_last(self) -> None:
         url = f"{postgres.create_empty()}&options=-c%20statement_timeout%3D7s&application_name=x"
