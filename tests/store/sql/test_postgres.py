@@ -6,6 +6,7 @@ import os
 from contextlib import closing
 from itertools import count
 from types import ModuleType
+from typing import Any, cast
 
 from twisted.internet import reactor
 from twisted.trial.unittest import SynchronousTestCase, TestCase
@@ -211,6 +212,27 @@ class SchemaTests(SynchronousTestCase):
             found = [db.execute(f"SHOW {each}").fetchone()[0] for each in names]
             database.leave(db)
         self.assertEqual(found, ["0", "on", "read committed"])
+
+    def test_what_each_connection_may_take(self) -> None:
+        database = PostgresDatabase(postgres.create_empty())
+        names = (
+            "statement_timeout",
+            "lock_timeout",
+            "idle_in_transaction_session_timeout",
+            "default_transaction_read_only",
+        )
+        for connect, expected in (
+            (database.open_writer, ["10s", "5s", "1s", "off"]),
+            (database.open_expiry, ["10s", "5s", "1s", "off"]),
+            (database.open_reader, ["5s", "0", "10s", "on"]),
+            (database.open_searcher, ["2s", "0", "10s", "on"]),
+            (database.open_heartbeat, ["1s", "0", "0", "off"]),
+        ):
+            with closing(connect()) as db:
+                found = [db.execute(f"SHOW {name}").fetchone()[0] for name in names]
+                self.assertEqual(found, expected, connect)
+                parameters = cast(Any, db).info.get_parameters()
+                self.assertEqual(parameters["tcp_user_timeout"], "3000")
 
     def test_settings_of_the_address_come_last(self) -> None:
         url = f"{postgres.create_empty()}&options=-c%20statement_timeout%3D7s&application_name=x"
