@@ -38,6 +38,7 @@ from gtchat.store.sql.nodes import Node, NodeExpired, WrittenByAnother
 from gtchat.store.sql.postgres_address import (
     HEARTBEAT,
     MAINTENANCE,
+    READ_ONLY,
     READER,
     SEARCHER,
     WRITER,
@@ -159,6 +160,15 @@ class PostgresDatabase(Database):
             raise
         return db
 
+    def _connect_to_read(self, settings: dict[str, str]) -> PostgresConnection:
+        db = self._connect(settings)
+        try:
+            db.execute(READ_ONLY)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
     def _prepare(self, db: PostgresConnection) -> None:
         # One type for all numbers: a statement is prepared once, not for each size of a number.
         db.adapters.register_dumper(int, Int8Dumper)
@@ -238,11 +248,11 @@ class PostgresDatabase(Database):
 
     def open_reader(self) -> Connection:
         """See `Database.open_reader`."""
-        return self._connect(READER)
+        return self._connect_to_read(READER)
 
     def open_searcher(self) -> Connection:
         """See `Database.open_searcher`."""
-        return self._connect(SEARCHER)
+        return self._connect_to_read(SEARCHER)
 
     def open_heartbeat(self) -> Connection:
         """Return a new connection that prolongs the row of the node."""

@@ -36,8 +36,10 @@ WRITER = {
 READER = {
     "statement_timeout": "5s",
     "idle_in_transaction_session_timeout": "10s",
-    "default_transaction_read_only": "on",
 }
+#: Lets a connection that reads not write. As one of the settings above it would make libpq take any
+#: server for a standby where the address has `target_session_attrs=read-write`.
+READ_ONLY = "SET default_transaction_read_only = on"
 #: Its result is worth nothing to a user who has waited for longer.
 SEARCHER = {**READER, "statement_timeout": "2s"}
 HEARTBEAT = {"statement_timeout": "1s"}

@@ -234,6 +234,13 @@ class SchemaTests(SynchronousTestCase):
                 parameters = cast(Any, db).info.get_parameters()
                 self.assertEqual(parameters["tcp_user_timeout"], "3000")
 
+    def test_an_address_of_several_servers_leads_to_the_one_that_takes_writes(self) -> None:
+        folder = postgres.server().folder
+        url = postgres.create_empty().replace(f"host={folder}", f"host=/none,{folder}")
+        database = PostgresDatabase(f"{url}&target_session_attrs=read-write")
+        for connect in (database.open_writer, database.open_reader, database.open_searcher):
+            connect().close()
+
     def test_settings_of_the_address_come_last(self) -> None:
         url = f"{postgres.create_empty()}&options=-c%20statement_timeout%3D7s&application_name=x"
         with closing(PostgresDatabase(url).open_writer()) as db:
