@@ -19,11 +19,9 @@ one write. Source: spec/livechat.md.
 from __future__ import annotations
 
 import codecs
-from collections import deque
 from collections.abc import Coroutine, Iterator
 from typing import Any
 
-import attrs
 from twisted.internet.interfaces import IAddress, IDelayedCall, IPushProducer, IReactorTime
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
@@ -34,7 +32,6 @@ from gtchat.chat.chat import Chat
 from gtchat.chat.errors import ChatError
 from gtchat.chat.events import Event
 from gtchat.chat.interfaces import Ack, DeliveryProof, IConnection
-from gtchat.chat.limits import Limits
 from gtchat.chat.names import HOST
 from gtchat.chat.rooms import LOBBY
 from gtchat.chat.users import Session
@@ -51,6 +48,7 @@ from gtchat.protocols.base.text import (
     split_text,
     strip_controls,
 )
+from gtchat.protocols.base.write_queue import READ_SIZE, WriteQueue
 
 #: Seconds between two writes, and between OK and the list of users.
 WRITE_PAUSE, OK_PAUSE = 0.04, 0.1
@@ -58,8 +56,6 @@ WRITE_PAUSE, OK_PAUSE = 0.04, 0.1
 BACKLOG_BYTES, SHORT_PAUSE = 16_384, 0.005
 #: Events of presence that wait to be written to a client.
 PRESENCE_LIMIT = 128
-#: Bytes that the original reads at once, which make one message.
-READ_SIZE = 4096
 #: Largest list of users, in bytes. Users who are not in it do not exist for the client.
 LIST_BYTES = 65_536
 
@@ -101,63 +97,6 @@ def presence_changes(event: Event) -> Iterator[tuple[str, bool]]:
     elif isinstance(event, events.PresenceChanged):
         yield from ((name, False) for name in event.logouts)
         yield from ((name, True) for name in event.logins)
-
-
-@attrs.define(eq=False)
-class WriteQueue:
-    """What waits to be written to a client.
-
-    Args:
-        limits: `outbox_bytes` is used, the most bytes that wait; a line beyond it is left out.
-
-    Attributes:
-        size: bytes that wait.
-        events: lines that wait and are written alone.
-        left_out: lines left out since the last one that was not.
-    """
-
-    limits: Limits
-    size: int = 0
-    events: int = 0
-    left_out: int = 0
-    _lines: deque[tuple[bytes, bool]] = attrs.field(factory=deque)
-
-    def __bool__(self) -> bool:
-        return bool(self._lines)
-
-    def fits(self, data: bytes) -> bool:
-        """Return whether there is room for a line."""
-        limit = self.limits.outbox_bytes
-        return not limit or self.size + len(data) <= limit
-
-    def append(self, data: bytes, alone: bool = False) -> None:
-        """Add a line. alone: whether it is written alone."""
-        self._lines.append((data, alone))
-        self.size += len(data)
-        self.events += alone
-
-    def append_first(self, data: bytes) -> None:
-        """Add a line that is written alone, before all others."""
-        self._lines.appendleft((data, True))
-        self.size += len(data)
-        self.events += 1
-
-    def take(self) -> bytes:
-        """Return what is written next: one line that stays alone, or as many others as fit."""
-        line, alone = self._lines.popleft()
-        self.size -= len(line)
-        if alone:
-            self.events -= 1
-            return line
-        lines, size = [line], len(line)
-        while self._lines and not self._lines[0][1]:
-            size += 1 + len(self._lines[0][0])
-            if size > READ_SIZE:
-                break
-            line, _ = self._lines.popleft()
-            self.size -= len(line)
-            lines.append(line)
-        return b"\n".join(lines)
 
 
 @implementer(IConnection, IPushProducer)
@@ -225,16 +164,17 @@ class LiveChat(ClientConnection):
     async def _log_in(self, name: str) -> None:
         chat = self._factory.chat
         try:
-            begun = await chat.logins.login_guest(name, self._factory.encoder, self, None)
-            session = begun.session
+            session = (
+                await chat.logins.login_guest(name, self._factory.encoder, self, None)
+            ).session
             login.keep_session(self, session)
         except ChatError as error:
-            self._factory.requests.note("login", self, error)
+            self._note("login", error)
             if not self.closed:
                 self.transport.write(b"NOT_UNIQUE")
                 self.disconnect()
             return
-        self._factory.requests.note("login", self)
+        self._note("login")
         self.set_deadline(0)
         self._name = session.user.name
         online = chat.users.online.page(None, len(chat.users.online))
@@ -259,23 +199,26 @@ class LiveChat(ClientConnection):
         for part in split_text(text, chat.limits.text_chars):
             if self.session is None:
                 return
-            refusal: ChatError | None = self.queue.charge()
-            if refusal is None:
-                try:
-                    chat.speak(self.session, LOBBY, part, None, self._answer)
-                except ChatError as error:
-                    refusal = error
-            if refusal is not None:
-                self._answer(refusal)
+            try:
+                if (refusal := self.queue.charge()) is not None:
+                    raise refusal
+                chat.speak(self.session, LOBBY, part, None, self._answer)
+            except ChatError as error:
+                self._answer(error)
 
     def _answer(self, result: Ack | ChatError) -> None:
         """Say why a message was not sent, as a message of the server."""
         error = result if isinstance(result, ChatError) else None
-        self._factory.requests.note("speak", self, error)
+        self._note("speak", error)
         if error is not None:
-            self._factory.chat.measures.refusals[error.code] += 1
             now = format_clock(self._factory.chat.users.now())
             self._write(f"{now} server > Not sent: {error.text}")
+
+    def _note(self, command: str, error: ChatError | None = None) -> None:
+        """Note a command in the log of requests, and count it if it was refused."""
+        self._factory.requests.note(command, self, error)
+        if error is not None:
+            self._factory.chat.measures.refusals[error.code] += 1
 
     # IConnection, and what TextEncoder asks of a connection.
 

@@ -22,11 +22,11 @@ from gtchat.chat.events import (
 )
 from gtchat.chat.guests import GUEST_GRACE_S
 from gtchat.protocols.base.command_queue import QUEUE_LIMIT
+from gtchat.protocols.base.write_queue import READ_SIZE
 from gtchat.protocols.livechat import (
     LIST_BYTES,
     OK_PAUSE,
     PRESENCE_LIMIT,
-    READ_SIZE,
     presence_changes,
     render,
 )
@@ -85,6 +85,7 @@ class Login(LiveChatTestCase):
             client.send(b"alice")
         self.assertEqual(client.received(), [b"NOT_UNIQUE"])
         self.assertTrue(client.closed)
+        self.assertEqual(self.chat.measures.refusals, {"not_stored": 1})
 
     def test_a_name_is_refused_while_there_are_no_guests(self) -> None:
         self.chat.access.choose("guests", "off")

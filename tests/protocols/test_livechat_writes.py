@@ -5,17 +5,12 @@ from __future__ import annotations
 from unittest.mock import patch
 
 from twisted.internet.defer import Deferred
-from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.errors import RateLimited
 from gtchat.chat.limits import Limits
 from gtchat.protocols.base.tcp import CLOSE_TIMEOUT
-from gtchat.protocols.livechat import (
-    READ_SIZE,
-    SHORT_PAUSE,
-    WRITE_PAUSE,
-    WriteQueue,
-)
+from gtchat.protocols.base.write_queue import READ_SIZE
+from gtchat.protocols.livechat import SHORT_PAUSE, WRITE_PAUSE
 from tests.protocols.cases import LiveChatTestCase
 
 
@@ -116,29 +111,6 @@ class ReaderAmongTalkers(LiveChatTestCase):
         self.assertGreater(left_out, 10)
         self.assertEqual(said, f"server > {left_out} lines were too many to show")
         self.assertEqual(more, "alice > more")
-
-
-class Queue(SynchronousTestCase):
-    def test_a_write_has_one_event_or_as_many_lines_as_fit(self) -> None:
-        queue = WriteQueue(Limits(outbox_bytes=0))
-        large = b"x" * (READ_SIZE - 2)
-        for line in (b"a", b"b", b"E1", b"E2", b"c", large, b"d", b"e" * READ_SIZE * 2, b"f"):
-            queue.append(line, line.startswith(b"E"))
-        queue.append_first(b"first")
-        self.assertEqual(queue.events, 3)
-        writes = []
-        while queue:
-            writes.append(queue.take())
-        self.assertEqual(
-            writes,
-            [b"first", b"a\nb", b"E1", b"E2", b"c\n" + large, b"d", b"e" * READ_SIZE * 2, b"f"],
-        )
-        self.assertEqual((queue.size, queue.events), (0, 0))
-
-    def test_a_limit_of_zero_is_none(self) -> None:
-        self.assertTrue(WriteQueue(Limits(outbox_bytes=0)).fits(b"x" * 10**6))
-        self.assertTrue(WriteQueue(Limits(outbox_bytes=2)).fits(b"xx"))
-        self.assertFalse(WriteQueue(Limits(outbox_bytes=2)).fits(b"xxx"))
 
 
 class Ends(LiveChatTestCase):
