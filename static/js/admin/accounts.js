@@ -34,7 +34,7 @@
 
   // Who is logged in from an address.
   GTChat.operator.Addresses = ({ shell, onError }) => html`
-    <${Listing} shell=${shell} command="sessions at" of="sessions" find=${text("op_find_address")} field="address" needed onError=${onError}
+    <${Listing} shell=${shell} command="sessions at" of="sessions" find=${text("op_find_address")} field="address" needed=${text("op_addresses_hint")} onError=${onError}
       row=${(session) => html`
         <li key=${session.id} class="line"><${Avatar} name=${session.name} />
           <span class="grow"><bdi class="strong">${session.name}</bdi>

@@ -22,8 +22,8 @@
   const back = (shell, section) => () => shell.showDialog({ name: "operator", section });
 
   // A list of a command. of: the field of the result; find: the label of the list and of its search field; field: the argument
-  // that gets what is typed, null for no such field; needed: whether it has to be given; args: further ones; onError(error): returns whether the error is dealt with; row(item, reload): draws an item; note(result): a text below the list.
-  const Listing = ({ shell, command, of, find, field = "search", needed = false, args = {}, onError, row, actions, note }) => {
+  // that gets what is typed, null for no such field; needed: what is said until it is given, if it has to be; args: further ones; onError(error): returns whether the error is dealt with; row(item, reload): draws an item; note(result): a text below the list.
+  const Listing = ({ shell, command, of, find, field = "search", needed = "", args = {}, onError, row, actions, note }) => {
     const [query, setQuery] = useState("");
     const [found, setFound] = useState(null); // {items, next, warning}
     const [error, setError] = useState(null);
@@ -52,8 +52,9 @@
     return html`
       <div class="find-row">${field && html`<div class="grow"><${Find} label=${find} value=${query} onChange=${setQuery} /></div>`}${actions}</div>
       <${Problem} error=${error} />
+      ${needed && !query.trim() && html`<p class="hint">${needed}</p>`}
       ${!found && !error && !(needed && !query.trim()) && html`<p class="hint" role="status">${text("loading")}</p>`}
-      ${found && (found.items.length === 0 ? html`<p class="hint" role="status">${text("op_none")}</p>`
+      ${found && (found.items.length === 0 ? html`<p class="hint" role="status">${text(query.trim() ? "op_none" : "op_empty")}</p>`
         : html`<ul class="card" aria-label=${find}>${found.items.map((item) => row(item))}</ul>`)}
       ${found?.note && html`<p class="hint">${found.note}</p>`}
       ${found?.warning && html`<p class="hint" lang="en">${found.warning}</p>`}

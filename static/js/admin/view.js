@@ -10,13 +10,13 @@
   const text = (...details) => GTChat.text(...details);
 
   const Room = ({ shell, room }) => html`
-    <li class="line"><${Icon} name=${room.public ? "hash" : "lock"} />
+    <li class="line wraps"><${Icon} name=${room.public ? "hash" : "lock"} />
       <span class="grow"><bdi class="strong">${room.name}</bdi><span class="small third block">${[
         text("op_room_about", room), room.owner && text("op_owned", { name: room.owner })].filter(Boolean).join(" · ")}</span></span>
-      <${IconButton} icon="shield" label=${text("op_role_named", { name: room.name })} onClick=${() => shell.showDialog({ name: "op_role", room })} />
+      <span class="end"><${IconButton} icon="shield" label=${text("op_role_named", { name: room.name })} onClick=${() => shell.showDialog({ name: "op_role", room })} />
       ${room.name !== shell.state.lobby.name && html`
         <${IconButton} icon="crown" label=${text("op_owner_named", { name: room.name })} onClick=${() => shell.showDialog({ name: "op_owner", room })} />
-        <${IconButton} icon="trash" label=${text("op_delete_named", { name: room.name })} onClick=${() => shell.showDialog({ name: "op_delete_room", room })} />`}</li>`;
+        <${IconButton} icon="trash" label=${text("op_delete_named", { name: room.name })} onClick=${() => shell.showDialog({ name: "op_delete_room", room })} />`}</span></li>`;
 
   const Rooms = ({ shell, onError }) => html`
     <${Listing} shell=${shell} command="rooms list" of="rooms" find=${text("op_find_room")} onError=${onError}
