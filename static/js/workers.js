@@ -14,16 +14,24 @@
   // Returns the address of a worker: "service" (offline.js), "code" (code_colours.js) or "qr" (qr_code.js).
   GTChat.workerAddress = (name) => policy.createScriptURL(name);
 
-  // Loads scripts by their names in js/, one after the other. Returns a promise.
+  const loads = new Map(); // name of a script -> promise
+
+  const load = (name) => new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = policy.createScriptURL(name);
+    script.onload = resolve;
+    script.onerror = () => {
+      loads.delete(name);
+      reject(new GTChat.NoReplyError());
+    };
+    document.head.append(script);
+  });
+
+  // Loads scripts by their names in js/, one after the other, each once. Returns a promise.
   GTChat.loadLater = async (...names) => {
     for (const name of names) {
-      const script = document.createElement("script");
-      script.src = policy.createScriptURL(name);
-      await new Promise((resolve, reject) => {
-        script.onload = resolve;
-        script.onerror = () => reject(new GTChat.NoReplyError());
-        document.head.append(script);
-      });
+      if (!loads.has(name)) loads.set(name, load(name));
+      await loads.get(name);
     }
   };
 })();

@@ -10,6 +10,18 @@ from twisted.trial.unittest import TestCase
 from tests.e2e.browser import MISSING, STATIC, Browser
 from tests.e2e.server import Client, Server
 
+#: Opens the account page of the settings as if its scripts, which another page of them has begun to
+#: load, came after it is drawn and before the next frame. Returns what it shows until then.
+LOADED_MEANWHILE = """async () => {
+  const { AccountPage } = GTChat;
+  GTChat.AccountPage = undefined;
+  [...document.querySelectorAll('.settings nav button')]
+    .find((button) => button.textContent.includes('Account')).click();
+  for (let turn = 0; turn < 20; turn += 1) await null;
+  GTChat.AccountPage = AccountPage;
+  return document.querySelector('.settings .page').innerText;
+}"""
+
 
 class PageTest(TestCase):
     """The main things that users do with the page."""
@@ -60,6 +72,10 @@ class PageTest(TestCase):
         page.find(".settings .line", "Blocked users")
         lines = page.texts_of(".settings .line")
         self.assertEqual([line for line in lines if "pass" in line], [])
+        page.click(".settings nav button", "Appearance")
+        page.find(".theme-choice")
+        self.assertEqual(page.call(LOADED_MEANWHILE), "Loading…")
+        page.find(".settings .line", "Blocked users")
         page.close_dialog()
         page.log_out()
         page.click("label:has(> input[value=member])")

@@ -16,7 +16,7 @@
   const later = (view, ...scripts) => (props) => {
     const [error, setError] = useState(null);
     const [, setReady] = useState(false);
-    useEffect(() => { if (!GTChat[view]) GTChat.loadLater(...scripts).then(() => setReady(true), setError); }, []);
+    useEffect(() => { GTChat.loadLater(...scripts).then(() => setReady(true), setError); }, []);
     if (GTChat[view]) return html`<${GTChat[view]} ...${props} />`;
     if (!props.close) return html`<p class="hint" role="status">${error ? "" : text("loading")}</p><${Problem} error=${error} />`;
     return html`<${GTChat.Dialog} title=${text("loading")} onClose=${props.close} size="small"><div class="body"><${Problem} error=${error} /></div><//>`;
