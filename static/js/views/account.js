@@ -30,7 +30,7 @@
       ${provable(shell) && shell.actions.can("delete_account") && html`
         <${Line} shell=${shell} icon="trash" label=${text("delete_account")} hint=${text("delete_account_short")} dialog="delete_account" />`}
     </div>
-    <div><h3 class="group-title">${text("administration_hint")}</h3><div class="card">
+    <div class="field"><h3 class="group-title">${text("administration_hint")}</h3><div class="card">
       ${shell.state.operator && html`<${Line} shell=${shell} icon="shield" label=${text("operator_view")} dialog="operator" />`}
       <${Line} shell=${shell} icon="megaphone" label=${text("broadcast_to_all")} dialog="administration" /></div></div>`;
 
