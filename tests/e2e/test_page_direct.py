@@ -123,8 +123,9 @@ class DirectTest(TestCase):
         page.wait_for_message("and again")
         page.send("from the page")
         page.wait_until(lambda: self.last() == "from the page")
-        directs = phone.call("get_direct_list")["directs"]
-        self.assertEqual([one["unread"] for one in directs], [0])
+        page.expect(
+            lambda: [one["unread"] for one in phone.call("get_direct_list")["directs"]], [0]
+        )
         self.assertIn("from the page", [push.get("msg") for push in phone.taken])
         page.open_conversation("lobby")
         self.whisper("read elsewhere")

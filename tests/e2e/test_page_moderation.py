@@ -169,7 +169,7 @@ class PageModerationTest(TestCase):
         self.eve.call("speak", room_name="attic", msg="pills here")
         page.find(".notice", "The word filter flags a message of eve.")
         page.click(".notice button", "Show")
-        shown = page.find(".dialog .report", "flagged by the word filter").text
+        shown = page.text_of(".dialog .report", "flagged by the word filter")
         self.assertIn("pills here", shown)
         self.assertNotIn("pill*", shown)
         self.check("flags")
