@@ -99,7 +99,6 @@
     reports: ["Reports", "举报"],
     reports_of: ["Reports of {room}", "{room} 的举报"],
     no_reports: ["No report waits for an answer.", "没有待处理的举报。"],
-    more_reports: ["Show more", "显示更多"],
     answer_accepted: ["Accept", "受理"],
     answer_dismissed: ["Dismiss", "驳回"],
     accepted_named: ["Accept report {id}", "受理举报 {id}"],

@@ -80,7 +80,7 @@
       ${found && (found.reports.length === 0 ? html`<p class="second" role="status">${text("no_reports")}</p>` : html`
         <ul class="card" aria-label=${text("reports")}>${found.reports.map((report) => html`
           <${Report} key=${report.report_id} report=${report} onAnswer=${answer} onShow=${room && show(report)} />`)}</ul>`)}
-      ${found?.next && html`<div><button type="button" class="button" onClick=${() => load(found.next)}>${text("more_reports")}</button></div>`}`;
+      ${found?.next && html`<div><button type="button" class="button" onClick=${() => load(found.next)}>${text("op_more")}</button></div>`}`;
   };
 
   GTChat.RoomReports = ({ shell, close, dialog }) => html`
