@@ -34,8 +34,8 @@ TOP = TESTS.parent
 LONG = tuple(
     f"tests.chat.test_{name}"
     for name in (
-        *("endings", "fold", "page_merge", "room_queue", "room_requests", "scaling"),
-        *("search_forms", "session_modes"),
+        *("changed_limits", "endings", "fold", "leaks", "nodes", "page_merge", "room_queue"),
+        *("room_requests", "scaling", "search_forms", "session_modes"),
     )
 )
 #: Seconds after which a run is ended: something waits for what does not come.
