@@ -10,7 +10,7 @@ import msgspec
 from gtchat.store.sql.node_list import ListedNode
 
 #: Titles of the columns, which are aligned to the left and then to the right.
-_LEFT, _RIGHT = ("NAME", "HOST", "SINCE"), ("SESSIONS", "USERS", "EXPIRES IN", "STATE")
+_LEFT, _RIGHT = ("NAME", "HOST", "SINCE"), ("SESSIONS", "USERS", "LAG", "EXPIRES IN", "STATE")
 
 
 def format_nodes(nodes: Sequence[ListedNode], *, as_json: bool) -> str:
@@ -31,20 +31,24 @@ def _record(node: ListedNode) -> dict[str, Any]:
         "state": _state(node),
         "sessions": node.sessions,
         "online": node.online,
+        "lag": round(node.lag, 1),
         "expires_in": round(node.expires_in, 1),
     }
 
 
 def _row(node: ListedNode) -> tuple[str, ...]:
     since = f"{node.since:%Y-%m-%d %H:%M:%S}Z"
-    numbers = (f"{node.sessions:,}", f"{node.online:,}", f"{node.expires_in:.1f} s")
-    return (node.name, node.host, since, *numbers, _state(node))
+    times = (f"{node.lag:.1f} s", f"{node.expires_in:.1f} s")
+    numbers = (f"{node.sessions:,}", f"{node.online:,}")
+    return (node.name, node.host, since, *numbers, *times, _state(node))
 
 
 def _state(node: ListedNode) -> str:
     if node.expires_in <= 0:
         return "expired"
-    return "running" if node.loaded else "starting"
+    if not node.loaded:
+        return "starting"
+    return "draining" if node.draining else "running"
 
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:

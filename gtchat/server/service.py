@@ -352,6 +352,7 @@ class ChatService(Service):
             return
         _log.info("stops in {seconds} s; a second SIGTERM stops at once", seconds=seconds)
         self._draining = self._reactor.callLater(seconds, self._stop_reactor)
+        self._storage.standing.draining = True
         run_in_background(
             Deferred.fromCoroutine(self._stop_if_alone()), "looking for other servers"
         )

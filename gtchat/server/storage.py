@@ -25,6 +25,7 @@ from gtchat.server.process import EXIT_CONFIG, EXIT_UNAVAILABLE, StartError
 from gtchat.server.settings import ServerSettings
 from gtchat.store import SQLStore, StoreError, StoreUnavailable
 from gtchat.store.sql.node_ports import NodePorts
+from gtchat.store.sql.node_standing import NodeStanding
 from gtchat.store.sql.sqlite import give_to_owner
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Storage:
         relay: tells other nodes of the store what is not stored.
         has_nodes: whether other servers may use the store.
         ports: of all servers that use it.
+        standing: how this server stands among them.
         wall: returns the time in seconds since 1970, UTC.
     """
 
@@ -61,6 +63,7 @@ class Storage:
     relay: IRelay = attrs.field(factory=NoRelay)
     has_nodes: bool = False
     ports: NodePorts = attrs.field(factory=NodePorts)
+    standing: NodeStanding = attrs.field(factory=NodeStanding)
     wall: Callable[[], float] = time.time
 
     async def close(self) -> None:
@@ -228,7 +231,14 @@ def open_storage(server: ServerSettings, reactor: Any) -> Storage:
         store = SQLStore(database, reactor, wall=database.wall, notifier=bus)
         relay = NoRelay() if bus is None else bus.relay
         return Storage(
-            store, directory, lock, relay, has_nodes=True, ports=database.ports, wall=database.wall
+            store,
+            directory,
+            lock,
+            relay,
+            has_nodes=True,
+            ports=database.ports,
+            standing=database.standing,
+            wall=database.wall,
         )
     except StoreError as error:
         lock.close()

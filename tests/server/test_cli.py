@@ -483,7 +483,9 @@ class Nodes(CliCase):
             "INSERT INTO nodes (id, name, url, host, began, loaded, expires) VALUES"
             " (7, 'two', '', 'b', '2026-01-02 03:04:05Z', false, now() + interval '1 h'),"
             " (9, 'one', '', 'a', '2026-01-01 03:04:05+01', true, now() + interval '2 h'),"
-            " (8, 'three', '', 'c', '2026-01-03 03:04:05Z', true, now() - interval '1 s')",
+            " (8, 'three', '', 'c', '2026-01-03 03:04:05Z', true, now() - interval '1 s'),"
+            " (6, 'four', '', 'd', '2026-01-04 03:04:05Z', true, now() + interval '1 h')",
+            "UPDATE nodes SET draining = true, lag = 2.04 WHERE id IN (6, 8)",
             "INSERT INTO online SELECT 9, id FROM accounts",
             "INSERT INTO sessions (token_hash, account_id, began_at, expires_from, node_id)"
             " SELECT decode('00', 'hex'), id, 1, NULL::bigint, 9 FROM accounts UNION ALL"
@@ -494,13 +496,14 @@ class Nodes(CliCase):
         status, out, err = self.run_command("nodes", "--store", url)
         self.assertEqual((status, err), (0, ""))
         head, *lines = [line.split() for line in out.splitlines()]
-        self.assertEqual(head[:5], ["NAME", "HOST", "SINCE", "SESSIONS", "USERS"])
+        self.assertEqual(head[:6], ["NAME", "HOST", "SINCE", "SESSIONS", "USERS", "LAG"])
         self.assertEqual(
-            [(*line[:6], line[-1]) for line in lines],
+            [(*line[:7], line[-1]) for line in lines],
             [
-                ("one", "a", "2026-01-01", "02:04:05Z", "1", "1", "running"),
-                ("two", "b", "2026-01-02", "03:04:05Z", "0", "0", "starting"),
-                ("three", "c", "2026-01-03", "03:04:05Z", "0", "0", "expired"),
+                ("one", "a", "2026-01-01", "02:04:05Z", "1", "1", "0.0", "running"),
+                ("two", "b", "2026-01-02", "03:04:05Z", "0", "0", "0.0", "starting"),
+                ("three", "c", "2026-01-03", "03:04:05Z", "0", "0", "2.0", "expired"),
+                ("four", "d", "2026-01-04", "03:04:05Z", "0", "0", "2.0", "draining"),
             ],
         )
         status, out, err = self.run_command("nodes", "--json", "--store", url)
@@ -516,5 +519,6 @@ class Nodes(CliCase):
                 "state": "running",
                 "sessions": 1,
                 "online": 1,
+                "lag": 0.0,
             },
         )

@@ -421,6 +421,7 @@ class Stopping(ServiceCase):
             began = self.reactor.seconds()
             self.assertEqual(self.health()[0], 200)
             made._drain()
+            self.assertEqual(made._storage.standing.draining, has_nodes and seconds != "0")
             if stopped:
                 self.assertEqual(stops, [])
                 code, body = self.health()

@@ -20,6 +20,7 @@ from gtchat.chat.node_records import SYSTEM_ID
 from gtchat.store.jobs import CatchUp, raise_heads
 from gtchat.store.notifying import CarriedRows, INotifier
 from gtchat.store.paging import MAX_SEQ
+from gtchat.store.sql.node_standing import NodeStanding
 
 #: Seconds between two looks at the heads of logs: the longest delay without a bus.
 LOOK_S = 1.0
@@ -39,16 +40,20 @@ class CatchUps:
         put: queues a catch-up, whose Deferred fails if it is not done.
         look: returns the heads of rooms that are behind, from a read.
         notifier: wakes this node and others, None if nothing does.
+        standing: is told since when this node misses something.
     """
 
     _clock: IReactorTime
     _put: Callable[[CatchUp], None]
     _look: Callable[[], Deferred[dict[int, int]]]
     _notifier: INotifier | None = None
+    _standing: NodeStanding = attrs.field(factory=NodeStanding)
     #: Rooms to catch up, whether that is any room, and rows that were sent.
     _heads: dict[int, int] = attrs.field(init=False, factory=dict)
     _any_room: bool = attrs.field(init=False, default=False)
     _rows: list[CarriedRows] = attrs.field(init=False, factory=list)
+    #: When the first of these came, None if nothing waits.
+    _since: float | None = attrs.field(init=False, default=None)
     _is_under_way: bool = attrs.field(init=False, default=False)
     _looking: LoopingCall = attrs.field(init=False)
     _log = Logger()
@@ -84,6 +89,8 @@ class CatchUps:
 
     def received(self, heads: Mapping[int, int] | None, rows: CarriedRows | None = None) -> None:
         """Catch up in rooms that another node has written; see `INotifier.received`."""
+        if self._since is None:
+            self._since = self._standing.now()
         if heads is None:
             self._any_room = True
         elif rows is not None and len(self._rows) < MAX_ROWS:
@@ -104,13 +111,14 @@ class CatchUps:
         job = CatchUp({}, done)
         if not self._any_room:
             job = CatchUp(self._heads, done, self._rows)
+        self._standing.behind_since = self._since
         self._forget()
         self._is_under_way = True
         done.addBoth(self._done)
         self._put(job)
 
     def _forget(self) -> None:
-        self._heads, self._rows, self._any_room = {}, [], False
+        self._heads, self._rows, self._any_room, self._since = {}, [], False, None
 
     def _done(self, result: Failure | None) -> None:
         self._is_under_way = False
@@ -119,6 +127,8 @@ class CatchUps:
             self._forget()  # the next look finds them
         elif self._heads or self._rows or self._any_room:
             self._catch_up()
+        else:
+            self._standing.behind_since = None
 
     def _look_once(self) -> Deferred[None]:
         return maybeDeferred(self._look).addCallback(self._found).addErrback(self._failed)
@@ -126,7 +136,11 @@ class CatchUps:
     def _found(self, heads: dict[int, int]) -> None:
         if heads:
             self.received(heads)
+        elif not self._is_under_way:
+            self._standing.behind_since = None
 
     def _failed(self, failure: Failure) -> None:
+        if self._standing.behind_since is None:
+            self._standing.behind_since = self._standing.now()
         if not failure.check(NotStored):
             self._log.failure("A look at what other nodes write failed.", failure)

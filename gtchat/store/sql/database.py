@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from twisted.internet.interfaces import IReactorTime
 
 from gtchat.store.sql.living import Life, LivingStore
+from gtchat.store.sql.node_standing import NodeStanding
 
 
 class StoreError(Exception):
@@ -93,10 +94,12 @@ class Database(ABC):
     Attributes:
         errors: the exceptions of its driver.
         has_nodes: whether several servers can use it.
+        standing: how this server stands among these; only with `has_nodes`.
     """
 
     errors: tuple[type[Exception], ...]
     has_nodes = False
+    standing: NodeStanding
 
     @property
     def node_id(self) -> int | None:

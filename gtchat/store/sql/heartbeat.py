@@ -20,6 +20,7 @@ from gtchat.store.sql import expiry
 from gtchat.store.sql.database import Connection
 from gtchat.store.sql.node_clock import NodeClock
 from gtchat.store.sql.node_ports import NodePorts
+from gtchat.store.sql.node_standing import NodeStanding
 
 #: Seconds between two beats, and after the last one that a node lives.
 BEAT_S = 1.0
@@ -30,8 +31,8 @@ RETRY_S = 0.2
 ORPHANS = 600
 
 _PROLONG = (
-    f"UPDATE nodes SET expires = clock_timestamp() + interval '{LIFE_S} s', url = %s"
-    " WHERE id = %s AND expires > clock_timestamp()"
+    f"UPDATE nodes SET expires = clock_timestamp() + interval '{LIFE_S} s', url = %s,"
+    " lag = %s, draining = %s WHERE id = %s AND expires > clock_timestamp()"
 )
 _OTHERS = "SELECT id, url, expires < clock_timestamp() FROM nodes WHERE id <> %s ORDER BY id"
 
@@ -41,10 +42,12 @@ class HeartbeatDatabase(Protocol):
 
     Attributes:
         ports: what the nodes tell each other.
+        standing: what each beat tells of this node.
         wall: tells the time by which the node goes; each beat measures it.
     """
 
     ports: NodePorts
+    standing: NodeStanding
     wall: NodeClock
 
     def open_heartbeat(self) -> Connection:
@@ -145,8 +148,9 @@ class Heartbeat:
         began = self._seconds()
         if self._db is None:
             self._db = self._database.open_heartbeat()
-        ports = self._database.ports
-        if self._db.execute(_PROLONG, (ports.told, self._node_id)).rowcount != 1:
+        ports, standing = self._database.ports, self._database.standing
+        told = (ports.told, standing.lag(), standing.draining, self._node_id)
+        if self._db.execute(_PROLONG, told).rowcount != 1:
             return False
         self._prolonged = began
         self._beats += 1

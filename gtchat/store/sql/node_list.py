@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from gtchat.store.sql.postgres import PostgresDatabase
 
 _NODES = """
-SELECT id, name, host, began, loaded,
+SELECT id, name, host, began, loaded, draining, lag,
     extract(epoch FROM expires - clock_timestamp())::float8,
     (SELECT count(*) FROM sessions s WHERE s.node_id = n.id AND s.expires_from IS NULL),
     (SELECT count(*) FROM online o WHERE o.node_id = n.id)
@@ -30,6 +30,9 @@ class ListedNode:
         host: the name of its machine.
         since: when it entered, UTC.
         loaded: whether it has loaded the chat.
+        draining: whether it is about to stop.
+        lag: seconds for which it had missed something of what the others have stored, when it
+            prolonged its row last; 0.0 for nothing.
         expires_in: seconds until it is given up if it prolongs its row no more; not positive if it
             has not been ended yet.
         sessions: sessions that are connected.
@@ -41,6 +44,8 @@ class ListedNode:
     host: str
     since: datetime
     loaded: bool
+    draining: bool
+    lag: float
     expires_in: float
     sessions: int
     online: int

@@ -34,16 +34,17 @@ ADD_HEADS = (
 #: Makes what belongs to no revision of SQLite's schema.
 #:
 #: `nodes`: `url` has the URLs at which the server listens (`node_ports`), `host` is the machine,
-#: `began` when it entered, `loaded` whether it has loaded the chat. `sessions.node_id`: the node
-#: that has the connection or, after its loss, that waits for the guest. `online`: who is online at
-#: which node. `system_log`: the log that all nodes follow; `node_id` is the node that wrote the
-#: entry.
+#: `began` when it entered, `loaded` whether it has loaded the chat, `lag` and `draining` how it
+#: stands (`node_standing`). `sessions.node_id`: the node that has the connection or, after its
+#: loss, that waits for the guest. `online`: who is online at which node. `system_log`: the log that
+#: all nodes follow; `node_id` is the node that wrote the entry.
 CREATE = (
     'CREATE TABLE nodes (id bigint PRIMARY KEY, name text COLLATE "C" NOT NULL,'
     ' url text COLLATE "C" NOT NULL, expires timestamptz NOT NULL,'
     " host text COLLATE \"C\" NOT NULL DEFAULT '',"
     " began timestamptz NOT NULL DEFAULT clock_timestamp(),"
-    " loaded boolean NOT NULL DEFAULT false)",
+    " loaded boolean NOT NULL DEFAULT false,"
+    " lag double precision NOT NULL DEFAULT 0, draining boolean NOT NULL DEFAULT false)",
     # Half of a page is free: a row that is changed stays in its page, and no index is written.
     "CREATE TABLE commits (node_id bigint PRIMARY KEY REFERENCES nodes ON DELETE CASCADE,"
     " n bigint NOT NULL) WITH (fillfactor = 50)",

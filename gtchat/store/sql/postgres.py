@@ -34,6 +34,7 @@ from gtchat.store.sql.living import Life, LivingStore
 from gtchat.store.sql.node_clock import NodeClock
 from gtchat.store.sql.node_life import NodeLife
 from gtchat.store.sql.node_ports import NodePorts
+from gtchat.store.sql.node_standing import NodeStanding
 from gtchat.store.sql.nodes import Node, NodeExpired, WrittenByAnother
 from gtchat.store.sql.postgres_address import (
     HEARTBEAT,
@@ -90,6 +91,7 @@ class PostgresDatabase(Database):
     Attributes:
         alone: whether no other server may use it meanwhile.
         ports: those of all servers.
+        standing: how this server stands among them.
         wall: tells the time by which this server goes.
 
     Raises:
@@ -103,6 +105,7 @@ class PostgresDatabase(Database):
         self._address = PostgresAddress(url)
         self.alone = False
         self.ports = NodePorts()
+        self.standing = NodeStanding()
         self.wall = NodeClock(wall)
         self._node = Node(node, self.wall)
         self._watchdog = Watchdog()

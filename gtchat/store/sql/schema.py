@@ -56,15 +56,15 @@ from gtchat.store.sql.mail_tables import missed as missed
 APPLICATION_ID = 0x47544368
 
 #: Revisions of the schema, oldest first; a test compares them with `migrations`.
-REVISIONS = tuple(f"{number:04}" for number in range(1, 29))
+REVISIONS = tuple(f"{number:04}" for number in range(1, 30))
 #: Those that change nothing in SQLite. A file of SQLite is of the newest of the others: it is not
 #: copied for nothing, and the program before can still use it.
-POSTGRES_ONLY = frozenset({"0013", "0014"})
+POSTGRES_ONLY = frozenset({"0013", "0014", "0029"})
 SQLITE_REVISIONS = tuple(each for each in REVISIONS if each not in POSTGRES_ONLY)
 #: Those that only add: programs of the revision before go on using the schema meanwhile. With 0019
 #: and 0022 come entries that no earlier program can read.
 ONLY_ADDING = frozenset(
-    {"0015", "0016", "0017", "0018", "0020", "0021", "0023", "0024", "0025", "0026", "0027", "0028"}
+    f"00{number}" for number in (15, 16, 17, 18, 20, 21, 23, 24, 25, 26, 27, 28, 29)
 )
 #: The oldest program that can use the newest schema, named by the newest revision that it knows.
 MIN_PROGRAM = [each for each in REVISIONS if each not in ONLY_ADDING][-1]

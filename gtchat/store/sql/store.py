@@ -123,7 +123,9 @@ class SQLStore(
         self._log_writer = LogWriter()
         self._follower = Follower(database, self._log_writer, wall) if database.has_nodes else None
         if self._follower is not None:
-            self._catch_ups = CatchUps(reactor, self._put_catch_up, self._look, notifier)
+            self._catch_ups = CatchUps(
+                reactor, self._put_catch_up, self._look, notifier, database.standing
+            )
             self._follower.carries_rows = notifier is not None and notifier.carries_rows
         self._cleanup = rooms.Cleanup()
         self._reads = ReadPool(reactor, database)

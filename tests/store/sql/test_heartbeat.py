@@ -17,6 +17,7 @@ if postgres.MISSING is None:
     from gtchat.store.sql import expiry, heartbeat, system_log
     from gtchat.store.sql.heartbeat import BEAT_S, LIFE_S, RETRY_S, Heartbeat
     from gtchat.store.sql.node_clock import NodeClock
+    from gtchat.store.sql.node_standing import NodeStanding
     from gtchat.store.sql.nodes import NodeExpired
 
 EXPIRE = "UPDATE nodes SET expires = clock_timestamp() - interval '1 s' WHERE name = %s"
@@ -264,6 +265,16 @@ class BeatTests(ExpiryCase):
             self.beat(heart)
         others = [node.ports.others for node in self.nodes]
         self.assertEqual(others, [{6066}, {9000, 8080}, {9000, 8080, 6066}])
+
+    def test_a_beat_tells_how_a_node_stands(self) -> None:
+        stands = "SELECT lag, draining FROM nodes WHERE name = 'one'"
+        self.assertEqual(self.rows(stands), [(0.0, False)])
+        standing = self.nodes[0].standing = NodeStanding(lambda: 7.5, True, 5.0)
+        self.beat(self.heart(0))
+        self.assertEqual(self.rows(stands), [(2.5, True)])
+        standing.behind_since = None
+        self.beat(self.heart(0))
+        self.assertEqual(self.rows(stands), [(0.0, True)])
 
     def test_two_nodes_expire_a_third_once(self) -> None:
         self.change(EXPIRE, "three")

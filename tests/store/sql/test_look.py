@@ -20,6 +20,7 @@ from gtchat.store.sql import carried_rows, catch_ups
 from gtchat.store.sql.batch_writer import Outcome
 from gtchat.store.sql.catch_ups import LOOK_S, CatchUps
 from gtchat.store.sql.foreign_reader import ForeignReader
+from gtchat.store.sql.node_standing import NodeStanding
 from gtchat.store.sql.writer import merged
 from tests import postgres
 from tests.store.contract import message, pending_entry
@@ -58,7 +59,8 @@ class CatchUpsTests(SynchronousTestCase):
         self.queue: list[CatchUp] = []
         self.notifier = Notifier()
         self.looks: list[Deferred[dict[int, int]]] = []
-        self.node = CatchUps(self.clock, self.queue.append, self.look, self.notifier)
+        self.standing = NodeStanding(self.clock.seconds)
+        self.node = CatchUps(self.clock, self.queue.append, self.look, self.notifier, self.standing)
         self.node.start()
 
     def look(self) -> Deferred[dict[int, int]]:
@@ -81,6 +83,35 @@ class CatchUpsTests(SynchronousTestCase):
         self.assertEqual(len(self.queue), 1)
         self.assertEqual((self.done(), len(self.queue)), ({1: 2}, 1))
         self.assertEqual((self.done(), self.queue), ({1: 3, 2: 5}, []))
+
+    def test_how_long_it_has_missed_something(self) -> None:
+        lag = self.standing.lag
+        self.assertEqual(lag(), 0.0)
+        for seq, seconds in ((2, 0.25), (3, 0.5)):
+            self.notifier.received({1: seq})
+            self.clock.advance(0.25)
+            self.assertEqual(lag(), seconds)
+        self.done()
+        self.assertEqual(lag(), 0.25)  # since what came meanwhile
+        self.done()
+        self.assertEqual(lag(), 0.0)
+
+    def test_it_misses_something_until_a_look_finds_nothing(self) -> None:
+        lag = self.standing.lag
+        self.notifier.received({1: 2})
+        self.clock.advance(LOOK_S)
+        self.looks[0].callback({})  # the catch-up is under way
+        self.done(NotStored())
+        self.clock.advance(LOOK_S)
+        self.assertEqual(lag(), 2 * LOOK_S)
+        self.looks[1].callback({})
+        self.assertEqual(lag(), 0.0)
+        self.clock.advance(LOOK_S)
+        self.looks[2].errback(NotStored())
+        self.clock.advance(LOOK_S)
+        self.assertEqual(lag(), LOOK_S)
+        self.looks[3].callback({})
+        self.assertEqual(lag(), 0.0)
 
     def test_any_room_is_all_rooms(self) -> None:
         self.notifier.received({1: 2})
