@@ -337,6 +337,7 @@ class Logins:
             BadName, Banned, Filtered, NameTaken, AlreadyLoggedIn, NotStored.
             GuestsRefused: there are no temporary users here.
         """
+        await self._rooms.public.counted()  # a session is told how many there are
         self._state.access.check_guests()
         chosen = user_name(name)
         self._check_guest(chosen, connection)

@@ -41,15 +41,16 @@ class CountTests(SynchronousTestCase):
         assert self.store.counting is not None
         return self.store.counting
 
-    def begin(self) -> FakeClient:
+    def begin(self, **login: str) -> FakeClient:
         client = self.server.connect()
-        client.send("login", type="reg", usr="ann", pwd="password", tracker="t")
+        login = login or {"type": "reg", "usr": "ann", "pwd": "password"}
+        client.send("login", **login, tracker="t")
         self.server.run_pending()
         return client
 
     def test_a_login_waits_for_the_count(self) -> None:
-        clients = [self.begin(), self.begin()]
-        self.assertEqual([client.received() for client in clients], [[], []])
+        clients = [self.begin(), self.begin(), self.begin(type="tmp", usr="guest")]
+        self.assertEqual([client.received() for client in clients], [[], [], []])
         public = self.server.chat.rooms.public
         public.total += 2  # another node has told of two new rooms
         assert self.store.counting is not None
