@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import sqlite3
@@ -17,6 +18,8 @@ from gtchat.store.sql.sqlite import beside, connect, sync_file, sync_folder
 
 #: Pages that are copied between two reports of progress.
 _PAGES = 2048
+#: Errors of a lock on a file system that has no locks.
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
 def backup(source: Path, target: Path, progress: Callable[[int, int], None] | None = None) -> None:
@@ -80,14 +83,15 @@ def _delete(part: Path) -> None:
 @contextmanager
 def _claimed(target: Path) -> Iterator[None]:
     """Make an empty file, or take over one, and keep it locked. Raises StoreError."""
+    is_new = True
     try:
         handle = os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     except FileExistsError as error:
-        handle = _open_empty(target, error)
+        handle, is_new = _open_empty(target, error), False
     except OSError as error:
         raise StoreError(f"{target} can't be written: {error.strerror}.") from error
     try:
-        _lock(handle, target)
+        _lock(handle, target, is_new)
         yield
     finally:
         os.close(handle)
@@ -102,8 +106,11 @@ def _open_empty(target: Path, error: OSError) -> int:
     raise StoreError(f"{target} exists already: name another file.") from error
 
 
-def _lock(handle: int, target: Path) -> None:
-    """Lock an empty file, if it still has its name and is empty. Raises StoreError."""
+def _lock(handle: int, target: Path, is_new: bool) -> None:
+    """Lock an empty file, if it still has its name and is empty. Raises StoreError.
+
+    One that is new is used without a lock where the file system has none, as some network drives.
+    """
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         found = os.fstat(handle)
@@ -111,6 +118,8 @@ def _lock(handle: int, target: Path) -> None:
     except (BlockingIOError, FileNotFoundError):
         is_ours = False
     except OSError as error:
+        if is_new and error.errno in _NO_LOCKS:
+            return
         raise StoreError(f"{target} can't be locked: {error.strerror}.") from error
     if not is_ours:
         raise StoreError(f"{target} is being written by another program: name another file.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -164,6 +165,18 @@ class BackupTests(TestCase):
         self.patch(fcntl, "flock", finish)
         self.assertRaises(StoreError, backup, self.path, self.target)
         self.assertEqual(self.target.read_text(), "precious")
+
+    def test_a_file_system_without_locks_can_have_a_copy(self) -> None:
+        def lock(handle: int, operation: int) -> None:
+            raise OSError(errno.ENOLCK, "No locks available")
+
+        self.patch(fcntl, "flock", lock)
+        backup(self.path, self.target)
+        self.assertGreater(self.target.stat().st_size, 0)
+        empty = self.target.with_name("empty")
+        empty.touch()
+        with self.assertRaisesRegex(StoreError, "can't be locked: No locks available"):
+            backup(self.path, empty)
 
     def test_what_is_no_empty_file_is_not_taken_over(self) -> None:
         empty, link, folder = (self.folder / name for name in ("empty", "link", "folder"))
