@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import os
 
 from hypothesis import settings
 
 settings.register_profile("gtchat", deadline=None)
 settings.load_profile("gtchat")
-
-# As in a server: by default a tenth of the time of tests goes into looking for cycles.
-gc.set_threshold(100_000, 50, 50)
 
 
 def example_count(most: int) -> int:
