@@ -38,6 +38,7 @@ def modules() -> list[Any]:
 def statements() -> list[Statement | BulkInsert | Lookup]:
     """Return all statements of the store, wherever its modules keep them."""
     modules()
+    gc.collect()  # those of other tests
     for kinds in ({"speak"}, {"kicked", "removed"}, {"speak", "kicked"}, set(ENTRY_TYPES)):
         for backwards in (False, True):
             history._entries_statement(frozenset(kinds), backwards)
