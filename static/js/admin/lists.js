@@ -25,7 +25,7 @@
   // that gets what is typed, null for no such field; needed: what is said until it is given, if it has to be; args: further ones; onError(error): returns whether the error is dealt with; row(item, reload): draws an item; note(result): a text below the list.
   const Listing = ({ shell, command, of, find, field = "search", needed = "", args = {}, onError, row, actions, note }) => {
     const [query, setQuery] = useState("");
-    const [found, setFound] = useState(null); // {items, next, warning}
+    const [found, setFound] = useState(null); // {items, next, warning, note, typed}
     const [error, setError] = useState(null);
     const asked = useRef(0);
     const load = async (next) => {
@@ -39,7 +39,7 @@
       try {
         const result = await run(shell, command, { ...args, ...(typed && { [field]: typed }), ...following, limit: PAGE });
         if (number !== asked.current) return;
-        setFound({ items: [...(next === undefined ? [] : found.items), ...result[of]], next: result.next, warning: result.warning, note: note?.(result) });
+        setFound({ items: [...(next === undefined ? [] : found.items), ...result[of]], next: result.next, warning: result.warning, note: note?.(result), typed });
         setError(null);
       } catch (refused) {
         if (number === asked.current && !onError(refused)) setError(refused);
@@ -54,7 +54,7 @@
       <${Problem} error=${error} />
       ${needed && !query.trim() && html`<p class="hint">${needed}</p>`}
       ${!found && !error && !(needed && !query.trim()) && html`<p class="hint" role="status">${text("loading")}</p>`}
-      ${found && (found.items.length === 0 ? html`<p class="hint" role="status">${text(query.trim() ? "op_none" : "op_empty")}</p>`
+      ${found && (found.items.length === 0 ? html`<p class="hint" role="status">${text(found.typed ? "op_none" : "op_empty")}</p>`
         : html`<ul class="card" aria-label=${find}>${found.items.map((item) => row(item))}</ul>`)}
       ${found?.note && html`<p class="hint">${found.note}</p>`}
       ${found?.warning && html`<p class="hint" lang="en">${found.warning}</p>`}
