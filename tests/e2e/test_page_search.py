@@ -8,7 +8,7 @@ from selenium.webdriver.common.keys import Keys
 from twisted.trial.unittest import TestCase
 
 from tests.e2e import axe
-from tests.e2e.browser import MISSING, Browser
+from tests.e2e.browser import MISSING, Browser, milliseconds
 from tests.e2e.server import Client, Server
 
 PASSWORD = "long enough"
@@ -34,14 +34,14 @@ KEEP_TIMERS = """
 window.timers = new Map();
 const { setTimeout, clearTimeout } = window;
 window.setTimeout = (call, time, ...args) => {
-  if (time !== 2500) return setTimeout(call, time, ...args);
+  if (time !== LIT) return setTimeout(call, time, ...args);
   const timer = `timer ${timers.size}`;
   timers.set(timer, "set");
   return timer;
 };
 window.clearTimeout = (timer) => (
   timers.has(timer) ? timers.set(timer, "cleared") : clearTimeout(timer));
-"""
+""".replace("LIT", str(milliseconds("views/log.js", "LIT")))
 
 
 class SearchTest(TestCase):
