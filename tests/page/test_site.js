@@ -109,4 +109,24 @@
     equal(await GTChat.drawQr("abc", () => worker), { size: 3, path: "" });
     equal(worker.ended, 2);
   });
+
+  test("a script that is loaded later is loaded once, and again if it could not be loaded", async () => {
+    const asked = [];
+    const load = (...names) => GTChat.loadLater(...names).then(() => "loaded", () => "failed");
+    document.head.append = (script) => asked.push(script);
+    const both = [load("a", "b"), load("a")];
+    equal(asked.length, 1);
+    asked[0].onload();
+    equal(await both[1], "loaded");
+    await settle();
+    equal(asked.length, 2);
+    asked[1].onerror();
+    equal(await both[0], "failed");
+    const again = load("a", "b");
+    await settle();
+    equal(asked.length, 3);
+    asked[2].onload();
+    equal([await again, await load("b", "a"), asked.length], ["loaded", "loaded", 3]);
+    delete document.head.append;
+  });
 })();
