@@ -231,7 +231,7 @@ def _migrate_store(words: Sequence[str]) -> int:
         raise CommandError("name the target as postgresql://USER@HOST/DATABASE")
     target = postgres_database(options.target)
     _require(source)
-    with lock_directory(source.parent), store_errors():
+    with lock_directory(source.parent, "name another source"), store_errors():
         from gtchat.store.sql.migrate_store import migrate_store
 
         done = migrate_store(source, target, terminal_progress())

@@ -297,8 +297,14 @@ def cannot_start(error: StoreError) -> StartError:
     return StartError(str(error), EXIT_UNAVAILABLE if passing else EXIT_CONFIG)
 
 
-def lock_directory(directory: Path) -> IO[str]:
+def lock_directory(
+    directory: Path, choice: str = "choose another directory with --data"
+) -> IO[str]:
     """Create a directory if needed, and lock it against other servers; return the open lock file.
+
+    Args:
+        directory: the directory.
+        choice: what the user can do instead, for errors.
 
     Raises:
         StartError: another server uses it, or it cannot be written to.
@@ -308,18 +314,12 @@ def lock_directory(directory: Path) -> IO[str]:
         lock = (directory / LOCK).open("a+")
         give_to_owner(directory / LOCK)
     except OSError as error:
-        raise StartError(
-            f"cannot write to {directory}: {error.strerror}; choose another directory with --data"
-        ) from error
+        raise StartError(f"cannot write to {directory}: {error.strerror}; {choice}") from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         lock.close()
         if isinstance(error, BlockingIOError):
-            raise StartError(
-                f"another server uses {directory}: stop it, or choose another directory with --data"
-            ) from None
-        raise StartError(
-            f"cannot lock {directory}: {error.strerror}; choose another directory with --data"
-        ) from error
+            raise StartError(f"another server uses {directory}: stop it, or {choice}") from None
+        raise StartError(f"cannot lock {directory}: {error.strerror}; {choice}") from error
     return lock

@@ -374,7 +374,8 @@ class MigrateStore(CliCase):
         ):
             self.assertError(text, "migrate-store", *words, status=status)
         with lock_directory(self.directory):
-            self.assertError("another server uses", "migrate-store", good, target, status=78)
+            wanted = "stop it, or name another source"
+            self.assertError(wanted, "migrate-store", good, target, status=78)
 
 
 class PipeSocket:
