@@ -134,7 +134,8 @@ def _read_file(config: str) -> dict[str, Any]:
         tables = msgspec.toml.decode(Path(config).read_bytes().removeprefix(codecs.BOM_UTF8))
     except OSError as error:
         raise SettingsError(f"cannot read {config}: {error.strerror}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        # A ValueError is bytes that are no UTF-8, or a number of more than 4,300 digits.
         raise SettingsError(f"{config} is not TOML: {error}") from error
     found: dict[str, Any] = {}
     for table, values in tables.items():

@@ -91,6 +91,8 @@ class Loading(SynchronousTestCase):
             ("[server]\ncallback_allow = 'here'", "no IP address and no network"),
             ("[server]\ntrusted_proxies = '127.0.0.1/33'", "no IP address and no network"),
             ("[server", "not TOML"),
+            ("[server]\nws = " + "[" * 5_000, "not TOML"),
+            ("[limits]\ntext_chars = " + "9" * 5_000, "not TOML"),
             ("server = 1", "[server]"),
         ):
             with self.assertRaises(SettingsError) as caught:
