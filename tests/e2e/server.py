@@ -16,6 +16,9 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
+import urllib.error
+import urllib.request
 import weakref
 from collections.abc import Iterator
 from contextlib import suppress
@@ -159,6 +162,23 @@ class Server:
                 return self
         timeout.cancel()
         raise AssertionError("the server did not start:\n" + "".join(self.lines))
+
+    def health(self) -> int:
+        """Return the status of /healthz, which tells a proxy whether it can send users."""
+        url = f"http://127.0.0.1:{self.web_port}/healthz"
+        try:
+            with urllib.request.urlopen(url, timeout=SECONDS) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code
+
+    def wait_healthy(self) -> None:
+        """Wait until a proxy can send users."""
+        ends = time.monotonic() + SECONDS
+        while (found := self.health()) != 200:
+            assert time.monotonic() < ends, found
+            time.sleep(0.05)
 
     def kill(self) -> None:
         """Send SIGKILL and wait for the end."""

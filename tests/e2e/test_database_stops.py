@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 import urllib.error
 import urllib.request
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests import postgres
-from tests.e2e.server import SECONDS, Client, Server
+from tests.e2e.server import Client, Server
 from tests.stress import truth
 from tests.stress.judge import find_contradictions
 
@@ -39,21 +38,7 @@ class DatabaseStops(SynchronousTestCase):
 
     def health(self) -> list[int]:
         """Return what a proxy is told by each server."""
-        return [self._health(server.web_port) for server in self.servers]
-
-    def _health(self, port: int) -> int:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=SECONDS) as one:
-                return int(one.status)
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code
-
-    def wait_for(self, health: list[int]) -> None:
-        ends = time.monotonic() + SECONDS
-        while (found := self.health()) != health:
-            self.assertLess(time.monotonic(), ends, found)
-            time.sleep(0.05)
+        return [server.health() for server in self.servers]
 
     def test_both_close_their_connections_and_serve_again_when_it_is_back(self) -> None:  # H22
         users = [self.client(node) for node in (0, 1)]
@@ -77,7 +62,8 @@ class DatabaseStops(SynchronousTestCase):
             self.assertIn(b"not_stored", answer.read())
 
         self.postgres.start()
-        self.wait_for([200, 200])
+        for server in self.servers:
+            server.wait_healthy()
         for number, login in enumerate(logins):
             back = self.client(1 - number)  # each at the other one
             where = {name: login[name] for name in ("session_id", "epoch")}
